@@ -1,0 +1,3 @@
+//! The `filter-ctl` binary.
+
+fn main() {}

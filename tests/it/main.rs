@@ -1,0 +1,1 @@
+//! Levee: placeholder while the workspace is laid out.

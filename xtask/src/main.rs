@@ -1,0 +1,3 @@
+//! The tasks of the developers of Levee.
+
+fn main() {}
