@@ -1,1 +1,17 @@
 //! The controller of Levee.
+//!
+//! Data flows one way through it, with one type per arrow:
+//!
+//! ```text
+//!  bytes ---> feed ---> order::parse ---> order::verify ---> policy ---> table ---> kernel
+//!              UntrustedOrder      VerifiedOrder      RuleSet      Table      maps (generation N+1)
+//!
+//!  CLI, metrics <--- observe <--- counters <--- kernel
+//! ```
+//!
+//! Deciding is done by plain functions over plain data; input and output happen in the tasks of
+//! `daemon` and nowhere else.
+
+pub mod order;
+pub mod policy;
+pub mod table;

@@ -1,0 +1,159 @@
+//! The names, layout and version of what lies in pinned maps.
+//!
+//! Every table map is one array of two halves. A generation lives in one half; [`Control::live`]
+//! names it. The controller fills the other half, waits until no program can still read it, and then
+//! changes that one word. Index `i` of half `h` is `h * capacity + i`.
+
+use crate::{
+    limits::{CLAUSES_MAX, INTERFACES_MAX, NEVER_BLOCK_PREFIXES_MAX, rows_for},
+    table::ROOTS,
+};
+
+/// Grows with every change of a map, a record or a meaning. A controller that finds pins of another
+/// version builds beside them.
+pub const ABI_VERSION: u32 = 1;
+
+/// Halves of a table map.
+pub const HALVES: usize = 2;
+
+/// Names of the maps in the object and below the pin directory; at most 15 bytes each.
+pub mod map {
+    /// One [`super::Control`].
+    pub const CONTROL: &str = "CONTROL";
+    /// [`crate::settings::InterfaceSettings`] by half and interface.
+    pub const SETTINGS: &str = "SETTINGS";
+    /// [`crate::table::Root`] of the IPv4 orders.
+    pub const V4_ROOT: &str = "V4_ROOT";
+    /// [`crate::table::Row4`] of the IPv4 orders.
+    pub const V4_ROWS: &str = "V4_ROWS";
+    /// [`crate::table::Root`] of the IPv6 orders.
+    pub const V6_ROOT: &str = "V6_ROOT";
+    /// [`crate::table::Row6`] of the IPv6 orders.
+    pub const V6_ROWS: &str = "V6_ROWS";
+    /// [`crate::table::Root`] of the IPv4 never-block list.
+    pub const NB4_ROOT: &str = "NB4_ROOT";
+    /// [`crate::table::Row4`] of the IPv4 never-block list.
+    pub const NB4_ROWS: &str = "NB4_ROWS";
+    /// [`crate::table::Root`] of the IPv6 never-block list.
+    pub const NB6_ROOT: &str = "NB6_ROOT";
+    /// [`crate::table::Row6`] of the IPv6 never-block list.
+    pub const NB6_ROWS: &str = "NB6_ROWS";
+    /// [`crate::table::Clause`] by half.
+    pub const CLAUSES: &str = "CLAUSES";
+    /// [`crate::counters::Counter`] by interface and reason, per CPU.
+    pub const VERDICTS: &str = "VERDICTS";
+    /// [`crate::counters::Counter`] by slot, per CPU.
+    pub const SLOTS: &str = "SLOTS";
+    /// One header window per CPU, for frames whose headers are not in one piece.
+    pub const SCRATCH: &str = "SCRATCH";
+    /// [`super::InfoHeader`] and [`super::InfoInterface`] records for user space; the program does not see it.
+    pub const INFO: &str = "INFO";
+}
+
+/// Load-time constants of the program.
+pub mod global {
+    /// The number of the interface the program is attached to.
+    pub const INTERFACE: &str = "INTERFACE";
+    /// The rows of one half of [`super::map::V4_ROWS`].
+    pub const V4_ROWS_CAPACITY: &str = "V4_ROWS_CAPACITY";
+    /// The rows of one half of [`super::map::V6_ROWS`].
+    pub const V6_ROWS_CAPACITY: &str = "V6_ROWS_CAPACITY";
+}
+
+/// The name of the XDP program in the object.
+pub const PROGRAM: &str = "levee_xdp";
+
+/// Roots of one half.
+pub const ROOT_CAPACITY: usize = ROOTS;
+/// Never-block rows of one half.
+pub const NEVER_BLOCK_ROWS_CAPACITY: usize = rows_for(NEVER_BLOCK_PREFIXES_MAX);
+/// Clauses of one half.
+pub const CLAUSES_CAPACITY: usize = CLAUSES_MAX;
+/// Settings of one half.
+pub const SETTINGS_CAPACITY: usize = INTERFACES_MAX;
+
+/// The words that a packet reads first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Control {
+    /// The generation in force times two, plus the half it lies in; 0 before the first.
+    pub live: u64,
+    /// Not 0: every packet passes as [`crate::verdict::Reason::Bypass`].
+    pub bypass: u64,
+}
+
+impl Control {
+    /// The word that makes `generation`, from 1, live in `half`.
+    #[must_use]
+    pub const fn live_word(generation: u64, half: u32) -> u64 {
+        generation << 1 | (half & 1) as u64
+    }
+
+    /// The generation in force, if any.
+    #[must_use]
+    pub const fn generation(live: u64) -> Option<u64> {
+        if live == 0 { None } else { Some(live >> 1) }
+    }
+
+    /// The half of the generation in force.
+    #[inline(always)]
+    #[must_use]
+    pub const fn half(live: u64) -> u32 {
+        (live & 1) as u32
+    }
+}
+
+/// The state of an instance, that is, of one set of maps.
+pub mod instance_state {
+    /// Being built; never attached.
+    pub const BUILDING: u32 = 0;
+    /// In force, or about to be.
+    pub const READY: u32 = 1;
+}
+
+/// What describes a set of pinned maps to the controllers to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct InfoHeader {
+    /// [`ABI_VERSION`] of the writer. Always the first word, in every version to come.
+    pub abi: u32,
+    /// One of [`instance_state`].
+    pub state: u32,
+    /// A random number that tells this set of maps from any other.
+    pub instance: u64,
+    /// Rows of one half of the IPv4 table.
+    pub v4_rows: u32,
+    /// Rows of one half of the IPv6 table.
+    pub v6_rows: u32,
+    /// SHA-256 of the generation in each half, see the controller's `table`.
+    pub digests: [[u8; 32]; HALVES],
+    /// Unix time in seconds at which each half was published.
+    pub published: [i64; HALVES],
+    /// Zero; room for later versions.
+    pub reserved: [u8; 24],
+}
+
+/// What describes an attached interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct InfoInterface {
+    /// The name, ended by a zero byte; empty where no interface has this number.
+    pub name: [u8; 16],
+    /// 0 native, 1 generic.
+    pub mode: u32,
+    /// 1 once it has been attached.
+    pub attached: u32,
+    /// SHA-256 of the object that its program came from.
+    pub object: [u8; 32],
+    /// Zero; room for later versions.
+    pub reserved: [u8; 72],
+}
+
+/// Bytes of an element of the info map: the header is element 0, interface `i` is element `1 + i`.
+pub const INFO_RECORD: usize = 128;
+
+const _: () = {
+    assert!(size_of::<Control>() == 16);
+    assert!(size_of::<InfoHeader>() == INFO_RECORD);
+    assert!(size_of::<InfoInterface>() == INFO_RECORD);
+};
