@@ -10,8 +10,12 @@
 //! ```
 //!
 //! Deciding is done by plain functions over plain data; input and output happen in the tasks of
-//! `daemon` and nowhere else.
+//! [`daemon`] and nowhere else.
 
+pub mod config;
+pub mod daemon;
+pub mod http;
+pub mod kernel;
 pub mod order;
 pub mod policy;
 pub mod table;

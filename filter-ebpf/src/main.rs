@@ -23,7 +23,7 @@ use filter_common::{
     verdict::{Action, Reason, Verdict},
 };
 
-use crate::{count::Charge, source::Window, tables::Generation};
+use crate::{count::Charge, source::Window, tables::Calls};
 
 /// The entry: one verdict, one counter, one action.
 #[xdp(frags)]
@@ -56,11 +56,11 @@ fn judge(ctx: &XdpContext, length: usize, charge: &mut Charge) -> Verdict {
     let Some(classified) = classified(ctx, length) else {
         return Verdict::plain(Reason::Truncated);
     };
-    let generation = Generation::new(Control::half(live));
+    let tables = Calls::new(Control::half(live), length);
     decide(
         &classified,
-        generation.settings(),
-        &generation,
+        tables.settings(),
+        &tables,
         &tables::Boottime,
         charge,
     )

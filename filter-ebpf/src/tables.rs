@@ -1,15 +1,19 @@
 //! The maps of one generation, as the decision reads them.
+//!
+//! [`Generation`] reads the maps. [`Calls`] is what the decision gets: it hands the two parts that
+//! loop to functions of plain numbers, which the verifier checks once each instead of once for every
+//! way to get there.
 
 use aya_ebpf::{helpers::generated::bpf_ktime_get_boot_ns, maps::Array};
 use filter_common::{
     abi::{CLAUSES_CAPACITY, NEVER_BLOCK_ROWS_CAPACITY, ROOT_CAPACITY, SETTINGS_CAPACITY},
     address::{Address, Family},
-    decide::{Clock, Tables},
+    decide::{Clock, Effects, Ends, Judgement, Query, Tables, walk},
     settings::InterfaceSettings,
     table::{Clause, Intervals, Key4, Key6, Root, Row4, Row6, find},
 };
 
-use crate::maps;
+use crate::{count::Charge, maps};
 
 /// The generation in one half of the maps.
 pub(crate) struct Generation {
@@ -75,6 +79,111 @@ impl Tables for Generation {
             .get(self.half * CLAUSES_CAPACITY as u32 + index)
             .copied()
     }
+}
+
+/// A generation whose loops are calls.
+pub(crate) struct Calls {
+    half: u32,
+    frame_length: usize,
+}
+
+impl Calls {
+    #[inline(always)]
+    pub(crate) fn new(half: u32, frame_length: usize) -> Self {
+        Self { half, frame_length }
+    }
+
+    #[inline(always)]
+    pub(crate) fn settings(&self) -> InterfaceSettings {
+        Generation::new(self.half).settings()
+    }
+}
+
+impl Tables for Calls {
+    #[inline(always)]
+    fn never_block(&self, family: Family, address: Address) -> u32 {
+        Generation::new(self.half).never_block(family, address)
+    }
+
+    #[inline(always)]
+    fn listed(&self, family: Family, address: Address) -> u32 {
+        Generation::new(self.half).listed(family, address)
+    }
+
+    #[inline(always)]
+    fn clause(&self, index: u32) -> Option<Clause> {
+        Generation::new(self.half).clause(index)
+    }
+
+    #[inline(always)]
+    fn ends(&self, family: Family, source: Address, destination: Address) -> Ends {
+        Ends::from_bits(match family {
+            Family::V4 => levee_ends_v4(self.half, source.v4(), destination.v4()),
+            Family::V6 => levee_ends_v6(
+                self.half,
+                source.high,
+                source.low,
+                destination.high,
+                destination.low,
+            ),
+        })
+    }
+
+    #[inline(always)]
+    fn judge<C: Clock, E: Effects>(&self, query: Query, _: &C, _: &mut E) -> Judgement {
+        Judgement::from_bits(levee_judge(
+            self.half,
+            query.to_bits(),
+            self.frame_length as u64,
+        ))
+    }
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_ends_v4(half: u32, source: u32, destination: u32) -> u64 {
+    let [source, destination] = [source, destination].map(|address| Address {
+        high: 0,
+        low: u64::from(address),
+    });
+    Generation::new(half & 1)
+        .ends(Family::V4, source, destination)
+        .to_bits()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_ends_v6(
+    half: u32,
+    source_high: u64,
+    source_low: u64,
+    destination_high: u64,
+    destination_low: u64,
+) -> u64 {
+    let source = Address {
+        high: source_high,
+        low: source_low,
+    };
+    let destination = Address {
+        high: destination_high,
+        low: destination_low,
+    };
+    Generation::new(half & 1)
+        .ends(Family::V6, source, destination)
+        .to_bits()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_judge(half: u32, query: u64, frame_length: u64) -> u64 {
+    let mut charge = Charge::new(frame_length as usize);
+    walk(
+        &Generation::new(half & 1),
+        Query::from_bits(query),
+        &Boottime,
+        &mut charge,
+    )
+    .to_bits()
 }
 
 /// One half of a root map and a rows map.

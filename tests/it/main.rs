@@ -1,1 +1,3 @@
-//! Levee: placeholder while the workspace is laid out.
+//! Levee's promises, tested from outside.
+
+mod spike;

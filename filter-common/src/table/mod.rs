@@ -12,7 +12,7 @@
 mod clause;
 mod search;
 
-pub use clause::{Clause, ClauseFlags, End};
+pub use clause::{Clause, ClauseFlags, End, Subject};
 pub use search::{Intervals, Key, Key4, Key6, find};
 
 /// Roots of a table: one for each value of the upper 16 address bits.

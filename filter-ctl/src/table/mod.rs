@@ -51,3 +51,38 @@ pub struct TimedClause {
     /// See [`filter_common::table::ClauseFlags`].
     pub flags: u8,
 }
+
+/// The rows of one half of the kernel's order tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// IPv4 rows.
+    pub v4_rows: usize,
+    /// IPv6 rows.
+    pub v6_rows: usize,
+}
+/// temp
+#[derive(Clone, Copy, Debug)]
+pub struct BootClock {
+    offset: i64,
+}
+impl BootClock {
+    /// x
+    #[must_use]
+    pub const fn from_offset(offset: i64) -> Self {
+        Self { offset }
+    }
+}
+impl TimedClause {
+    /// x
+    #[must_use]
+    pub fn at(&self, clock: BootClock) -> filter_common::table::Clause {
+        filter_common::table::Clause {
+            slot: self.slot,
+            deadline: (self.until - clock.offset) as u32,
+            ports: self.ports,
+            protocol: self.protocol,
+            flags: self.flags,
+            reserved: 0,
+        }
+    }
+}

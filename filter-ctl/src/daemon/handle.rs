@@ -1,0 +1,223 @@
+//! The door to the running service: what the HTTP routes may ask of it.
+//!
+//! Reads are answered from the last published [`View`] and never wait for a change in progress.
+//! Changes are queued, at most [`COMMANDS_MAX`] at a time, and done one after the other.
+
+use std::net::IpAddr;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::view::View;
+use crate::{
+    http::wire::{
+        AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
+        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RefusalKind,
+        RemoveException, Stats, Status, Withdraw,
+    },
+    order::{FeedName, OrderId},
+};
+
+/// Changes that may wait; a further one is refused as `busy`.
+pub const COMMANDS_MAX: usize = 64;
+
+/// Who asks: the peer of the control socket, or a task of the service itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The user's number; `None` for the service itself.
+    pub uid: Option<u32>,
+    /// The user's name, or what the task is called.
+    pub name: String,
+}
+
+/// A bundle as it arrived.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// The feed that the transport belongs to, where it belongs to one.
+    pub feed: Option<FeedName>,
+    /// The bundle's bytes.
+    pub bundle: Vec<u8>,
+    /// The bytes of each detached signature.
+    pub signatures: Vec<Vec<u8>>,
+}
+
+/// The answer to a change.
+pub type Answer<T> = Result<T, Refusal>;
+
+/// A change, with the way back for its answer.
+#[derive(Debug)]
+pub enum Command {
+    /// Admit and enforce a bundle.
+    Apply(Upload, Actor, oneshot::Sender<Answer<ApplyReport>>),
+    /// Enter an operator's order.
+    AddOrder(AddOrder, Actor, oneshot::Sender<Answer<ApplyReport>>),
+    /// Stop enforcing an order or an entry.
+    Withdraw(Withdraw, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Enforce again what an operator had withdrawn.
+    Reinstate(Withdraw, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Never block a prefix.
+    AddException(AddException, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Drop an exception.
+    RemoveException(RemoveException, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Put the program on an interface.
+    Attach(InterfaceRequest, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Take it off.
+    Detach(InterfaceRequest, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Set the kill switch.
+    Panic(PanicRequest, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Read the configuration again.
+    Reload(Actor, oneshot::Sender<Answer<Changed>>),
+    /// Read the counters now.
+    Stats(oneshot::Sender<Answer<Stats>>),
+}
+
+/// The door. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+    view: watch::Receiver<std::sync::Arc<View>>,
+}
+
+impl Handle {
+    pub(super) fn new(
+        commands: mpsc::Sender<Command>,
+        view: watch::Receiver<std::sync::Arc<View>>,
+    ) -> Self {
+        Self { commands, view }
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Answer<T>>) -> Command,
+    ) -> Answer<T> {
+        let (answer, answered) = oneshot::channel();
+        self.commands
+            .try_send(command(answer))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => refusal(
+                    "busy",
+                    format!("{COMMANDS_MAX} changes are waiting already; try again in a moment"),
+                ),
+                mpsc::error::TrySendError::Closed(_) => stopping(),
+            })?;
+        answered.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// See [`Command::Apply`].
+    pub async fn apply(&self, upload: Upload, actor: Actor) -> Answer<ApplyReport> {
+        self.ask(|answer| Command::Apply(upload, actor, answer))
+            .await
+    }
+
+    /// See [`Command::AddOrder`].
+    pub async fn add_order(&self, order: AddOrder, actor: Actor) -> Answer<ApplyReport> {
+        self.ask(|answer| Command::AddOrder(order, actor, answer))
+            .await
+    }
+
+    /// See [`Command::Withdraw`].
+    pub async fn withdraw(&self, request: Withdraw, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::Withdraw(request, actor, answer))
+            .await
+    }
+
+    /// See [`Command::Reinstate`].
+    pub async fn reinstate(&self, request: Withdraw, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::Reinstate(request, actor, answer))
+            .await
+    }
+
+    /// See [`Command::AddException`].
+    pub async fn add_exception(&self, request: AddException, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::AddException(request, actor, answer))
+            .await
+    }
+
+    /// See [`Command::RemoveException`].
+    pub async fn remove_exception(
+        &self,
+        request: RemoveException,
+        actor: Actor,
+    ) -> Answer<Changed> {
+        self.ask(|answer| Command::RemoveException(request, actor, answer))
+            .await
+    }
+
+    /// See [`Command::Attach`].
+    pub async fn attach(&self, request: InterfaceRequest, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::Attach(request, actor, answer))
+            .await
+    }
+
+    /// See [`Command::Detach`].
+    pub async fn detach(&self, request: InterfaceRequest, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::Detach(request, actor, answer))
+            .await
+    }
+
+    /// See [`Command::Panic`].
+    pub async fn panic(&self, request: PanicRequest, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::Panic(request, actor, answer))
+            .await
+    }
+
+    /// See [`Command::Reload`].
+    pub async fn reload(&self, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::Reload(actor, answer)).await
+    }
+
+    /// See [`Command::Stats`].
+    pub async fn stats(&self) -> Answer<Stats> {
+        self.ask(Command::Stats).await
+    }
+
+    /// What the service looks like.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.view.borrow().status()
+    }
+
+    /// Whether, and on whose order, an address is blocked.
+    #[must_use]
+    pub fn explain(&self, address: IpAddr) -> Explanation {
+        let view = self.view.borrow().clone();
+        view.explain(address)
+    }
+
+    /// Every order.
+    #[must_use]
+    pub fn orders(&self) -> Vec<OrderSummary> {
+        let view = self.view.borrow().clone();
+        view.orders()
+    }
+
+    /// One order.
+    #[must_use]
+    pub fn order(&self, id: &OrderId) -> Option<OrderDetail> {
+        let view = self.view.borrow().clone();
+        view.order(id)
+    }
+
+    /// What is never blocked.
+    #[must_use]
+    pub fn exceptions(&self) -> Vec<NeverBlockEntry> {
+        self.view.borrow().exceptions()
+    }
+
+    /// The view itself, for the metrics.
+    #[must_use]
+    pub fn view(&self) -> std::sync::Arc<View> {
+        self.view.borrow().clone()
+    }
+}
+
+fn stopping() -> Refusal {
+    refusal("stopping", "the service is stopping".to_owned())
+}
+
+fn refusal(code: &str, error: String) -> Refusal {
+    Refusal {
+        kind: RefusalKind::Failed,
+        code: code.to_owned(),
+        error,
+    }
+}

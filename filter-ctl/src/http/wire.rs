@@ -1,0 +1,506 @@
+//! What is said over the control socket: the JSON of every request and answer.
+//!
+//! The CLI prints these documents with `-o json`, so they are stable: fields are added, never renamed
+//! or removed. Times are RFC 3339 in UTC, prefixes in CIDR form, `packets` and `bytes` are totals that
+//! never go backwards.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    kernel::attach::Mode,
+    order::{Direction, FeedName, OrderId},
+};
+
+/// Packets and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes of their frames, without the frame check sequence.
+    pub bytes: u64,
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The kind, which decides the exit code.
+    pub kind: RefusalKind,
+    /// A stable name of the reason, such as `bad_signature`.
+    pub code: String,
+    /// What happened and what was expected, in a sentence.
+    pub error: String,
+}
+
+/// The kinds of refusals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalKind {
+    /// The request makes no sense: exit code 2, HTTP 400.
+    Invalid,
+    /// What it names does not exist: exit code 2, HTTP 404.
+    NotFound,
+    /// The user may not: exit code 3, HTTP 403.
+    Forbidden,
+    /// Policy or admission says no: exit code 3, HTTP 422.
+    Refused,
+    /// It should have worked: exit code 1, HTTP 500.
+    Failed,
+}
+
+/// `GET /v1/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The version of the service, or of the command where the service is dead.
+    pub version: String,
+    /// False where the command read the pins because no service answered.
+    pub service: bool,
+    /// When the service started.
+    pub started_at: Option<Timestamp>,
+    /// Whether the kill switch is on and everything passes.
+    pub bypass: bool,
+    /// The generation in force.
+    pub generation: Option<Generation>,
+    /// Every configured interface.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// Every feed, the operators' own orders among them.
+    pub feeds: Vec<FeedStatus>,
+    /// What needs attention, in a sentence each.
+    pub alarms: Vec<Alarm>,
+}
+
+/// The generation in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    /// Its number; it only grows.
+    pub number: u64,
+    /// SHA-256 of its tables, in hexadecimal.
+    pub digest: String,
+    /// When it became live.
+    pub published_at: Timestamp,
+    /// Entries in force; absent where only the pins were read.
+    pub entries: Option<u64>,
+    /// Rows of the IPv4 table; absent where only the pins were read.
+    pub v4_rows: Option<u64>,
+    /// Rows of the IPv6 table; absent where only the pins were read.
+    pub v6_rows: Option<u64>,
+}
+
+/// An interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceStatus {
+    /// Its name.
+    pub name: String,
+    /// `upstream` or `customer`.
+    pub role: String,
+    /// How the program is hooked in.
+    pub mode: Mode,
+    /// `enforce` or `monitor`.
+    pub action: String,
+    /// Whether the program is on it.
+    pub attached: bool,
+    /// Why not, if it should be.
+    pub error: Option<String>,
+}
+
+/// A feed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedStatus {
+    /// Its name.
+    pub feed: FeedName,
+    /// `enforce` or `monitor`.
+    pub mode: String,
+    /// The epoch of the bundle in force.
+    pub epoch: Option<u64>,
+    /// Its sequence number.
+    pub seq: Option<u64>,
+    /// When it was admitted.
+    pub admitted_at: Option<Timestamp>,
+    /// From when on the feed counts as stale; its entries run on to their own `until`.
+    pub expires_at: Option<Timestamp>,
+    /// Entries that were admitted and have not ended.
+    pub desired: u64,
+    /// Entries in force.
+    pub enforced: u64,
+    /// Entries that are not, or only in part.
+    pub withheld: u64,
+    /// Bundles refused since the service started.
+    pub refused_bundles: u64,
+    /// The last refusal.
+    pub last_refusal: Option<Refusal>,
+}
+
+/// Something that needs attention.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Alarm {
+    /// A stable name, such as `feed_stale`.
+    pub code: String,
+    /// What it is about: a feed, an interface, a file.
+    pub subject: String,
+    /// What is the matter, in a sentence.
+    pub message: String,
+}
+
+/// `GET /v1/stats`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// When the counters were read.
+    pub at: Timestamp,
+    /// Over all interfaces; each packet counts once.
+    pub totals: Totals,
+    /// By interface.
+    pub interfaces: Vec<InterfaceStats>,
+    /// By reason, over all interfaces.
+    pub reasons: Vec<ReasonStats>,
+    /// By feed. A packet that several orders cover is credited to each.
+    pub feeds: Vec<FeedStats>,
+    /// By order, in force or past.
+    pub orders: Vec<OrderStats>,
+    /// By rule of the data path.
+    pub rules: Vec<RuleStats>,
+}
+
+/// Passed and dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// All packets.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Those that passed.
+    pub passed: Count,
+    /// Those that were dropped.
+    pub dropped: Count,
+    /// Those that passed and would have been dropped had all been enforced.
+    pub would_drop: Count,
+}
+
+/// The counters of an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceStats {
+    /// Its name.
+    pub name: String,
+    /// Its sums.
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// Each reason that has occurred.
+    pub reasons: Vec<ReasonStats>,
+}
+
+/// The counter of a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonStats {
+    /// Its name.
+    pub reason: String,
+    /// `pass` or `drop`.
+    pub verdict: String,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// What a feed dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedStats {
+    /// Its name.
+    pub feed: FeedName,
+    /// Packets dropped.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What it would have dropped.
+    pub would_drop: Count,
+}
+
+/// What an order dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderStats {
+    /// Its identity.
+    pub id: OrderId,
+    /// Its feed.
+    pub feed: FeedName,
+    /// Its reference.
+    pub reference: String,
+    /// Packets dropped.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What it would have dropped.
+    pub would_drop: Count,
+}
+
+/// What a rule dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleStats {
+    /// Its name.
+    pub rule: String,
+    /// Packets dropped.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// `GET /v1/explain?address=A`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The address asked about.
+    pub address: IpAddr,
+    /// Whether some packets from or to it are dropped.
+    pub blocked: bool,
+    /// Every entry in force that covers it, the most specific first.
+    pub orders: Vec<CoveringEntry>,
+    /// The never-block entry that protects it, if any.
+    pub never_block: Option<NeverBlockEntry>,
+    /// Entries that cover it and are not in force.
+    pub withheld: Vec<WithheldEntry>,
+    /// The generation this holds for.
+    pub generation: Option<u64>,
+}
+
+/// An entry in force that covers an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoveringEntry {
+    /// The order.
+    pub id: OrderId,
+    /// The issuer's name for the entry.
+    pub entry: String,
+    /// The feed.
+    pub feed: FeedName,
+    /// The authority.
+    pub issuer: String,
+    /// The number of the decision or letter.
+    pub reference: String,
+    /// The legal basis.
+    pub basis: String,
+    /// Why.
+    pub reason: String,
+    /// The prefix.
+    pub net: IpNet,
+    /// Which packets.
+    pub dir: Direction,
+    /// The protocol, by name or number; absent for all.
+    pub proto: Option<String>,
+    /// Ports, such as `443` or `8000-8010`; empty for all.
+    pub ports: Vec<String>,
+    /// `enforce`, or `monitor` where matches are only counted.
+    pub mode: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// What the order has dropped so far, over all its entries.
+    pub dropped: Count,
+}
+
+/// A prefix that is never blocked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeverBlockEntry {
+    /// The prefix.
+    pub net: IpNet,
+    /// `lists` or `all`.
+    pub scope: String,
+    /// `built-in`, `configuration` or `exception`.
+    pub origin: String,
+    /// Why.
+    pub reason: String,
+    /// Until when, for an exception that ends.
+    pub until: Option<Timestamp>,
+    /// Who entered it, for an exception.
+    pub by: Option<String>,
+}
+
+/// An entry that is not in force, or only in part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithheldEntry {
+    /// The order.
+    pub id: OrderId,
+    /// The issuer's name for the entry.
+    pub entry: String,
+    /// The prefix.
+    pub net: IpNet,
+    /// `refused`, `partial`, `withdrawn` or `ended`.
+    pub status: String,
+    /// The reason of a refusal, such as `never_block`.
+    pub reason: Option<String>,
+}
+
+/// `GET /v1/orders`: a list of these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderSummary {
+    /// Its identity.
+    pub id: OrderId,
+    /// Its feed.
+    pub feed: FeedName,
+    /// The authority.
+    pub issuer: String,
+    /// The number of the decision or letter.
+    pub reference: String,
+    /// The legal basis.
+    pub basis: String,
+    /// Why.
+    pub reason: String,
+    /// `in_force`, `partial`, `withdrawn`, `refused` or `ended`.
+    pub status: String,
+    /// Entries in force.
+    pub enforced: u64,
+    /// Entries that are not, or only in part.
+    pub withheld: u64,
+    /// The first day of its oldest entry.
+    pub since: Option<Timestamp>,
+    /// The end of its last entry.
+    pub until: Option<Timestamp>,
+    /// What it has dropped.
+    pub dropped: Count,
+    /// What it would have dropped.
+    pub would_drop: Count,
+}
+
+/// `GET /v1/order?id=ID`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderDetail {
+    /// What the list says.
+    #[serde(flatten)]
+    pub summary: OrderSummary,
+    /// Its entries in force.
+    pub entries: Vec<CoveringEntry>,
+    /// Its other entries.
+    pub not_enforced: Vec<WithheldEntry>,
+}
+
+/// The answer to `POST /v1/bundles` (a multipart body with one `bundle` and one or more `signature`
+/// parts; the query may name the `feed`) and to [`AddOrder`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplyReport {
+    /// The feed.
+    pub feed: FeedName,
+    /// `enforced`, `repeat` (these very bytes were admitted before), or `test` (valid, and not to be
+    /// enforced).
+    pub status: String,
+    /// The bundle's epoch.
+    pub epoch: Option<u64>,
+    /// The bundle's sequence number.
+    pub seq: Option<u64>,
+    /// Its orders.
+    pub orders: Vec<OrderId>,
+    /// Entries that were received.
+    pub received: u64,
+    /// Of them in force.
+    pub enforced: u64,
+    /// Those that are not, or only in part; at most the first 1,000.
+    pub withheld: Vec<WithheldEntry>,
+    /// How many there are.
+    pub withheld_total: u64,
+    /// The generation that enforces it.
+    pub generation: Option<u64>,
+    /// When the request was received, admitted and in force.
+    pub received_at: Timestamp,
+    /// When it was committed to disk.
+    pub admitted_at: Timestamp,
+    /// When the kernel enforced it.
+    pub enforced_at: Option<Timestamp>,
+}
+
+/// `POST /v1/orders`: an operator's own order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddOrder {
+    /// The number of the decision or letter.
+    pub reference: String,
+    /// The authority.
+    pub issuer: String,
+    /// The legal basis.
+    #[serde(default)]
+    pub basis: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+    /// Until when: RFC 3339, a date (the end of that day), or a duration such as `30d`.
+    pub until: String,
+    /// By when the authority expects it done.
+    #[serde(default)]
+    pub deadline: Option<String>,
+    /// What to block.
+    pub nets: Vec<IpNet>,
+    /// Which packets.
+    #[serde(default = "both")]
+    pub dir: Direction,
+    /// A protocol by name or number.
+    #[serde(default)]
+    pub proto: Option<String>,
+    /// Ports, such as `443` or `8000-8010`.
+    #[serde(default)]
+    pub ports: Vec<String>,
+}
+
+const fn both() -> Direction {
+    Direction::Both
+}
+
+/// `POST /v1/withdraw` and `POST /v1/reinstate`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Withdraw {
+    /// The order.
+    pub id: OrderId,
+    /// One entry of it only.
+    #[serde(default)]
+    pub entry: Option<String>,
+    /// Why; it goes to the audit log.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// `POST /v1/exceptions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddException {
+    /// The prefix that is never to be blocked.
+    pub net: IpNet,
+    /// `lists` or `all`.
+    pub scope: String,
+    /// Why.
+    pub reason: String,
+    /// Until when, as in [`AddOrder::until`]; without it, until it is removed.
+    #[serde(default)]
+    pub until: Option<String>,
+}
+
+/// `POST /v1/exceptions/remove`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveException {
+    /// The prefix.
+    pub net: IpNet,
+}
+
+/// `POST /v1/attach` and `POST /v1/detach`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InterfaceRequest {
+    /// The interface.
+    pub name: String,
+}
+
+/// `POST /v1/panic`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PanicRequest {
+    /// True switches filtering off, false on again.
+    pub off: bool,
+    /// Why; it goes to the audit log.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// The answer to every other change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// What was done, in a sentence.
+    pub message: String,
+    /// The generation in force now.
+    pub generation: Option<u64>,
+}

@@ -1,0 +1,307 @@
+//! Puts the program on interfaces, and replaces it there without a gap.
+//!
+//! A link is created once and pinned; a new program takes the old one's place by `bpf_link_update`,
+//! between two packets. Nothing here detaches but [`detach`].
+
+use std::{fs, io, os::fd::AsFd as _, path::Path};
+
+use aya::{
+    Ebpf, EbpfLoader, TestRun as _, TestRunOptions,
+    programs::{
+        ProgramError, Xdp, XdpMode,
+        links::{FdLink, PinnedLink},
+        xdp::XdpLink,
+    },
+};
+use filter_common::abi::{InfoInterface, PROGRAM, global, map};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    KernelError,
+    instance::Instance,
+    pins::{PinDir, pins_error},
+    sys,
+};
+
+/// How the program is hooked into an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// In the driver, before the kernel allocates anything for the packet.
+    Native,
+    /// In the network core; works with every driver, at a fraction of the speed.
+    Generic,
+}
+
+impl Mode {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Native, Self::Generic];
+
+    /// The name in configuration and output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+        }
+    }
+}
+
+/// What became of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attached {
+    /// The program was put on it.
+    New,
+    /// An older program on it was replaced.
+    Replaced,
+    /// It had this program already.
+    Kept,
+}
+
+/// A program loaded over the maps of an instance, for one interface.
+pub struct LoadedProgram {
+    ebpf: Ebpf,
+}
+
+impl LoadedProgram {
+    /// Loads the program. The verifier's complaint, if it has one, is in the error.
+    pub fn load(instance: &Instance, object: &[u8], interface: u32) -> Result<Self, KernelError> {
+        let capacity = instance.capacity();
+        let [v4_rows, v6_rows] = [capacity.v4_rows, capacity.v6_rows]
+            .map(|rows| u32::try_from(rows).unwrap_or(u32::MAX));
+        let mut loader = EbpfLoader::new();
+        loader
+            .override_global(global::INTERFACE, &interface, true)
+            .override_global(global::V4_ROWS_CAPACITY, &v4_rows, true)
+            .override_global(global::V6_ROWS_CAPACITY, &v6_rows, true);
+        for name in PROGRAM_MAPS {
+            loader.map_pin_path(name, instance.directory().join(name));
+        }
+        let mut ebpf = loader
+            .load(object)
+            .map_err(|error| KernelError::aya("cannot load the object", error))?;
+        program(&mut ebpf)?
+            .load()
+            .map_err(|error| KernelError::aya("the kernel refuses the program", error))?;
+        Ok(Self { ebpf })
+    }
+
+    /// Runs the program over a frame, without an interface. True if it drops it.
+    pub fn test_run(&mut self, frame: &[u8]) -> Result<bool, KernelError> {
+        const XDP_DROP: u32 = 1;
+        const XDP_PASS: u32 = 2;
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            ..TestRunOptions::new()
+        };
+        let result = program(&mut self.ebpf)?
+            .test_run(options)
+            .map_err(|error| KernelError::aya("BPF_PROG_TEST_RUN failed", error))?;
+        match result.return_value {
+            XDP_DROP => Ok(true),
+            XDP_PASS => Ok(false),
+            other => Err(KernelError::Syscall {
+                call: "bpf(BPF_PROG_TEST_RUN)",
+                what: "a verdict".to_owned(),
+                source: io::Error::other(format!("the program returned {other}")),
+            }),
+        }
+    }
+}
+
+/// The maps that the program uses.
+const PROGRAM_MAPS: [&str; 14] = [
+    map::CONTROL,
+    map::SETTINGS,
+    map::V4_ROOT,
+    map::V4_ROWS,
+    map::V6_ROOT,
+    map::V6_ROWS,
+    map::NB4_ROOT,
+    map::NB4_ROWS,
+    map::NB6_ROOT,
+    map::NB6_ROWS,
+    map::CLAUSES,
+    map::VERDICTS,
+    map::SLOTS,
+    map::SCRATCH,
+];
+
+fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, KernelError> {
+    ebpf.program_mut(PROGRAM)
+        .ok_or_else(|| {
+            KernelError::aya(
+                "cannot use the object",
+                io::Error::other("it has no XDP program"),
+            )
+        })?
+        .try_into()
+        .map_err(|error: ProgramError| KernelError::aya("cannot use the object", error))
+}
+
+/// Makes sure that the program of `object`, over the maps of `instance`, is on an interface.
+///
+/// An interface that has vanished and come back has lost its link and gets a new one.
+pub fn attach(
+    pins: &PinDir,
+    instance: &mut Instance,
+    object: &[u8],
+    name: &str,
+    number: u32,
+    mode: Mode,
+) -> Result<Attached, KernelError> {
+    let ifindex =
+        sys::interface_index(name).ok_or_else(|| KernelError::NoInterface(name.to_owned()))?;
+    let other = if mode == Mode::Native {
+        Mode::Generic
+    } else {
+        Mode::Native
+    };
+    if open_link(&pins.link(other, name), ifindex)?.is_some() {
+        return Err(KernelError::ModeChange {
+            name: name.to_owned(),
+            attached: other.name(),
+            wanted: mode.name(),
+        });
+    }
+    let path = pins.link(mode, name);
+    let existing = open_link(&path, ifindex)?;
+    let mut record = InfoInterface {
+        name: [0; 16],
+        mode: u32::from(mode == Mode::Generic),
+        attached: 1,
+        object: Sha256::digest(object).into(),
+        reserved: [0; 72],
+    };
+    for (to, from) in record.name.iter_mut().zip(name.bytes().take(15)) {
+        *to = from;
+    }
+    if existing.is_some() && instance.interface(number)? == record {
+        return Ok(Attached::Kept);
+    }
+    let mut loaded = LoadedProgram::load(instance, object, number)?;
+    let attached = match existing {
+        Some(link) => {
+            replace(&mut loaded, link, name)?;
+            Attached::Replaced
+        }
+        None => {
+            create(&mut loaded, ifindex, name, mode, &path)?;
+            Attached::New
+        }
+    };
+    instance.write_interface(number, &record)?;
+    Ok(attached)
+}
+
+/// Takes the program off an interface; false if it was not on it.
+pub fn detach(pins: &PinDir, name: &str) -> Result<bool, KernelError> {
+    let mut detached = false;
+    for mode in Mode::ALL {
+        let path = pins.link(mode, name);
+        // The link ends with its last reference, which is this pin.
+        match fs::remove_file(&path) {
+            Ok(()) => detached = true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(pins_error("unpin", &path)(error)),
+        }
+    }
+    Ok(detached)
+}
+
+/// Whether an interface carries the pinned link.
+pub fn is_attached(pins: &PinDir, name: &str, mode: Mode) -> Result<bool, KernelError> {
+    let Some(ifindex) = sys::interface_index(name) else {
+        return Ok(false);
+    };
+    let path = pins.link(mode, name);
+    if !path.exists() {
+        return Ok(false);
+    }
+    let link = sys::open_pin(&path).map_err(pins_error("open", &path))?;
+    Ok(sys::link_ifindex(link.as_fd()).map_err(pins_error("inspect", &path))? == ifindex)
+}
+
+/// Opens a pinned link that is still on the interface; removes the pin of one whose interface is gone.
+fn open_link(path: &Path, ifindex: u32) -> Result<Option<PinnedLink>, KernelError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let fd = sys::open_pin(path).map_err(pins_error("open", path))?;
+    if sys::link_ifindex(fd.as_fd()).map_err(pins_error("inspect", path))? != ifindex {
+        fs::remove_file(path).map_err(pins_error("unpin", path))?;
+        return Ok(None);
+    }
+    let link = PinnedLink::from_pin(path)
+        .map_err(|error| KernelError::aya(format!("cannot open {}", path.display()), error))?;
+    Ok(Some(link))
+}
+
+fn replace(loaded: &mut LoadedProgram, link: PinnedLink, name: &str) -> Result<(), KernelError> {
+    // The pin stays: only the descriptor is used.
+    let link = XdpLink::try_from(FdLink::from(link)).map_err(|error| {
+        KernelError::aya(format!("the link on {name} is not an XDP link"), error)
+    })?;
+    program(&mut loaded.ebpf)?
+        .attach_to_link(link)
+        .map_err(|error| {
+            KernelError::aya(format!("cannot replace the program on {name}"), error)
+        })?;
+    Ok(())
+}
+
+fn create(
+    loaded: &mut LoadedProgram,
+    ifindex: u32,
+    name: &str,
+    mode: Mode,
+    pin: &Path,
+) -> Result<(), KernelError> {
+    let program = program(&mut loaded.ebpf)?;
+    let xdp_mode = match mode {
+        Mode::Native => XdpMode::Driver,
+        Mode::Generic => XdpMode::Skb,
+    };
+    let id = program
+        .attach_to_if_index(ifindex, xdp_mode)
+        .map_err(|error| attach_error(error, name, mode))?;
+    let link = program
+        .take_link(id)
+        .map_err(|error| KernelError::aya(format!("cannot keep the link on {name}"), error))?;
+    // aya falls back to netlink when the kernel refuses a link. Such an attachment ends with this
+    // process, so it is undone by dropping it, and refused.
+    let link = FdLink::try_from(link).map_err(|_| KernelError::Mode {
+        name: name.to_owned(),
+        mode: mode.name(),
+        source: io::Error::other(
+            "the kernel refused a BPF link, without which protection would end with this process",
+        ),
+    })?;
+    link.pin(pin)
+        .map_err(|error| KernelError::aya(format!("cannot pin the link on {name}"), error))?;
+    Ok(())
+}
+
+fn attach_error(error: ProgramError, name: &str, mode: Mode) -> KernelError {
+    if let ProgramError::SyscallError(error) = error {
+        return match error.io_error.raw_os_error() {
+            Some(libc::EBUSY | libc::EEXIST) => KernelError::Occupied(name.to_owned()),
+            Some(libc::EPERM) => KernelError::Syscall {
+                call: error.call,
+                what: format!("interface {name}"),
+                source: error.io_error,
+            },
+            _ => KernelError::Mode {
+                name: name.to_owned(),
+                mode: mode.name(),
+                source: error.io_error,
+            },
+        };
+    }
+    KernelError::Mode {
+        name: name.to_owned(),
+        mode: mode.name(),
+        source: io::Error::other(error.to_string()),
+    }
+}

@@ -1,0 +1,17 @@
+//! The kernel's clock, against the wall clock.
+
+use super::{KernelError, sys};
+use crate::table::BootClock;
+
+/// Reads both clocks. Deadlines in the kernel are on the first, which no one can set.
+pub fn boot_clock() -> Result<BootClock, KernelError> {
+    let boot = sys::boottime_ns().map_err(|source| KernelError::Syscall {
+        call: "clock_gettime",
+        what: "CLOCK_BOOTTIME".to_owned(),
+        source,
+    })?;
+    let unix = jiff::Timestamp::now().as_nanosecond();
+    Ok(BootClock::from_offset(
+        (unix - i128::from(boot)).div_euclid(1_000_000_000) as i64,
+    ))
+}

@@ -1,0 +1,27 @@
+//! The only room that knows the kernel.
+//!
+//! An *instance* is one set of maps, pinned in a numbered directory below the pin directory; the
+//! links that hold the program on the interfaces are pinned beside them. All of it outlives the
+//! controller, which is why a dead controller changes nothing about what is dropped.
+//!
+//! - [`object`]: the compiled program, embedded in this binary;
+//! - [`pins`]: the pin directory: its lock, its instances, its links;
+//! - [`instance`]: one set of maps, created or opened;
+//! - [`sync`]: writes a compiled table into the half that no packet reads, and makes it live;
+//! - [`attach`]: puts the program on interfaces, and replaces it there without a gap;
+//! - [`count`]: reads the counters;
+//! - [`clock`]: the kernel's clock;
+//! - [`sys`]: the system calls that aya lacks; all of this room's `unsafe` is there and in `mapped`.
+
+pub mod attach;
+pub mod clock;
+pub mod count;
+mod error;
+pub mod instance;
+mod mapped;
+pub mod object;
+pub mod pins;
+pub mod sync;
+mod sys;
+
+pub use error::KernelError;

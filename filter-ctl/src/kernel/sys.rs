@@ -1,0 +1,283 @@
+//! The system calls that aya 0.14 lacks: creating maps of a size and kind of our own, the interface
+//! of an XDP link, waiting for running programs, locks and mounts.
+//!
+//! Layouts follow `union bpf_attr` and `struct bpf_link_info` of include/uapi/linux/bpf.h.
+
+use std::{
+    ffi::CString,
+    io,
+    mem::size_of,
+    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+    path::Path,
+};
+
+/// `enum bpf_cmd`.
+const BPF_MAP_CREATE: libc::c_int = 0;
+const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
+const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+
+/// `enum bpf_map_type`.
+pub(super) const BPF_MAP_TYPE_ARRAY: u32 = 2;
+pub(super) const BPF_MAP_TYPE_PERCPU_ARRAY: u32 = 6;
+const BPF_MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
+
+/// Lets user space map the array into its memory.
+pub(super) const BPF_F_MMAPABLE: u32 = 1 << 10;
+
+/// `struct { __u32 map_type; ... }` of `union bpf_attr`, up to the name.
+#[repr(C)]
+#[derive(Default)]
+struct MapCreate {
+    map_type: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    map_flags: u32,
+    inner_map_fd: u32,
+    numa_node: u32,
+    map_name: [u8; 16],
+}
+
+/// The attributes of the element commands.
+#[repr(C)]
+struct MapElement {
+    map_fd: u32,
+    padding: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+/// The attributes of `BPF_OBJ_GET_INFO_BY_FD`.
+#[repr(C)]
+struct InfoByFd {
+    bpf_fd: u32,
+    info_len: u32,
+    info: u64,
+}
+
+/// `struct bpf_link_info`, up to the interface of an XDP link.
+#[repr(C)]
+#[derive(Default)]
+struct LinkInfo {
+    link_type: u32,
+    id: u32,
+    prog_id: u32,
+    padding: u32,
+    ifindex: u32,
+    tail: u32,
+}
+
+fn bpf<T>(command: libc::c_int, attributes: &mut T) -> io::Result<libc::c_long> {
+    // SAFETY: `attributes` is a live, writable `repr(C)` prefix of `union bpf_attr` of the size given;
+    // the pointers in it are made in this file from references that outlive the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            std::ptr::from_mut(attributes),
+            size_of::<T>(),
+        )
+    };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+/// The kind, size and name of a map.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MapSpec {
+    pub(super) name: &'static str,
+    pub(super) kind: u32,
+    pub(super) value_size: u32,
+    pub(super) entries: u32,
+    pub(super) flags: u32,
+}
+
+/// Creates a map whose keys are `u32` indexes.
+pub(super) fn create_map(spec: MapSpec) -> io::Result<OwnedFd> {
+    create(spec, 0)
+}
+
+fn create(spec: MapSpec, inner: u32) -> io::Result<OwnedFd> {
+    let mut attributes = MapCreate {
+        map_type: spec.kind,
+        key_size: 4,
+        value_size: spec.value_size,
+        max_entries: spec.entries,
+        map_flags: spec.flags,
+        inner_map_fd: inner,
+        ..MapCreate::default()
+    };
+    for (to, from) in attributes
+        .map_name
+        .iter_mut()
+        .take(15)
+        .zip(spec.name.bytes())
+    {
+        *to = from;
+    }
+    let fd = bpf(BPF_MAP_CREATE, &mut attributes)?;
+    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).map_err(io::Error::other)?) })
+}
+
+/// Waits until every program that was running has ended.
+///
+/// An update of a map of maps returns only after a grace period, so that the map it took out is no
+/// longer in use (`maybe_wait_bpf_programs` in kernel/bpf/syscall.c). That promise is all this map of
+/// maps is for: no program refers to it.
+#[derive(Debug)]
+pub(super) struct GracePeriod {
+    outer: OwnedFd,
+    inner: OwnedFd,
+}
+
+impl GracePeriod {
+    pub(super) fn new() -> io::Result<Self> {
+        let spec = MapSpec {
+            name: "levee_grace",
+            kind: BPF_MAP_TYPE_ARRAY,
+            value_size: 8,
+            entries: 1,
+            flags: 0,
+        };
+        let inner = create(spec, 0)?;
+        let outer = create(
+            MapSpec {
+                kind: BPF_MAP_TYPE_ARRAY_OF_MAPS,
+                value_size: 4,
+                ..spec
+            },
+            u32::try_from(inner.as_raw_fd()).map_err(io::Error::other)?,
+        )?;
+        Ok(Self { outer, inner })
+    }
+
+    pub(super) fn wait(&self) -> io::Result<()> {
+        let key = 0_u32;
+        let value = self.inner.as_raw_fd();
+        let mut attributes = MapElement {
+            map_fd: u32::try_from(self.outer.as_raw_fd()).map_err(io::Error::other)?,
+            padding: 0,
+            key: &raw const key as u64,
+            value: &raw const value as u64,
+            flags: 0,
+        };
+        bpf(BPF_MAP_UPDATE_ELEM, &mut attributes).map(drop)
+    }
+}
+
+/// The index of the interface that an XDP link is on; 0 once the interface is gone.
+pub(super) fn link_ifindex(link: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut info = LinkInfo::default();
+    let mut attributes = InfoByFd {
+        bpf_fd: u32::try_from(link.as_raw_fd()).map_err(io::Error::other)?,
+        info_len: u32::try_from(size_of::<LinkInfo>()).map_err(io::Error::other)?,
+        info: &raw mut info as u64,
+    };
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attributes)?;
+    Ok(info.ifindex)
+}
+
+/// Opens what is pinned at `path`.
+pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct ObjGet {
+        pathname: u64,
+        bpf_fd: u32,
+        file_flags: u32,
+    }
+    const BPF_OBJ_GET: libc::c_int = 7;
+    let path = c_path(path)?;
+    let mut attributes = ObjGet {
+        pathname: path.as_ptr() as u64,
+        bpf_fd: 0,
+        file_flags: 0,
+    };
+    let fd = bpf(BPF_OBJ_GET, &mut attributes)?;
+    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).map_err(io::Error::other)?) })
+}
+
+/// The index of an interface, `None` if there is none of that name.
+pub(super) fn interface_index(name: &str) -> Option<u32> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: a live, zero-ended string.
+    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
+        0 => None,
+        index => Some(index),
+    }
+}
+
+/// Takes the lock of an open file or directory without waiting; false if another has it.
+pub(super) fn try_lock(file: BorrowedFd<'_>) -> io::Result<bool> {
+    // SAFETY: a live descriptor.
+    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+        return Ok(true);
+    }
+    match io::Error::last_os_error() {
+        error if error.raw_os_error() == Some(libc::EWOULDBLOCK) => Ok(false),
+        error => Err(error),
+    }
+}
+
+/// Whether `path` lies on a BPF file system.
+pub(super) fn is_bpffs(path: &Path) -> io::Result<bool> {
+    /// `BPF_FS_MAGIC` of include/uapi/linux/magic.h.
+    const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
+    let path = c_path(path)?;
+    // SAFETY: all-zero is a valid `statfs`, a plain record of numbers.
+    let mut status: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: a live, zero-ended string and a live, writable record.
+    if unsafe { libc::statfs(path.as_ptr(), &raw mut status) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // The type's width and sign differ between architectures; the number has 32 bits.
+    #[expect(
+        clippy::cast_sign_loss,
+        reason = "compared as 32 bits of a bit pattern"
+    )]
+    let found = (status.f_type as u64) & 0xffff_ffff;
+    Ok(found == BPF_FS_MAGIC)
+}
+
+/// Mounts a BPF file system on `path`.
+pub(super) fn mount_bpffs(path: &Path) -> io::Result<()> {
+    let path = c_path(path)?;
+    // SAFETY: live, zero-ended strings; no data.
+    let result = unsafe {
+        libc::mount(
+            c"bpf".as_ptr(),
+            path.as_ptr(),
+            c"bpf".as_ptr(),
+            0,
+            c"mode=0700".as_ptr().cast(),
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// CLOCK_BOOTTIME in nanoseconds.
+pub(super) fn boottime_ns() -> io::Result<i64> {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: a live, writable record.
+    if unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(time.tv_sec * 1_000_000_000 + time.tv_nsec)
+}
+
+fn c_path(path: &Path) -> io::Result<CString> {
+    use std::os::unix::ffi::OsStrExt as _;
+    CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
+}
