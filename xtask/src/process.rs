@@ -3,7 +3,7 @@
 use std::{
     env,
     ffi::OsString,
-    io::{BufRead as _, BufReader, ErrorKind, Write as _},
+    io::{self, BufRead, BufReader, ErrorKind, Write},
     process::{Command, Output, Stdio},
 };
 
@@ -62,22 +62,16 @@ pub(crate) fn pass_through(command: &mut Command) -> Result<()> {
 }
 
 /// Like [`pass_through`], and hands each line of the standard output to `line` as well.
-pub(crate) fn tee(command: &mut Command, mut line: impl FnMut(&str)) -> Result<()> {
+pub(crate) fn tee(command: &mut Command, line: impl FnMut(&str)) -> Result<()> {
     let shown = show(command);
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot run `{shown}`"))?;
-    if let Some(stdout) = child.stdout.take() {
-        let mut reader = BufReader::new(stdout);
-        let mut bytes = Vec::new();
-        while reader.read_until(b'\n', &mut bytes)? > 0 {
-            let text = String::from_utf8_lossy(&bytes);
-            print_live(&text)?;
-            line(text.trim_end_matches('\n'));
-            bytes.clear();
-        }
+    if let Some(from) = child.stdout.take() {
+        forward(BufReader::new(from), io::stdout().lock(), line)
+            .with_context(|| format!("cannot pass on the output of `{shown}`"))?;
     }
     let status = child
         .wait()
@@ -88,16 +82,24 @@ pub(crate) fn tee(command: &mut Command, mut line: impl FnMut(&str)) -> Result<(
     Ok(())
 }
 
-/// A reader that has gone away (`| head`) must not end the run: the exit code still counts.
-fn print_live(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+fn forward(mut from: impl BufRead, mut to: impl Write, mut line: impl FnMut(&str)) -> Result<()> {
+    let mut bytes = Vec::new();
+    while from.read_until(b'\n', &mut bytes)? > 0 {
+        match to.write_all(&bytes).and_then(|()| to.flush()) {
+            // A reader that has gone away (`| head`) must not end the run: its result counts.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error.into()),
+            _ => {}
+        }
+        line(String::from_utf8_lossy(&bytes).trim_end_matches('\n'));
+        bytes.clear();
     }
+    Ok(())
+}
+
+/// Whether `program` is in one of the directories of PATH.
+pub(crate) fn in_path(program: &str) -> bool {
+    env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }
 
 /// The command line as a developer would type it, with the variables set for it.
@@ -157,13 +159,13 @@ mod tests {
     }
 
     #[test]
-    fn tee_hands_over_every_line() {
+    fn output_is_passed_on_and_read_line_by_line() {
+        let mut passed_on = Vec::new();
         let mut lines = Vec::new();
-        tee(Command::new("printf").arg("a\\nb"), |line| {
-            lines.push(line.to_owned());
-        })
-        .expect("printf works");
-        assert_eq!(lines, ["a", "b"]);
+        let bytes: &[u8] = b"a\n\xff\nb";
+        forward(bytes, &mut passed_on, |line| lines.push(line.to_owned())).unwrap();
+        assert_eq!(passed_on, bytes);
+        assert_eq!(lines, ["a", "\u{fffd}", "b"]);
     }
 
     #[test]

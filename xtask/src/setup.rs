@@ -3,18 +3,19 @@
 //! Nothing is asked of the network and nothing is installed while everything is there. Versions
 //! of packages are those of the machine's distribution; only bpf-linker's is fixed here.
 
+mod apt;
+
 use std::{
-    fs,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 
+use self::apt::{AGAIN, Apt, Need};
 use crate::{
     paths::Paths,
-    process::{self, output, try_output},
+    process::{self, in_path, output, try_output},
     toolchain::{
         BPF_LINKER_LLVM, BPF_LINKER_VERSION, Compiler, Found, current_compiler, linker_matches,
         llvm_prefix, system_compiler,
@@ -199,11 +200,6 @@ fn llvm_need(linker: &Path, llvm_major: u32) -> Option<Need> {
     })
 }
 
-fn in_path(program: &str) -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
-}
-
 fn install_components() -> Result<()> {
     let missing: Vec<&str> = COMPONENTS
         .iter()
@@ -282,124 +278,4 @@ fn install_linker(paths: &Paths, llvm_major: u32) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Packages that have to be installed.
-struct Need {
-    packages: Vec<String>,
-    why: String,
-    /// What to do where there are no such packages.
-    elsewhere: String,
-}
-
-/// Debian's package manager.
-#[derive(Default)]
-struct Apt {
-    /// A fresh machine has no package lists, and old ones name packages that are gone: they are
-    /// fetched before the first installation, and once only.
-    updated: bool,
-}
-
-impl Apt {
-    /// Installs what `needs` says, or tells what to type where this cannot be done from here.
-    fn install(&mut self, needs: &[Need]) -> Result<()> {
-        for Need {
-            packages,
-            why,
-            elsewhere: _,
-        } in needs
-        {
-            say(&format!("{why} (package {})", packages.join(", ")));
-        }
-        let packages: Vec<&str> = needs
-            .iter()
-            .flat_map(|need| &need.packages)
-            .map(String::as_str)
-            .collect();
-        if packages.is_empty() {
-            return Ok(());
-        }
-        if !in_path("apt-get") {
-            let steps: Vec<&str> = needs.iter().map(|need| need.elsewhere.as_str()).collect();
-            bail!(
-                "this is not Debian: nothing is installed.\n{}\n{AGAIN}",
-                steps.join("\n")
-            );
-        }
-        if effective_user()? != 0 {
-            bail!(
-                "only root can install packages. Type:\n    \
-                 sudo apt-get update\n    \
-                 sudo apt-get install --no-remove {}\n{AGAIN}",
-                packages.join(" ")
-            );
-        }
-        if !self.updated {
-            say("running `apt-get update`");
-            output(apt_get().arg("update"))?;
-            self.updated = true;
-        }
-        for Need {
-            packages,
-            why: _,
-            elsewhere,
-        } in needs
-        {
-            for package in packages {
-                let policy = output(Command::new("apt-cache").args(["policy", package]))?;
-                let version = candidate(&policy).ok_or_else(|| {
-                    anyhow!("apt offers no package {package} here. {elsewhere}\n{AGAIN}")
-                })?;
-                say(&format!("installing {package} {version}"));
-            }
-        }
-        // Should a package be in the way of another, the developer decides which one goes.
-        output(
-            apt_get()
-                .args(["install", "--yes", "--no-install-recommends", "--no-remove"])
-                .args(packages),
-        )?;
-        Ok(())
-    }
-}
-
-const AGAIN: &str = "Then run `cargo xtask setup` again.";
-
-fn apt_get() -> Command {
-    let mut command = Command::new("apt-get");
-    command.env("DEBIAN_FRONTEND", "noninteractive");
-    command
-}
-
-fn effective_user() -> Result<u32> {
-    let process = Path::new("/proc/self");
-    Ok(fs::metadata(process)
-        .context("cannot tell the current user from /proc/self")?
-        .uid())
-}
-
-/// The version that apt would install, from what `apt-cache policy` prints.
-fn candidate(policy: &str) -> Option<&str> {
-    let version = policy
-        .lines()
-        .find_map(|line| line.trim_start().strip_prefix("Candidate:"))?
-        .trim();
-    (version != "(none)").then_some(version)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn candidates_of_packages() {
-        let policy = "rustc-web:\n  Installed: (none)\n  Candidate: 1.96.0+dfsg1-1~deb12u2\n  \
-                      Version table:\n     1.96.0+dfsg1-1~deb12u2 500\n";
-        assert_eq!(candidate(policy), Some("1.96.0+dfsg1-1~deb12u2"));
-        assert_eq!(
-            candidate("x:\n  Installed: (none)\n  Candidate: (none)\n"),
-            None
-        );
-        assert_eq!(candidate(""), None);
-    }
 }
