@@ -5,10 +5,7 @@
 
 mod apt;
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -99,39 +96,42 @@ pub(crate) fn toolchain(paths: &Paths) -> Result<Toolchain> {
 
 pub(crate) fn run(paths: &Paths) -> Result<()> {
     let mut apt = Apt::default();
-    install_components()?;
     let linker = paths.bpf_linker();
+    let matches = |compiler: &Compiler| linker_matches(&linker, compiler.version.llvm_major);
+
     let mut needs = missing_tools();
-    match find_compiler(say) {
+    let found = find_compiler(say);
+    let complete = found.as_ref().is_some_and(matches);
+    match &found {
         None => needs.push(compiler_need()),
-        // Without a compiler, which LLVM it takes is known only when there is one: see below.
-        Some(compiler) => needs.extend(llvm_need(&linker, compiler.version.llvm_major)),
+        // Which LLVM a compiler yet to be installed has is known only then: see below.
+        Some(compiler) if !complete => needs.extend(llvm_need(compiler)),
+        Some(_) => {}
     }
     apt.install(&needs)?;
 
-    let compiler = find_compiler(|_| {}).map_or_else(debian_compiler, Ok)?;
+    let compiler = found.map_or_else(debian_compiler, Ok)?;
     let Compiler {
         cargo: _,
         rustc,
         version,
     } = &compiler;
-    let llvm_major = version.llvm_major;
     say(&format!(
-        "the eBPF compiler is {} {} (LLVM {llvm_major}, with library sources)",
+        "the eBPF compiler is {} {} (LLVM {}, with library sources)",
         rustc.display(),
         version.release,
+        version.llvm_major,
     ));
-    if let Some(need) = llvm_need(&linker, llvm_major) {
-        apt.install(&[need])?;
-    }
-    if !linker_matches(&linker, llvm_major) {
-        install_linker(paths, llvm_major)?;
+    if !complete && !matches(&compiler) {
+        apt.install(llvm_need(&compiler).as_slice())?;
+        install_linker(paths, &compiler)?;
     }
     say(&format!(
         "the eBPF linker is {} {BPF_LINKER_VERSION}",
         linker.display()
     ));
-    Ok(())
+    // Last, because only the tests need them.
+    install_components()
 }
 
 fn say(line: &str) {
@@ -185,13 +185,13 @@ fn compiler_need() -> Need {
     }
 }
 
-/// What building bpf-linker takes, if it has to be built.
-fn llvm_need(linker: &Path, llvm_major: u32) -> Option<Need> {
-    let needed = !linker_matches(linker, llvm_major) && llvm_prefix(llvm_major).is_none();
-    needed.then(|| Need {
+/// What is missing to build bpf-linker.
+fn llvm_need(compiler: &Compiler) -> Option<Need> {
+    let llvm_major = compiler.version.llvm_major;
+    llvm_prefix(llvm_major).is_none().then(|| Need {
         packages: vec![format!("llvm-{llvm_major}-dev")],
         why: format!(
-            "LLVM {llvm_major}'s development files are missing: bpf-linker is built with them"
+            "bpf-linker is built with LLVM {llvm_major}'s development files, which are missing"
         ),
         elsewhere: format!(
             "Install the development files and the shared library of LLVM {llvm_major}, with \
@@ -239,7 +239,8 @@ fn debian_compiler() -> Result<Compiler> {
     }
 }
 
-fn install_linker(paths: &Paths, llvm_major: u32) -> Result<()> {
+fn install_linker(paths: &Paths, compiler: &Compiler) -> Result<()> {
+    let llvm_major = compiler.version.llvm_major;
     say(&format!(
         "bpf-linker {BPF_LINKER_VERSION} for LLVM {llvm_major} is missing"
     ));

@@ -32,7 +32,7 @@ impl Apt {
             elsewhere: _,
         } in needs
         {
-            say(&format!("{why} (package {})", packages.join(", ")));
+            say(&format!("{why} (packages: {})", packages.join(", ")));
         }
         let packages: Vec<&str> = needs
             .iter()
