@@ -54,7 +54,7 @@ impl TimeFloor {
     }
 
     /// Raises the floor to `now`, and writes it if the one on disk has fallen behind.
-    pub fn observe(&mut self, now: Timestamp, state_dir: &Path) -> Result<(), durable::WriteError> {
+    pub fn observe(&mut self, now: Timestamp, state_dir: &Path) -> Result<(), durable::DurableError> {
         self.floor = self.floor.max(now);
         if self.floor.duration_since(self.saved) >= SAVE_EVERY {
             let stored = Stored { floor: self.floor };

@@ -29,7 +29,7 @@ use crate::{
         pins::PinDir,
         sync::Publisher,
     },
-    observe::ledger::Ledger,
+    observe::{durations::Durations, ledger::Ledger},
     order::{FeedName, letter::OperatorOrder, store::Store, trust::TrustFile},
     policy::RuleSet,
     table::Capacity,
@@ -57,6 +57,8 @@ pub struct Engine {
     pub(super) rules: Arc<RuleSet>,
     pub(super) table_rows: [u64; 2],
     pub(super) feeds: BTreeMap<FeedName, FeedRecord>,
+    /// Bundles refused before their feed was known, by code.
+    pub(super) refused_without_feed: BTreeMap<String, u64>,
     pub(super) alarms: BTreeMap<(&'static str, String), String>,
     /// Interfaces that were taken off by hand, and stay off until they are put on by hand or the
     /// service starts anew.
@@ -64,7 +66,7 @@ pub struct Engine {
     pub(super) interface_errors: BTreeMap<String, String>,
     pub(super) capacity_errors: u64,
     pub(super) publish_seconds: f64,
-    pub(super) enforce_seconds: Vec<f64>,
+    pub(super) enforce_seconds: Durations,
     pub(super) started_at: Timestamp,
     pub(super) view: watch::Sender<Arc<View>>,
 }

@@ -91,7 +91,7 @@ pub enum LocalError {
     },
     /// It cannot be written.
     #[error(transparent)]
-    Write(#[from] durable::WriteError),
+    Write(#[from] durable::DurableError),
 }
 
 /// The operators' decisions.

@@ -135,7 +135,7 @@ pub enum LedgerError {
     },
     /// The file cannot be written.
     #[error(transparent)]
-    Write(#[from] durable::WriteError),
+    Write(#[from] durable::DurableError),
     /// There are too many interfaces.
     #[error("more than {INTERFACES_MAX} interfaces have been filtered here; start with an empty state directory to forget those that are gone")]
     Interfaces,
