@@ -12,6 +12,7 @@
 //! Deciding is done by plain functions over plain data; input and output happen in the tasks of
 //! `daemon` and nowhere else.
 
+pub mod durable;
 pub mod order;
 pub mod policy;
 pub mod table;

@@ -9,6 +9,7 @@
 //! - [`letter`]: an order that an operator types in or pastes from a letter;
 //! - [`store`]: what was admitted, on disk, as it was received;
 //! - [`sign`]: the authority's side, keys and signed bundles;
+//! - `signature`: one detached signature;
 //! - [`field`]: the fields of an entry as text;
 //! - [`hex`]: digests as text.
 
@@ -16,7 +17,8 @@ pub mod field;
 pub mod hex;
 //pub mod letter;
 pub mod parse;
-//pub mod sign;
+pub mod sign;
+mod signature;
 //pub mod store;
 pub mod trust;
 //pub mod verify;

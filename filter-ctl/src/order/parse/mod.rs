@@ -120,6 +120,28 @@ pub fn open<'a>(
     Ok((manifest, entries))
 }
 
+/// Reads a whole bundle for its form alone, as its author does before signing it.
+pub fn check(bundle: &[u8], timezone: &TimeZone) -> Result<Manifest, ParseError> {
+    let (manifest, entries) = open(bundle, timezone)?;
+    let mut ids = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        ids.push((entry.id, entry.line));
+    }
+    ids.sort_unstable();
+    for pair in ids.windows(2) {
+        let [(first_id, first), (id, line)] = pair else {
+            continue;
+        };
+        if first_id == id {
+            let (id, first) = (excerpt(id), *first);
+            let kind = ParseErrorKind::DuplicateId { id, first };
+            return Err(ParseError { line: *line, kind });
+        }
+    }
+    Ok(manifest)
+}
+
 fn manifest(line: &[u8]) -> Result<Manifest, ParseErrorKind> {
     if line.is_empty() {
         return Err(ParseErrorKind::Blank("the manifest"));
