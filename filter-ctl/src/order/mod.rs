@@ -21,13 +21,15 @@ pub mod sign;
 mod signature;
 //pub mod store;
 pub mod trust;
-//pub mod verify;
+pub mod verify;
 
 use std::{fmt, sync::Arc};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use self::verify::UntrustedOrder;
 
 /// The name of a feed: lower-case letters, digits, `-`, `_` and `.`, at most 63, not beginning with a
 /// dot. It is used as a directory name and as a metric label.
