@@ -12,10 +12,14 @@
 //! Deciding is done by plain functions over plain data; input and output happen in the tasks of
 //! [`daemon`] and nowhere else.
 
+pub mod audit;
 pub mod config;
 pub mod daemon;
+pub mod durable;
+pub mod feed;
 pub mod http;
 pub mod kernel;
+pub mod observe;
 pub mod order;
 pub mod policy;
 pub mod table;
