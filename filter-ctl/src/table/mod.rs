@@ -2,6 +2,18 @@
 //!
 //! [`Table`] is one generation, compiled: plain arrays in the layout of [`filter_common::table`],
 //! which the host searches with the same code as the kernel.
+//!
+//! - [`compile`](compile::compile): from the rules to a table;
+//! - [`slots`]: which orders a slot number means, across generations;
+//! - [`clock`]: from wall time to the kernel's clock;
+//! - [`host`]: the table as the decision reads it, for tests, `explain` and `simulate`;
+//! - [`explain`]: which rules speak of an address.
+
+pub mod clock;
+pub mod compile;
+pub mod explain;
+pub mod host;
+pub mod slots;
 
 use filter_common::{
     settings::InterfaceSettings,
@@ -51,3 +63,6 @@ pub struct TimedClause {
     /// See [`filter_common::table::ClauseFlags`].
     pub flags: u8,
 }
+
+#[cfg(test)]
+mod tests;
