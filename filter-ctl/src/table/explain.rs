@@ -5,19 +5,21 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use crate::policy::{NeverBlock, RuleSet};
 
 /// The indexes in [`RuleSet::rules`] of the rules whose prefix covers an address, the most specific
 /// first, those of one prefix by `until`, the latest first.
 ///
-/// Takes one pass over the rules, about 10 ms for a million.
+/// Takes one pass over the rules, some 10 ms for a million.
 #[must_use]
 pub fn covering(rules: &RuleSet, address: IpAddr) -> Vec<usize> {
     let mut found: Vec<usize> = rules
         .rules
         .iter()
         .enumerate()
-        .filter(|(_, rule)| rule.net.contains(&address))
+        .filter(|(_, rule)| covers(&rule.net, address))
         .map(|(index, _)| index)
         .collect();
     found.sort_by(|&a, &b| {
@@ -35,8 +37,24 @@ pub fn never_block_of(rules: &RuleSet, address: IpAddr) -> Option<&NeverBlock> {
     rules
         .never_block
         .iter()
-        .filter(|entry| entry.net.contains(&address))
+        .filter(|entry| covers(&entry.net, address))
         .max_by_key(|entry| (entry.scope, entry.net.prefix_len()))
+}
+
+/// Whether the address has the upper bits of the prefix.
+fn covers(net: &IpNet, address: IpAddr) -> bool {
+    let (same, length) = match (net, address) {
+        (IpNet::V4(net), IpAddr::V4(address)) => {
+            let differs = net.addr().to_bits() ^ address.to_bits();
+            (differs.leading_zeros(), net.prefix_len())
+        }
+        (IpNet::V6(net), IpAddr::V6(address)) => {
+            let differs = net.addr().to_bits() ^ address.to_bits();
+            (differs.leading_zeros(), net.prefix_len())
+        }
+        _ => return false,
+    };
+    same >= u32::from(length)
 }
 
 #[cfg(test)]
@@ -60,6 +78,23 @@ mod tests {
         assert_eq!(of("198.51.100.9"), [0]);
         assert_eq!(of("2001:db8::9"), [4]);
         assert!(of("198.51.101.7").is_empty());
+    }
+
+    #[test]
+    fn prefixes_of_every_length_cover_what_they_contain() {
+        let addresses = ["0.0.0.0", "198.51.100.7", "255.255.255.255"];
+        for address in addresses.map(|text| text.parse::<IpAddr>().expect("an address")) {
+            for other in addresses.map(|text| text.parse::<IpAddr>().expect("an address")) {
+                for length in 0..=32 {
+                    let net = IpNet::new(other, length).expect("a length of IPv4");
+                    assert_eq!(
+                        covers(&net, address),
+                        net.contains(&address),
+                        "{net} {address}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::{
     CapacityError, Part,
     condition::Condition,
     interval::{Interval, Prefix},
+    listed::{Listed, SECONDS_PER_HOUR, Want},
+    sets::Sets,
 };
 use crate::{
     order::OrderId,
@@ -18,34 +20,24 @@ use crate::{
     table::TimedClause,
 };
 
-const SECONDS_PER_HOUR: i64 = 3_600;
-
-/// What a cell needs to know of a rule, in few bytes, because there are many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Listed {
-    /// Without the ports: those are looked up if `ports` says so.
-    condition: Condition,
-    ports: bool,
-    /// `until`, rounded up, in hours of Unix time.
-    hours: u32,
-    /// The rank of its order.
-    order: u32,
-    /// Its index in the rule set.
-    rule: u32,
+/// An answer of [`Cells::inside`] for a single rule without ports: what was around, the rule, the cell.
+#[derive(Clone, Copy)]
+struct Answer {
+    around: u32,
+    listed: Listed,
+    cell: u32,
 }
 
-/// One condition of one order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Want {
-    condition: Condition,
-    hours: u32,
-    order: u32,
-}
+/// Answers remembered: most hosts are listed alone, by one of a few orders.
+const ANSWERS: usize = 1 << 12;
 
-impl Want {
-    fn step(&self) -> (Condition, u32) {
-        (self.condition, self.hours)
-    }
+/// Where an answer is remembered, if it is.
+fn answer_index(around: u32, listed: &Listed) -> usize {
+    let kind = u64::from(listed.flags) << 8 | u64::from(listed.protocol);
+    let order = u64::from(around) << 32 | u64::from(listed.order);
+    let mixed =
+        (order ^ (kind << 48 | u64::from(listed.hours) << 20)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::from((mixed >> 48) as u16) % ANSWERS
 }
 
 /// All cells of a table in the making. The slots of its clauses are indexes of sets.
@@ -60,8 +52,7 @@ pub(super) struct Cells<'a> {
     clauses_max: usize,
     numbers: HashMap<Box<[TimedClause]>, u32>,
     overflowed: Vec<usize>,
-    /// The answer before, for neighbours of one order: what is around, the rule, and the cell.
-    latest: Option<(u32, Listed, u32)>,
+    answers: Vec<Option<Answer>>,
     // Scratch space, to spare an allocation per prefix.
     wants: Vec<Want>,
     run: Vec<TimedClause>,
@@ -84,7 +75,7 @@ impl<'a> Cells<'a> {
             clauses_max,
             numbers: HashMap::new(),
             overflowed: Vec::new(),
-            latest: None,
+            answers: vec![None; ANSWERS],
             wants: Vec::new(),
             run: Vec::new(),
             members: Vec::new(),
@@ -93,21 +84,13 @@ impl<'a> Cells<'a> {
 
     /// The prefixes of one family, sorted for the sweep.
     pub(super) fn listed<R: Interval>(&self) -> Vec<Prefix<R::Start, Listed>> {
-        let listed = |(index, rule): (usize, &Rule)| Listed {
-            condition: Condition::without_ports(rule),
-            ports: !rule.ports.is_empty(),
-            hours: hours(rule.until),
-            order: self.ranks[rule.order as usize],
-            rule: number(index),
-        };
-        let rules = self.rules.iter().enumerate();
-        let mut prefixes: Vec<_> = rules
-            .filter_map(|(index, rule)| {
-                let prefix = R::prefix(&rule.net, ())?;
-                Some(prefix.with(listed((index, rule))))
-            })
-            .collect();
-        prefixes.sort_unstable_by_key(|prefix| (prefix.start, prefix.length));
+        let mut prefixes = Vec::with_capacity(self.rules.len());
+        for (index, rule) in self.rules.iter().enumerate() {
+            let order = self.ranks[rule.order as usize];
+            let listed = Listed::new(rule, number(index), order);
+            prefixes.extend(R::prefix(&rule.net, listed));
+        }
+        prefixes.sort_unstable_by_key(R::order);
         prefixes
     }
 
@@ -118,17 +101,23 @@ impl<'a> Cells<'a> {
         group: &[Prefix<S, Listed>],
     ) -> Result<u32, CapacityError> {
         let only = match group {
-            [Prefix { what, .. }] if !what.ports => Some(Listed { rule: 0, ..*what }),
+            [Prefix { what, .. }] if !what.has_ports() => Some(Listed { rule: 0, ..*what }),
             _ => None,
         };
-        if let (Some((outer, listed, cell)), Some(only)) = (self.latest, only)
+        let answer = only.map(|listed| (listed, answer_index(around, &listed)));
+        if let Some((only, index)) = answer
+            && let Some(Answer {
+                around: outer,
+                listed,
+                cell,
+            }) = self.answers[index]
             && (outer, listed) == (around, only)
         {
             return Ok(cell);
         }
         self.wants.clear();
         for Prefix { what, .. } in group {
-            push_wants(&mut self.wants, self.rules, what);
+            what.push_wants(&mut self.wants, self.rules);
         }
         self.arrange();
         let refused = self.overflowed.len();
@@ -142,10 +131,14 @@ impl<'a> Cells<'a> {
         } else {
             self.intern()?
         };
-        if let Some(only) = only
+        if let Some((listed, index)) = answer
             && refused == self.overflowed.len()
         {
-            self.latest = Some((around, only, cell));
+            self.answers[index] = Some(Answer {
+                around,
+                listed,
+                cell,
+            });
         }
         Ok(cell)
     }
@@ -190,12 +183,12 @@ impl<'a> Cells<'a> {
         listed.sort_unstable_by(|a, b| {
             let condition = |listed: &Listed| {
                 let ports = &*rules[listed.rule as usize].ports;
-                match ports.first().filter(|_| listed.ports) {
-                    Some(ports) => listed.condition.with_ports(*ports),
-                    None => listed.condition,
+                match ports.first() {
+                    Some(ports) => listed.condition().with_ports(*ports),
+                    None => listed.condition(),
                 }
             };
-            let by_mode = b.condition.enforces().cmp(&a.condition.enforces());
+            let by_mode = b.condition().enforces().cmp(&a.condition().enforces());
             by_mode
                 .then_with(|| condition(b).order(condition(a)))
                 .then(b.hours.cmp(&a.hours))
@@ -211,7 +204,7 @@ impl<'a> Cells<'a> {
         self.wants.clear();
         for listed in listed {
             wants.clear();
-            push_wants(&mut wants, rules, listed);
+            listed.push_wants(&mut wants, rules);
             let before = steps.len();
             for want in &wants {
                 if steps.len() <= CLAUSES_PER_CELL_MAX && !steps.contains(&want.step()) {
@@ -335,57 +328,8 @@ fn hides(condition: Condition, hours: u32, later: &TimedClause) -> bool {
         && condition.contains(later_condition)
 }
 
-/// What a rule wants: its condition, once per range of ports.
-fn push_wants(wants: &mut Vec<Want>, rules: &[Rule], listed: &Listed) {
-    let Listed {
-        condition,
-        ports,
-        hours,
-        order,
-        rule,
-    } = *listed;
-    let want = |condition| Want {
-        condition,
-        hours,
-        order,
-    };
-    if ports {
-        let ranges = rules[rule as usize].ports.iter();
-        wants.extend(ranges.map(|range| want(condition.with_ports(*range))));
-    } else {
-        wants.push(want(condition));
-    }
-}
-
-/// The whole hour at which a rule ends, or the next.
-fn hours(until: jiff::Timestamp) -> u32 {
-    let seconds = until.as_second() + i64::from(until.subsec_nanosecond() > 0);
-    let hours = seconds.div_euclid(SECONDS_PER_HOUR) + i64::from(seconds % SECONDS_PER_HOUR != 0);
-    // jiff's times end with the year 9999; before 1970 all have ended alike.
-    u32::try_from(hours.max(0)).unwrap_or(u32::MAX)
-}
-
 /// An index as it is stored; all of them count things in memory of more than 16 bytes each, or are
 /// bounded by limits far below.
 fn number(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
-}
-
-/// Sets of orders, by rank, each stored once.
-#[derive(Default)]
-struct Sets {
-    members: Vec<Box<[u32]>>,
-    numbers: HashMap<Box<[u32]>, u32>,
-}
-
-impl Sets {
-    fn number(&mut self, set: &[u32]) -> u32 {
-        if let Some(&number) = self.numbers.get(set) {
-            return number;
-        }
-        let new = number(self.members.len());
-        self.members.push(set.into());
-        self.numbers.insert(set.into(), new);
-        new
-    }
 }

@@ -64,15 +64,20 @@ impl Sum {
         }
     }
 
-    fn words<const N: usize>(&mut self, words: [u32; N]) {
-        for word in words {
-            self.bytes(&word.to_le_bytes());
+    /// An element of a few fields, joined so that the buffer is asked once.
+    fn fields<const N: usize>(&mut self, fields: &[&[u8]]) {
+        let mut joined = [0; N];
+        let mut at = 0;
+        for field in fields {
+            joined[at..at + field.len()].copy_from_slice(field);
+            at += field.len();
         }
+        self.bytes(&joined);
     }
 
     fn row4(&mut self, row: Row4) {
         let Row4 { start, value } = row;
-        self.words([start, value]);
+        self.fields::<8>(&[&start.to_le_bytes(), &value.to_le_bytes()]);
     }
 
     fn row6(&mut self, row: Row6) {
@@ -82,9 +87,8 @@ impl Sum {
             value,
             reserved: _,
         } = row;
-        self.bytes(&high.to_le_bytes());
-        self.bytes(&low.to_le_bytes());
-        self.words([value]);
+        let (high, low) = (high.to_le_bytes(), low.to_le_bytes());
+        self.fields::<20>(&[&high, &low, &value.to_le_bytes()]);
     }
 
     fn clause(&mut self, clause: &TimedClause) {
@@ -95,10 +99,8 @@ impl Sum {
             protocol,
             flags,
         } = *clause;
-        self.words([slot]);
-        self.bytes(&until.to_le_bytes());
-        self.bytes(&first.to_le_bytes());
-        self.bytes(&last.to_le_bytes());
-        self.bytes(&[protocol, flags]);
+        let (first, last) = (first.to_le_bytes(), last.to_le_bytes());
+        let (slot, until) = (slot.to_le_bytes(), until.to_le_bytes());
+        self.fields::<18>(&[&slot, &until, &first, &last, &[protocol, flags]]);
     }
 }

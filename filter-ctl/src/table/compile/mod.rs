@@ -8,12 +8,15 @@
 //! - [`interval`]: what the two families have in common;
 //! - [`sweep`]: from sorted prefixes to rows and roots;
 //! - [`condition`]: what a rule asks of a packet, and which rule is named first;
-//! - [`cells`]: runs of clauses, each stored once.
+//! - [`listed`]: a rule in few bytes;
+//! - [`cells`] and [`sets`]: runs of clauses, and the orders they name, each stored once.
 
 mod cells;
 mod condition;
 mod digest;
 mod interval;
+mod listed;
+mod sets;
 mod sweep;
 
 use std::fmt;
@@ -221,7 +224,7 @@ fn never_block<R: Interval>(rules: &RuleSet) -> Vec<R> {
         .iter()
         .filter_map(|entry| R::prefix(&entry.net, entry.scope as u32))
         .collect();
-    prefixes.sort_unstable();
+    prefixes.sort_unstable_by_key(R::order);
     let strongest = |around: u32, group: &[interval::Prefix<R::Start, u32>]| {
         Ok::<_, std::convert::Infallible>(group.iter().fold(around, |scope, p| scope.max(p.what)))
     };
