@@ -18,8 +18,7 @@ use crate::{
         special_use,
     },
     table::{
-        Capacity,
-        compile::{CapacityError, Compiled, compile},
+        compile::{Capacity, CapacityError, Compiled, compile},
         slots,
     },
 };

@@ -32,7 +32,7 @@ use crate::{
     observe::{durations::Durations, ledger::Ledger},
     order::{FeedName, letter::OperatorOrder, store::Store, trust::TrustFile},
     policy::RuleSet,
-    table::Capacity,
+    table::compile::Capacity,
 };
 
 /// The state.

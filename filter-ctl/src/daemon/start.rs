@@ -37,7 +37,7 @@ use crate::{
         trust::{TrustError, TrustFile},
     },
     policy::RuleSet,
-    table::Capacity,
+    table::compile::Capacity,
 };
 
 /// Why the service cannot start.

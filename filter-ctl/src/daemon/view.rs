@@ -17,7 +17,7 @@ use crate::{
     order::{OrderId, OrderInfo, PortRange, VerifiedOrder, field},
     policy::{Rule, RuleSet, Withheld, WithheldReason},
     table::{
-        Capacity,
+        compile::Capacity,
         explain::{covering, never_block_of},
     },
 };

@@ -1,7 +1,7 @@
 //! The kernel's clock, against the wall clock.
 
 use super::{KernelError, sys};
-use crate::table::BootClock;
+use crate::table::clock::BootClock;
 
 /// Reads both clocks. Deadlines in the kernel are on the first, which no one can set.
 pub fn boot_clock() -> Result<BootClock, KernelError> {

@@ -24,7 +24,7 @@ use super::{
     pins::pins_error,
     sys::{self, MapSpec},
 };
-use crate::table::Capacity;
+use crate::table::compile::Capacity;
 
 /// A per-CPU counter as the map holds it.
 pub(super) type RawCounter = [u64; size_of::<Counter>() / 8];

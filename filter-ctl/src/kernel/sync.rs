@@ -15,7 +15,7 @@ use filter_common::{
 };
 
 use super::{KernelError, instance::Instance, mapped::Record, sys::GracePeriod};
-use crate::table::{Arrays, BootClock, Table};
+use crate::table::{Arrays, Table, clock::BootClock};
 
 /// Publishes generations.
 #[derive(Debug)]
