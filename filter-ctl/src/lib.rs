@@ -14,6 +14,7 @@
 
 pub mod config;
 pub mod daemon;
+pub mod durable;
 pub mod http;
 pub mod kernel;
 pub mod order;

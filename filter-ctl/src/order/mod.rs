@@ -3,13 +3,27 @@
 //! [`UntrustedOrder`] is what arrived: bytes and where they came from. Only `verify` makes a
 //! [`VerifiedOrder`] of it, and only that goes on to the policy.
 //!
-//! - `trust`: which key may speak for which feed, and in which scope;
-//! - `parse`: the bundle format, from bytes to lines;
-//! - `verify`: admission, in the order of the checks that SECURITY.md promises;
-//! - `letter`: an order that an operator types in or pastes from a letter;
-//! - `store`: what was admitted, on disk, as it was received.
+//! - [`trust`]: which key may speak for which feed, and in which scope;
+//! - [`parse`]: the bundle format, from bytes to lines;
+//! - [`verify`]: admission, in the order of the checks that SECURITY.md promises;
+//! - [`letter`]: an order that an operator types in or pastes from a letter;
+//! - [`store`]: what was admitted, on disk, as it was received;
+//! - [`sign`]: the authority's side, keys and signed bundles;
+//! - `signature`: one detached signature;
+//! - [`field`]: the fields of an entry as text;
+//! - [`hex`]: digests as text.
 
-use std::fmt;
+pub mod field;
+pub mod hex;
+//pub mod letter;
+pub mod parse;
+pub mod sign;
+mod signature;
+//pub mod store;
+pub mod trust;
+//pub mod verify;
+
+use std::{fmt, sync::Arc};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -172,8 +186,9 @@ pub struct Entry {
     pub until: Timestamp,
     /// Since when it has been part of this source without a break.
     pub since: Timestamp,
-    /// Why, if it says so; else the order's reason holds.
-    pub reason: Option<Box<str>>,
+    /// Why, if it says so; else the order's reason holds. Shared, as most entries of a source give the
+    /// same few.
+    pub reason: Option<Arc<str>>,
     /// Its order: an index into [`VerifiedOrder::orders`].
     pub order: u32,
 }
