@@ -1,42 +1,209 @@
 //! A snapshot of the service, from which all reads are answered.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+
+use jiff::Timestamp;
 
 use crate::{
-    http::wire::{Explanation, NeverBlockEntry, OrderDetail, OrderSummary, Status},
-    order::OrderId,
+    http::wire::{
+        CoveringEntry, Explanation, NeverBlockEntry, OrderDetail, OrderSummary, Stats, Status,
+        WithheldEntry,
+    },
+    metrics,
+    observe::{
+        ledger::Tally,
+        report::{real, would},
+    },
+    order::{OrderId, OrderInfo, PortRange, VerifiedOrder, field},
+    policy::{Rule, RuleSet, Withheld, WithheldReason},
+    table::explain::{covering, never_block_of},
 };
 
-/// The snapshot.
+/// The snapshot. Cheap to make: what is large in it is shared.
 #[derive(Debug)]
 pub struct View {
-    status: Status,
+    /// The document of `status`.
+    pub status: Status,
+    /// The counters as of the last tick.
+    pub stats: Arc<Stats>,
+    /// What the metrics say beyond both.
+    pub metrics: metrics::Extras,
+    /// The rules in force.
+    pub rules: Arc<RuleSet>,
+    /// Every source, in force or not.
+    pub sources: Vec<Arc<VerifiedOrder>>,
+    /// Totals by order.
+    pub totals: Arc<BTreeMap<OrderId, Tally>>,
+    /// What is never blocked.
+    pub never_block: Arc<Vec<NeverBlockEntry>>,
 }
 
 impl View {
-    /// x
+    /// See [`super::handle::Handle::status`].
     #[must_use]
     pub fn status(&self) -> Status {
         self.status.clone()
     }
-    /// x
-    #[must_use]
-    pub fn explain(&self, _address: IpAddr) -> Explanation {
-        unreachable!()
-    }
-    /// x
-    #[must_use]
-    pub fn orders(&self) -> Vec<OrderSummary> {
-        unreachable!()
-    }
-    /// x
-    #[must_use]
-    pub fn order(&self, _id: &OrderId) -> Option<OrderDetail> {
-        unreachable!()
-    }
-    /// x
+
+    /// See [`super::handle::Handle::exceptions`].
     #[must_use]
     pub fn exceptions(&self) -> Vec<NeverBlockEntry> {
-        unreachable!()
+        self.never_block.as_ref().clone()
+    }
+
+    /// See [`super::handle::Handle::explain`]. Looks at every rule in force once.
+    #[must_use]
+    pub fn explain(&self, address: IpAddr) -> Explanation {
+        let covering: Vec<&Rule> =
+            covering(&self.rules, address).into_iter().map(|index| &self.rules.rules[index]).collect();
+        let never_block = never_block_of(&self.rules, address)
+            .and_then(|found| self.never_block.iter().find(|entry| entry.net == found.net).cloned());
+        let enforcing = covering.iter().any(|rule| !rule.monitor);
+        let withheld = self.rules.withheld.iter().filter(|entry| entry.net.contains(&address));
+        Explanation {
+            address,
+            blocked: enforcing && never_block.is_none() && !self.status.bypass,
+            orders: covering.into_iter().map(|rule| self.covering_entry(rule)).collect(),
+            never_block,
+            withheld: withheld.map(withheld_entry).collect(),
+            generation: self.status.generation.as_ref().map(|generation| generation.number),
+        }
+    }
+
+    /// See [`super::handle::Handle::orders`].
+    #[must_use]
+    pub fn orders(&self) -> Vec<OrderSummary> {
+        let mut summaries = BTreeMap::new();
+        for (id, info) in self.infos() {
+            summaries.insert(id.clone(), self.empty_summary(&id, info));
+        }
+        for rule in &self.rules.rules {
+            if let Some(summary) = summaries.get_mut(&self.rules.orders[rule.order as usize].id) {
+                summary.enforced += 1;
+                widen(summary, rule.since, rule.until);
+            }
+        }
+        let mut withdrawn = BTreeMap::<OrderId, u64>::new();
+        let mut refused = BTreeMap::<OrderId, u64>::new();
+        for entry in &self.rules.withheld {
+            if let Some(summary) = summaries.get_mut(&entry.order) {
+                summary.withheld += 1;
+            }
+            match entry.why {
+                WithheldReason::Withdrawn => *withdrawn.entry(entry.order.clone()).or_default() += 1,
+                WithheldReason::Refused(_) => *refused.entry(entry.order.clone()).or_default() += 1,
+                WithheldReason::Partial | WithheldReason::Ended => {}
+            }
+        }
+        for (id, summary) in &mut summaries {
+            summary.status = match (summary.enforced, summary.withheld) {
+                (0, _) if withdrawn.contains_key(id) => "withdrawn",
+                (0, _) if refused.contains_key(id) => "refused",
+                (0, _) => "ended",
+                (_, 0) => "in_force",
+                _ => "partial",
+            }
+            .to_owned();
+        }
+        summaries.into_values().collect()
+    }
+
+    /// See [`super::handle::Handle::order`].
+    #[must_use]
+    pub fn order(&self, id: &OrderId) -> Option<OrderDetail> {
+        let summary = self.orders().into_iter().find(|summary| summary.id == *id)?;
+        let rules = self.rules.rules.iter();
+        let mine = rules.filter(|rule| self.rules.orders[rule.order as usize].id == *id);
+        let withheld = self.rules.withheld.iter().filter(|entry| entry.order == *id);
+        Some(OrderDetail {
+            summary,
+            entries: mine.map(|rule| self.covering_entry(rule)).collect(),
+            not_enforced: withheld.map(withheld_entry).collect(),
+        })
+    }
+
+    /// Every order that a source names, with what it says of itself.
+    fn infos(&self) -> impl Iterator<Item = (OrderId, &OrderInfo)> {
+        self.sources.iter().flat_map(|source| {
+            source.orders().iter().map(|info| {
+                let id = OrderId { feed: source.feed().clone(), reference: info.reference.clone() };
+                (id, info)
+            })
+        })
+    }
+
+    fn empty_summary(&self, id: &OrderId, info: &OrderInfo) -> OrderSummary {
+        let total = self.totals.get(id).copied().unwrap_or_default();
+        OrderSummary {
+            id: id.clone(),
+            feed: id.feed.clone(),
+            issuer: info.issuer.to_string(),
+            reference: info.reference.to_string(),
+            basis: info.basis.to_string(),
+            reason: info.reason.to_string(),
+            status: String::new(),
+            enforced: 0,
+            withheld: 0,
+            since: None,
+            until: None,
+            dropped: real(total),
+            would_drop: would(total),
+        }
+    }
+
+    fn covering_entry(&self, rule: &Rule) -> CoveringEntry {
+        let order = &self.rules.orders[rule.order as usize];
+        CoveringEntry {
+            id: order.id.clone(),
+            entry: rule.entry.to_string(),
+            feed: order.id.feed.clone(),
+            issuer: order.info.issuer.to_string(),
+            reference: order.info.reference.to_string(),
+            basis: order.info.basis.to_string(),
+            reason: order.info.reason.to_string(),
+            net: rule.net,
+            dir: rule.direction,
+            proto: rule.protocol.map(protocol),
+            ports: rule.ports.iter().map(port_range).collect(),
+            mode: if rule.monitor { "monitor" } else { "enforce" }.to_owned(),
+            since: rule.since,
+            until: rule.until,
+            dropped: real(self.totals.get(&order.id).copied().unwrap_or_default()),
+        }
+    }
+}
+
+fn widen(summary: &mut OrderSummary, since: Timestamp, until: Timestamp) {
+    summary.since = Some(summary.since.map_or(since, |earliest| earliest.min(since)));
+    summary.until = Some(summary.until.map_or(until, |latest| latest.max(until)));
+}
+
+/// An entry that is not in force, as it is shown.
+#[must_use]
+pub fn withheld_entry(withheld: &Withheld) -> WithheldEntry {
+    let (status, reason) = match withheld.why {
+        WithheldReason::Refused(reason) => ("refused", Some(reason.name().to_owned())),
+        WithheldReason::Partial => ("partial", Some("never_block".to_owned())),
+        WithheldReason::Withdrawn => ("withdrawn", None),
+        WithheldReason::Ended => ("ended", None),
+    };
+    WithheldEntry {
+        id: withheld.order.clone(),
+        entry: withheld.entry.to_string(),
+        net: withheld.net,
+        status: status.to_owned(),
+        reason,
+    }
+}
+
+fn protocol(number: u8) -> String {
+    field::protocol_name(number).map_or_else(|| number.to_string(), ToOwned::to_owned)
+}
+
+fn port_range(range: &PortRange) -> String {
+    if range.first == range.last {
+        range.first.to_string()
+    } else {
+        format!("{}-{}", range.first, range.last)
     }
 }

@@ -39,7 +39,7 @@ pub enum KernelError {
     /// The pins were written by a version that this one cannot read.
     #[error(
         "the pinned maps in {} have ABI version {found}, this filter-ctl reads version {expected}; \
-         use the filter-ctl that wrote them, or start this one's service, which takes over",
+         they go on filtering as they are; use the filter-ctl that wrote them, or a newer one",
         .path.display()
     )]
     Abi {

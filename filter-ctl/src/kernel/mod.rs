@@ -25,3 +25,4 @@ pub mod sync;
 mod sys;
 
 pub use error::KernelError;
+pub use sys::try_lock as lock_file;

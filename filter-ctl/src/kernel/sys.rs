@@ -213,7 +213,7 @@ pub(super) fn interface_index(name: &str) -> Option<u32> {
 }
 
 /// Takes the lock of an open file or directory without waiting; false if another has it.
-pub(super) fn try_lock(file: BorrowedFd<'_>) -> io::Result<bool> {
+pub fn try_lock(file: BorrowedFd<'_>) -> io::Result<bool> {
     // SAFETY: a live descriptor.
     if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
         return Ok(true);

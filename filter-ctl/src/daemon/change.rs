@@ -1,0 +1,286 @@
+//! The changes that operators and authorities ask for.
+//!
+//! Each follows the same steps: judge it, plan what it would amount to, make it durable, enforce it,
+//! record it. Whatever fails before it is durable changes nothing.
+
+use std::sync::Arc;
+
+use filter_common::table::Scope;
+use jiff::Timestamp;
+
+use super::{
+    engine::{Engine, actor_name, failed, invalid, not_found, refused},
+    enforce::SourceKey,
+    handle::{Actor, Answer, Command},
+    local::{EXCEPTIONS_MAX, Exception, Local, WITHDRAWALS_MAX, WithdrawalRecord},
+};
+use crate::{
+    audit::Event,
+    http::wire::{
+        AddException, Changed, InterfaceRequest, PanicRequest, RemoveException, Stats, Withdraw,
+    },
+    kernel::attach,
+    observe::report,
+    order::field::parse_until,
+};
+
+impl Engine {
+    /// Carries out a command and sends its answer. Nobody waiting for an answer is no error: the
+    /// change was asked for all the same.
+    pub(super) fn command(&mut self, command: Command) {
+        match command {
+            Command::Apply(upload, actor, answer) => {
+                let _gone = answer.send(self.apply(upload, &actor));
+            }
+            Command::AddOrder(order, actor, answer) => {
+                let _gone = answer.send(self.add_order(&order, &actor));
+            }
+            Command::Withdraw(request, actor, answer) => {
+                let _gone = answer.send(self.withdraw(&request, &actor));
+            }
+            Command::Reinstate(request, actor, answer) => {
+                let _gone = answer.send(self.reinstate(&request, &actor));
+            }
+            Command::AddException(request, actor, answer) => {
+                let _gone = answer.send(self.add_exception(request, &actor));
+            }
+            Command::RemoveException(request, actor, answer) => {
+                let _gone = answer.send(self.remove_exception(&request, &actor));
+            }
+            Command::Attach(request, actor, answer) => {
+                let _gone = answer.send(self.attach(&request, &actor));
+            }
+            Command::Detach(request, actor, answer) => {
+                let _gone = answer.send(self.detach(&request, &actor));
+            }
+            Command::Panic(request, actor, answer) => {
+                let _gone = answer.send(Ok(self.panic(&request, &actor)));
+            }
+            Command::Reload(actor, answer) => {
+                let _gone = answer.send(self.reload(&actor));
+            }
+            Command::Stats(answer) => {
+                let _gone = answer.send(Ok(self.stats()));
+            }
+        }
+        self.publish_view();
+    }
+
+    fn stats(&mut self) -> Stats {
+        self.read_counters();
+        report::stats(&self.ledger, Timestamp::now())
+    }
+
+    fn withdraw(&mut self, request: &Withdraw, actor: &Actor) -> Answer<Changed> {
+        self.check_undamaged(None)?;
+        self.check_known(request)?;
+        let entry = request.entry.as_deref().map(Box::from);
+        let known = |record: &WithdrawalRecord| record.order == request.id && record.entry == entry;
+        if self.local.withdrawals.iter().any(known) {
+            return Err(refused("already_withdrawn", format!("{} is withdrawn already", subject(request))));
+        }
+        if self.local.withdrawals.len() >= WITHDRAWALS_MAX {
+            let error = format!("{WITHDRAWALS_MAX} withdrawals are in force already, which is the limit");
+            return Err(refused("limit", error));
+        }
+        let mut local = self.local.clone();
+        local.withdrawals.push(WithdrawalRecord {
+            order: request.id.clone(),
+            entry,
+            reason: request.reason.clone(),
+            by: actor_name(actor),
+            at: Timestamp::now(),
+        });
+        let message = format!("{} is withdrawn and no longer enforced", subject(request));
+        let event = Event::new(&actor_name(actor), "withdraw", subject(request));
+        self.decide(local, Local::save_withdrawals, event.detail("reason", &request.reason), message)
+    }
+
+    fn reinstate(&mut self, request: &Withdraw, actor: &Actor) -> Answer<Changed> {
+        self.check_undamaged(None)?;
+        let mut local = self.local.clone();
+        local.withdrawals.retain(|record| {
+            record.order != request.id || record.entry.as_deref() != request.entry.as_deref()
+        });
+        if local.withdrawals.len() == self.local.withdrawals.len() {
+            return Err(not_found("not_withdrawn", format!("{} is not withdrawn", subject(request))));
+        }
+        let message = format!("{} is enforced again, as far as it has not ended", subject(request));
+        let event = Event::new(&actor_name(actor), "reinstate", subject(request));
+        self.decide(local, Local::save_withdrawals, event.detail("reason", &request.reason), message)
+    }
+
+    fn check_known(&self, request: &Withdraw) -> Answer<()> {
+        let sources = self.sources.values().filter(|source| *source.feed() == request.id.feed);
+        let mut of_order = sources.filter_map(|source| {
+            let orders = source.orders().iter();
+            let index = orders.into_iter().position(|info| info.reference == request.id.reference)?;
+            Some((source, index))
+        });
+        let known = of_order.any(|(source, index)| match &request.entry {
+            None => true,
+            Some(entry) => source
+                .entries()
+                .iter()
+                .any(|known| known.order as usize == index && *known.id == **entry),
+        });
+        if known {
+            return Ok(());
+        }
+        let cure = "see `filter-ctl order list`";
+        Err(not_found("no_such_order", format!("there is no {}; {cure}", subject(request))))
+    }
+
+    fn add_exception(&mut self, request: AddException, actor: &Actor) -> Answer<Changed> {
+        self.check_undamaged(None)?;
+        let AddException { net, scope, reason, until } = request;
+        if net.trunc() != net {
+            let error = format!("{net} has host bits: expected {}", net.trunc());
+            return Err(invalid("host_bits", error));
+        }
+        let scope = match scope.as_str() {
+            "lists" => Scope::Lists,
+            "all" => Scope::All,
+            other => {
+                let error = format!("`{other}` is no scope: expected `lists` or `all`");
+                return Err(invalid("scope", error));
+            }
+        };
+        if reason.trim().is_empty() {
+            return Err(invalid("reason", "an exception needs a reason".to_owned()));
+        }
+        let now = Timestamp::now();
+        let until = until
+            .map(|until| parse_until(&until, now, &self.timezone))
+            .transpose()
+            .map_err(|error| invalid("until", error.to_string()))?;
+        if until.is_some_and(|until| until <= now) {
+            return Err(invalid("until", "the end of the exception has passed".to_owned()));
+        }
+        let mut local = self.local.clone();
+        local.exceptions.retain(|exception| exception.net != net);
+        if local.exceptions.len() >= EXCEPTIONS_MAX {
+            let error = format!("{EXCEPTIONS_MAX} exceptions are in force already, which is the limit");
+            return Err(refused("limit", error));
+        }
+        let event = Event::new(&actor_name(actor), "exception_add", net.to_string())
+            .detail("scope", if scope == Scope::All { "all" } else { "lists" })
+            .detail("until", until.map_or_else(String::new, |until| until.to_string()))
+            .detail("reason", &reason);
+        local.exceptions.push(Exception {
+            net,
+            all: scope == Scope::All,
+            reason,
+            until,
+            by: actor_name(actor),
+            at: now,
+        });
+        self.decide(local, Local::save_exceptions, event, format!("{net} is no longer blocked"))
+    }
+
+    fn remove_exception(&mut self, request: &RemoveException, actor: &Actor) -> Answer<Changed> {
+        self.check_undamaged(None)?;
+        let net = request.net;
+        let mut local = self.local.clone();
+        local.exceptions.retain(|exception| exception.net != net);
+        if local.exceptions.len() == self.local.exceptions.len() {
+            let error = format!(
+                "{net} is no exception; built-in and configured entries cannot be removed here, see \
+                 `filter-ctl exception list`"
+            );
+            return Err(not_found("no_such_exception", error));
+        }
+        let event = Event::new(&actor_name(actor), "exception_remove", net.to_string());
+        let message = format!("{net} can be blocked again");
+        self.decide(local, Local::save_exceptions, event, message)
+    }
+
+    /// Makes an operator's decision durable and enforces it.
+    fn decide(
+        &mut self,
+        local: Local,
+        save: fn(&Local, &std::path::Path) -> Result<(), super::local::LocalError>,
+        event: Event,
+        message: String,
+    ) -> Answer<Changed> {
+        let sources = self.sources.clone();
+        let plan = self.plan(&sources, &local)?;
+        save(&local, &self.config.state_dir)
+            .map_err(|error| failed("state_not_writable", error.to_string()))?;
+        self.local = local;
+        self.record(event);
+        let generation = self.enforce_plan(plan)?;
+        Ok(Changed { message, generation: Some(generation) })
+    }
+
+    fn attach(&mut self, request: &InterfaceRequest, actor: &Actor) -> Answer<Changed> {
+        let name = &request.name;
+        if self.instance.live().ok().flatten().is_none() {
+            let error = "there is no generation to enforce yet; see the alarms of `filter-ctl status`";
+            return Err(failed("no_generation", error.to_owned()));
+        }
+        let attached = self.attach_one(name)?;
+        self.detached.remove(name);
+        let message = match attached {
+            attach::Attached::Kept => format!("{name} was attached already"),
+            attach::Attached::New | attach::Attached::Replaced => format!("{name} is attached"),
+        };
+        self.record(Event::new(&actor_name(actor), "attach_request", name));
+        Ok(Changed { message, generation: self.generation() })
+    }
+
+    fn detach(&mut self, request: &InterfaceRequest, actor: &Actor) -> Answer<Changed> {
+        let name = &request.name;
+        let detached = attach::detach(&self.pins, name)
+            .map_err(|error| failed("detach", error.to_string()))?;
+        if !detached {
+            let error = format!("{name} is not attached; see `filter-ctl status`");
+            return Err(not_found("not_attached", error));
+        }
+        self.detached.insert(name.clone());
+        self.record(Event::new(&actor_name(actor), "detach", name));
+        tracing::warn!(interface = name, "detached: nothing is filtered there");
+        let message = format!(
+            "{name} is detached and not filtered, until `filter-ctl attach {name}` or the next start \
+             of the service"
+        );
+        Ok(Changed { message, generation: self.generation() })
+    }
+
+    fn panic(&mut self, request: &PanicRequest, actor: &Actor) -> Changed {
+        self.instance.set_bypass(request.off);
+        let (action, message) = if request.off {
+            ("panic_off", "filtering is off: every packet passes, and is counted as `bypass`")
+        } else {
+            ("panic_on", "filtering is on")
+        };
+        tracing::warn!(actor = actor_name(actor), action, "the kill switch was set");
+        self.record(
+            Event::new(&actor_name(actor), action, "filtering").detail("reason", &request.reason),
+        );
+        Changed { message: message.to_owned(), generation: self.generation() }
+    }
+
+    /// The generation in force.
+    pub(super) fn generation(&self) -> Option<u64> {
+        self.instance.live().ok().flatten().map(|live| live.generation)
+    }
+
+    /// Replaces one source, if what results fits.
+    pub(super) fn sources_with(
+        &self,
+        key: SourceKey,
+        order: crate::order::VerifiedOrder,
+    ) -> super::enforce::Sources {
+        let mut sources = self.sources.clone();
+        sources.insert(key, Arc::new(order));
+        sources
+    }
+}
+
+fn subject(request: &Withdraw) -> String {
+    match &request.entry {
+        Some(entry) => format!("entry {entry} of order {}", request.id),
+        None => format!("order {}", request.id),
+    }
+}

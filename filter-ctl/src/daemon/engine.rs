@@ -1,0 +1,336 @@
+//! The service's state, and what each change does to it. One at a time, in one place.
+//!
+//! [`Engine`] is called by one task only. What it does is short of I/O but for the state directory and
+//! the kernel; everything that waits lives in `tasks`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::sync::watch;
+
+use super::{
+    clock::TimeFloor,
+    enforce::{Plan, SourceKey, Sources, plan},
+    handle::{Actor, Answer},
+    local::Local,
+    view::View,
+};
+use crate::{
+    audit::{Audit, Event},
+    config::{ActionSetting, Config, RoleSetting},
+    http::wire::{Alarm, Refusal, RefusalKind},
+    kernel::{
+        attach::{self, Attached},
+        instance::Instance,
+        pins::PinDir,
+        sync::Publisher,
+    },
+    observe::ledger::Ledger,
+    order::{FeedName, letter::OperatorOrder, store::Store, trust::TrustFile},
+    policy::RuleSet,
+    table::Capacity,
+};
+
+/// The state.
+pub struct Engine {
+    pub(super) config: Config,
+    pub(super) config_path: PathBuf,
+    pub(super) timezone: TimeZone,
+    pub(super) trust: TrustFile,
+    pub(super) store: Store,
+    pub(super) pins: PinDir,
+    pub(super) instance: Instance,
+    pub(super) publisher: Publisher,
+    pub(super) object: &'static [u8],
+    pub(super) ledger: Ledger,
+    pub(super) audit: Audit,
+    pub(super) local: Local,
+    pub(super) floor: TimeFloor,
+    pub(super) sources: Sources,
+    pub(super) letters: BTreeMap<Box<str>, OperatorOrder>,
+    /// Feeds whose stored bundle cannot be used. While there is one, what is in force stays.
+    pub(super) damaged: BTreeSet<FeedName>,
+    pub(super) rules: Arc<RuleSet>,
+    pub(super) table_rows: [u64; 2],
+    pub(super) feeds: BTreeMap<FeedName, FeedRecord>,
+    pub(super) alarms: BTreeMap<(&'static str, String), String>,
+    /// Interfaces that were taken off by hand, and stay off until they are put on by hand or the
+    /// service starts anew.
+    pub(super) detached: BTreeSet<String>,
+    pub(super) interface_errors: BTreeMap<String, String>,
+    pub(super) capacity_errors: u64,
+    pub(super) publish_seconds: f64,
+    pub(super) enforce_seconds: Vec<f64>,
+    pub(super) started_at: Timestamp,
+    pub(super) view: watch::Sender<Arc<View>>,
+}
+
+/// What is remembered of a feed, besides its bundle, while the service runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FeedRecord {
+    pub(super) refused: BTreeMap<String, u64>,
+    pub(super) last_refusal: Option<Refusal>,
+}
+
+impl Engine {
+    /// The rows that the maps in use hold.
+    pub(super) fn capacity(&self) -> Capacity {
+        self.instance.capacity()
+    }
+
+    /// Plans for other sources and decisions than those in force. Changes nothing but the count of
+    /// plans that did not fit.
+    pub(super) fn plan(&mut self, sources: &Sources, local: &Local) -> Answer<Plan> {
+        let now = Timestamp::now();
+        plan(&self.config, self.capacity(), &self.ledger, sources, local, now).map_err(|error| {
+            self.capacity_errors += 1;
+            refused("capacity", format!("{error}; what was in force before stays in force"))
+        })
+    }
+
+    /// Plans and enforces what is desired now.
+    pub(super) fn enforce_desired(&mut self) -> Answer<u64> {
+        let (sources, local) = (self.sources.clone(), self.local.clone());
+        let plan = self.plan(&sources, &local)?;
+        self.enforce_plan(plan)
+    }
+
+    /// Enforces a plan for what has been made durable already.
+    pub(super) fn enforce_plan(&mut self, plan: Plan) -> Answer<u64> {
+        match self.enforce(plan) {
+            Ok(generation) => {
+                self.clear_alarm("enforce_failed", "kernel");
+                Ok(generation)
+            }
+            Err(error) => {
+                let message = format!("{error}; it is tried again every few seconds");
+                self.raise("enforce_failed", "kernel", message.clone());
+                Err(failed("enforce_failed", message))
+            }
+        }
+    }
+
+    /// Raises an alarm; logs it if it is new or says something else.
+    pub(super) fn raise(&mut self, code: &'static str, subject: impl Into<String>, message: String) {
+        let key = (code, subject.into());
+        if self.alarms.get(&key) != Some(&message) {
+            tracing::error!(code, subject = key.1, "{message}");
+            self.alarms.insert(key, message);
+        }
+    }
+
+    /// Ends an alarm.
+    pub(super) fn clear_alarm(&mut self, code: &'static str, subject: &str) {
+        if self.alarms.remove(&(code, subject.to_owned())).is_some() {
+            tracing::info!(code, subject, "the alarm has ended");
+        }
+    }
+
+    /// Records an event. What is to be recorded has been done already, so a log that cannot be written
+    /// is an alarm, not a failure.
+    pub(super) fn record(&mut self, event: Event) {
+        match self.audit.append(event) {
+            Ok(()) => self.clear_alarm("audit_failed", "audit.log"),
+            Err(error) => self.raise("audit_failed", "audit.log", error.to_string()),
+        }
+    }
+
+    /// Refuses a change of what is in force while part of it cannot be read.
+    pub(super) fn check_undamaged(&self, feed: Option<&FeedName>) -> Answer<()> {
+        let others: Vec<&str> = self
+            .damaged
+            .iter()
+            .filter(|damaged| Some(*damaged) != feed)
+            .map(FeedName::as_str)
+            .collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        Err(failed(
+            "state_damaged",
+            format!(
+                "the stored bundle of {} cannot be read, so what is in force is kept as it is; apply \
+                 that feed's bundle again, then repeat this",
+                others.join(", ")
+            ),
+        ))
+    }
+
+    /// Notes all configured interfaces in the ledger, so that they have numbers and settings.
+    pub(super) fn note_interfaces(&mut self) -> Answer<()> {
+        for interface in &self.config.interfaces {
+            let monitor = interface.action == ActionSetting::Monitor;
+            let customer = interface.role == RoleSetting::Customer;
+            self.ledger
+                .interface(&interface.name, monitor, customer)
+                .map_err(|error| failed("ledger", error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure the program is on every configured interface that was not taken off by hand.
+    pub(super) fn attach_all(&mut self) {
+        let names: Vec<String> =
+            self.config.interfaces.iter().map(|interface| interface.name.clone()).collect();
+        for name in names {
+            if self.detached.contains(&name) {
+                continue;
+            }
+            if let Err(refusal) = self.attach_one(&name) {
+                self.raise("not_attached", name.clone(), refusal.error.clone());
+                self.interface_errors.insert(name, refusal.error);
+            }
+        }
+    }
+
+    /// Puts the program on one configured interface.
+    pub(super) fn attach_one(&mut self, name: &str) -> Answer<Attached> {
+        let known = self.config.interfaces.iter().find(|interface| interface.name == name);
+        let number = self.ledger.interfaces().get(name).map(|known| known.number);
+        let (Some(interface), Some(number)) = (known, number) else {
+            return Err(not_found(
+                "no_such_interface",
+                format!("{name} is not in the configuration; add an [[interface]] for it and reload"),
+            ));
+        };
+        let mode = interface.mode;
+        let attached =
+            attach::attach(&self.pins, &mut self.instance, self.object, name, number, mode)
+                .map_err(|error| failed("attach", error.to_string()))?;
+        self.interface_errors.remove(name);
+        self.clear_alarm("not_attached", name);
+        if attached != Attached::Kept {
+            tracing::info!(interface = name, mode = mode.name(), ?attached, "attached");
+            self.record(
+                Event::new("filter-ctl", "attach", name)
+                    .detail("mode", mode.name())
+                    .detail("how", format!("{attached:?}").to_lowercase()),
+            );
+        }
+        Ok(attached)
+    }
+
+    /// Whether an interface carries the program.
+    pub(super) fn is_attached(&self, name: &str, mode: attach::Mode) -> bool {
+        attach::is_attached(&self.pins, name, mode).unwrap_or(false)
+    }
+
+    /// All alarms, for the view.
+    pub(super) fn alarm_list(&self) -> Vec<Alarm> {
+        self.alarms
+            .iter()
+            .map(|((code, subject), message)| Alarm {
+                code: (*code).to_owned(),
+                subject: subject.clone(),
+                message: message.clone(),
+            })
+            .collect()
+    }
+
+    /// What happens once a second: entries that end, interfaces that come and go, clocks, alarms.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        if let Err(error) = self.floor.observe(now, &self.config.state_dir) {
+            self.raise("state_not_writable", "clock.json", error.to_string());
+        } else {
+            self.clear_alarm("state_not_writable", "clock.json");
+        }
+        self.check_clock(now);
+        let due = self.rules.next_change.is_some_and(|change| change <= now);
+        let retry = self.alarms.contains_key(&("enforce_failed", "kernel".to_owned()));
+        if (due || retry) && self.damaged.is_empty() && self.floor.trusts(now) {
+            // A failure has raised its alarm and is tried again at a later tick.
+            let _alarmed = self.enforce_desired();
+        }
+        let expired = |exception: &super::local::Exception| !exception.holds(now);
+        if self.local.exceptions.iter().any(expired) {
+            self.local.exceptions.retain(|exception| exception.holds(now));
+            if let Err(error) = self.local.save_exceptions(&self.config.state_dir) {
+                self.raise("state_not_writable", "exceptions.json", error.to_string());
+            }
+        }
+        self.attach_all();
+        self.check_feeds(now);
+    }
+
+    /// Reads the counters into the totals.
+    pub(super) fn read_counters(&mut self) {
+        match self.ledger.absorb(&self.instance) {
+            Ok(()) => self.clear_alarm("counters", "kernel"),
+            Err(error) => self.raise("counters", "kernel", error.to_string()),
+        }
+    }
+
+    /// Writes the totals to disk.
+    pub(super) fn save_counters(&mut self) {
+        match self.ledger.save(&self.config.state_dir) {
+            Ok(()) => self.clear_alarm("state_not_writable", "ledger.json"),
+            Err(error) => self.raise("state_not_writable", "ledger.json", error.to_string()),
+        }
+    }
+
+    fn check_clock(&mut self, now: Timestamp) {
+        if self.floor.trusts(now) {
+            self.clear_alarm("clock_behind", "clock");
+        } else {
+            let floor = self.floor.floor();
+            let message = format!(
+                "the clock says {now}, but it has been {floor} here already; no bundle is admitted \
+                 and no entry ends until it is right"
+            );
+            self.raise("clock_behind", "clock", message);
+        }
+    }
+
+    fn check_feeds(&mut self, now: Timestamp) {
+        let mut stale = Vec::new();
+        let mut fresh = Vec::new();
+        for (key, source) in &self.sources {
+            let SourceKey::Bundle(feed) = key else { continue };
+            if let crate::order::Provenance::Bundle { expires_at, .. } = source.provenance() {
+                if *expires_at <= now {
+                    stale.push((feed.clone(), *expires_at));
+                } else {
+                    fresh.push(feed.clone());
+                }
+            }
+        }
+        for (feed, expires_at) in stale {
+            let message = format!(
+                "the last bundle expired at {expires_at} and no newer one has come; its entries hold \
+                 until their own until"
+            );
+            self.raise("feed_stale", feed.as_str(), message);
+        }
+        for feed in fresh {
+            self.clear_alarm("feed_stale", feed.as_str());
+        }
+    }
+}
+
+/// The name under which an actor goes into the audit log.
+pub(super) fn actor_name(actor: &Actor) -> String {
+    match actor.uid {
+        Some(uid) => format!("{} (uid {uid})", actor.name),
+        None => actor.name.clone(),
+    }
+}
+
+pub(super) fn refused(code: &str, error: String) -> Refusal {
+    Refusal { kind: RefusalKind::Refused, code: code.to_owned(), error }
+}
+
+pub(super) fn failed(code: &str, error: String) -> Refusal {
+    Refusal { kind: RefusalKind::Failed, code: code.to_owned(), error }
+}
+
+pub(super) fn invalid(code: &str, error: String) -> Refusal {
+    Refusal { kind: RefusalKind::Invalid, code: code.to_owned(), error }
+}
+
+pub(super) fn not_found(code: &str, error: String) -> Refusal {
+    Refusal { kind: RefusalKind::NotFound, code: code.to_owned(), error }
+}

@@ -1,0 +1,149 @@
+//! What the operators have decided on this machine: exceptions and withdrawals.
+//!
+//! Two small files below the state directory, each replaced atomically.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use filter_common::table::Scope;
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{durable, order::OrderId, policy::merge::Withdrawal};
+
+/// Exceptions that can be in force at a time. A further one is refused.
+pub const EXCEPTIONS_MAX: usize = 8192;
+/// Withdrawals that can be in force at a time. A further one is refused.
+pub const WITHDRAWALS_MAX: usize = 65_536;
+
+const EXCEPTIONS: &str = "exceptions.json";
+const WITHDRAWALS: &str = "withdrawals.json";
+
+/// A prefix that an operator exempted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    /// The prefix.
+    pub net: IpNet,
+    /// Whether it is exempt from everything, or from orders only.
+    pub all: bool,
+    /// Why.
+    pub reason: String,
+    /// Until when; `None` until it is removed.
+    pub until: Option<Timestamp>,
+    /// Who entered it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Exception {
+    /// How far it protects.
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        if self.all { Scope::All } else { Scope::Lists }
+    }
+
+    /// Whether it holds.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// An order, or an entry of one, that an operator withdrew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WithdrawalRecord {
+    /// The order.
+    pub order: OrderId,
+    /// The entry; `None` for the whole order.
+    pub entry: Option<Box<str>>,
+    /// Why.
+    pub reason: String,
+    /// Who withdrew it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A file of decisions that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// It cannot be read.
+    #[error("cannot read {}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is damaged.
+    #[error("{} is damaged: {source}; put back a good copy, or remove it to start without", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        source: serde_json::Error,
+    },
+    /// It cannot be written.
+    #[error(transparent)]
+    Write(#[from] durable::WriteError),
+}
+
+/// The operators' decisions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Local {
+    /// What is exempt.
+    pub exceptions: Vec<Exception>,
+    /// What is withdrawn.
+    pub withdrawals: Vec<WithdrawalRecord>,
+}
+
+impl Local {
+    /// Reads both files; a file that does not exist is empty.
+    pub fn load(state_dir: &Path) -> Result<Self, LocalError> {
+        Ok(Self {
+            exceptions: read(&state_dir.join(EXCEPTIONS))?,
+            withdrawals: read(&state_dir.join(WITHDRAWALS))?,
+        })
+    }
+
+    /// Writes the exceptions.
+    pub fn save_exceptions(&self, state_dir: &Path) -> Result<(), LocalError> {
+        write(&state_dir.join(EXCEPTIONS), &self.exceptions)
+    }
+
+    /// Writes the withdrawals.
+    pub fn save_withdrawals(&self, state_dir: &Path) -> Result<(), LocalError> {
+        write(&state_dir.join(WITHDRAWALS), &self.withdrawals)
+    }
+
+    /// The withdrawals as the policy takes them.
+    #[must_use]
+    pub fn policy_withdrawals(&self) -> Vec<Withdrawal> {
+        self.withdrawals
+            .iter()
+            .map(|record| Withdrawal { order: record.order.clone(), entry: record.entry.clone() })
+            .collect()
+    }
+}
+
+fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, LocalError> {
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|source| LocalError::Damaged { path: path.to_owned(), source }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
+        Err(source) => Err(LocalError::Read { path: path.to_owned(), source }),
+    }
+}
+
+fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), LocalError> {
+    let bytes = serde_json::to_vec_pretty(value)
+        .map_err(|source| LocalError::Damaged { path: path.to_owned(), source })?;
+    durable::write_atomic(path, &bytes)?;
+    Ok(())
+}

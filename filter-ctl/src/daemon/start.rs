@@ -1,0 +1,365 @@
+//! From nothing, or from whatever a crash left behind, to a running engine.
+//!
+//! What the kernel enforces is not touched until everything that was stored has been read back. If
+//! what it enforces is what the stored orders amount to, it is not touched at all.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{DirBuilder, File},
+    io,
+    os::{fd::AsFd as _, unix::fs::DirBuilderExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use filter_common::{abi::instance_state, limits::rows_for};
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::sync::watch;
+
+use super::{
+    clock::TimeFloor,
+    enforce::{SourceKey, Sources},
+    engine::Engine,
+    local::{Local, LocalError},
+    view::View,
+};
+use crate::{
+    audit::{Audit, AuditError, Event},
+    config::{CapacityConfig, Config},
+    kernel::{KernelError, instance::Instance, lock_file, object, pins::PinDir, sync::Publisher},
+    observe::ledger::{Ledger, LedgerError},
+    order::{
+        FeedName,
+        store::{Store, StoreError},
+        trust::{TrustError, TrustFile},
+    },
+    policy::RuleSet,
+    table::Capacity,
+};
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The state directory cannot be used.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    State {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another service uses the state directory.
+    #[error("{} is in use by another filter-ctl; stop that one first", .0.display())]
+    Locked(PathBuf),
+    /// The time zone is unknown.
+    #[error("timezone: {0}")]
+    Timezone(jiff::Error),
+    /// The kernel.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The stored orders.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The operators' decisions.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// The audit log.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// The lock on the state directory, held as long as the service runs.
+pub(super) type StateLock = File;
+
+/// Starts the engine. What goes wrong with one feed or interface is an alarm, not a failure.
+pub(super) fn start(
+    config: Config,
+    config_path: PathBuf,
+) -> Result<(Engine, watch::Receiver<Arc<View>>, StateLock), StartError> {
+    let object = object::embedded().map_err(KernelError::from)?;
+    let timezone = TimeZone::get(&config.timezone).map_err(StartError::Timezone)?;
+    let lock = lock_state(&config.state_dir)?;
+    let mut audit = Audit::open(&config.state_dir)?;
+    let local = Local::load(&config.state_dir)?;
+    let store = Store::open(&config.state_dir)?;
+
+    let pins = PinDir::lock(&config.pin_dir)?;
+    let chosen = choose_instance(&pins, capacity(config.capacity))?;
+    let (mut ledger, ledger_alarm) = load_ledger(&config.state_dir, &chosen)?;
+    if let Some(old) = &chosen.old {
+        ledger.absorb(old)?;
+    }
+    audit.append(
+        Event::new("filter-ctl", "start", env!("CARGO_PKG_VERSION"))
+            .detail("config", config_path.display())
+            .detail("instance", chosen.number),
+    )?;
+    let floor = TimeFloor::load(&config.state_dir);
+    let (sender, receiver) = watch::channel(Arc::new(View::starting()));
+    let mut engine = Engine {
+        timezone,
+        trust: TrustFile::default(),
+        store,
+        pins,
+        instance: chosen.instance,
+        publisher: Publisher::new()?,
+        object,
+        ledger,
+        audit,
+        local,
+        floor,
+        sources: Sources::new(),
+        letters: BTreeMap::new(),
+        damaged: BTreeSet::new(),
+        rules: Arc::new(RuleSet::default()),
+        table_rows: [0, 0],
+        feeds: BTreeMap::new(),
+        alarms: BTreeMap::new(),
+        detached: BTreeSet::new(),
+        interface_errors: BTreeMap::new(),
+        capacity_errors: 0,
+        publish_seconds: 0.0,
+        enforce_seconds: Vec::new(),
+        started_at: Timestamp::now(),
+        view: sender,
+        config_path,
+        config,
+    };
+    if let Some(message) = ledger_alarm {
+        engine.raise("ledger_lost", "ledger.json", message);
+    }
+    engine.load_trust();
+    engine.load_sources();
+    engine.bring_up(chosen.old, &chosen.surplus)?;
+    engine.publish_view();
+    Ok((engine, receiver, lock))
+}
+
+impl Engine {
+    /// Reads the trust file. Without one no feed can admit anything, and what was admitted goes on.
+    fn load_trust(&mut self) {
+        match read_trust(&self.config.trust_file) {
+            Ok(trust) => self.trust = trust,
+            Err(error) => {
+                let subject = self.config.trust_file.display().to_string();
+                let message = format!("{error}; until this is mended no bundle is admitted");
+                self.raise("trust_file", subject, message);
+            }
+        }
+    }
+
+    /// Reads back all that was admitted.
+    fn load_sources(&mut self) {
+        let loaded = self.store.load();
+        for stored in loaded.feeds {
+            match self.restore_bundle(&stored) {
+                Ok(order) => {
+                    self.sources.insert(SourceKey::Bundle(stored.feed.clone()), Arc::new(order));
+                }
+                Err(message) => self.damage(&stored.feed, message),
+            }
+        }
+        for (feed, error) in loaded.damaged_feeds {
+            self.damage(&feed, error.to_string());
+        }
+        for letter in loaded.letters {
+            let reference = letter.reference().into();
+            match self.letter_source(&letter) {
+                Ok(order) => {
+                    self.sources.insert(SourceKey::Letter(letter.reference().into()), Arc::new(order));
+                    self.letters.insert(reference, letter);
+                }
+                Err(refusal) => self.damage(&FeedName::operator(), refusal.error),
+            }
+        }
+        for error in loaded.damaged_letters {
+            self.damage(&FeedName::operator(), error.to_string());
+        }
+    }
+
+    fn damage(&mut self, feed: &FeedName, message: String) {
+        let message = format!("{message}; what is in force is kept as it is");
+        self.raise("state_damaged", feed.as_str(), message);
+        self.damaged.insert(feed.clone());
+    }
+
+    /// Enforces what was read back and attaches. With damaged state and something in force, what is in
+    /// force stays; with nothing in force, what could be read is better than nothing.
+    fn bring_up(&mut self, old: Option<Instance>, surplus: &[u32]) -> Result<(), StartError> {
+        if self.note_interfaces().is_err() {
+            self.raise(
+                "too_many_interfaces",
+                "configuration",
+                LedgerError::Interfaces.to_string(),
+            );
+        }
+        let (sources, local) = (self.sources.clone(), self.local.clone());
+        if self.damaged.is_empty() || self.instance.live()?.is_none() {
+            match self.plan(&sources, &local) {
+                Ok(plan) => {
+                    // A failure has raised its alarm; the pins, if any, go on enforcing.
+                    let _alarmed = self.enforce_plan(plan);
+                }
+                Err(refusal) => self.raise("capacity", "tables", refusal.error),
+            }
+        }
+        if self.instance.live()?.is_none() {
+            // An empty instance in place of a full one would take protection away.
+            return Ok(());
+        }
+        if let Some(old) = &old {
+            self.instance.set_bypass(old.bypass());
+        }
+        self.instance.finish()?;
+        self.attach_all();
+        if self.interface_errors.is_empty() {
+            if let Some(old) = &old {
+                // Its last packets were counted before the programs were replaced.
+                self.ledger.absorb(old)?;
+                self.ledger.absorb(&self.instance)?;
+            }
+            for number in surplus {
+                self.pins.remove_instance(*number)?;
+            }
+        }
+        self.save_counters();
+        Ok(())
+    }
+}
+
+/// The instance to work with.
+struct Chosen {
+    number: u32,
+    instance: Instance,
+    /// The one in force until now, if it cannot be used further and can be read.
+    old: Option<Instance>,
+    /// Instances to remove once every interface has left them.
+    surplus: Vec<u32>,
+}
+
+/// Chooses the newest finished instance if it has the right version and capacity, else makes a new
+/// one beside it. Removes what an interrupted start left unfinished.
+fn choose_instance(pins: &PinDir, capacity: Capacity) -> Result<Chosen, StartError> {
+    let mut finished = Vec::new();
+    let numbers = pins.instances()?;
+    let next = numbers.last().map_or(1, |newest| newest + 1);
+    for number in numbers {
+        let path = pins.instance(number);
+        match Instance::open(&path) {
+            Ok(instance) if instance.header()?.state == instance_state::READY => {
+                finished.push((number, Some(instance)));
+            }
+            // Of an older version, hence finished by an older controller. A newer one's pins are left
+            // to it.
+            Err(KernelError::Abi { found, expected, .. }) if found < expected => {
+                finished.push((number, None));
+            }
+            Err(error @ KernelError::Abi { .. }) => return Err(error.into()),
+            Ok(_) | Err(_) => {
+                tracing::warn!(instance = number, "removing maps that an interrupted start left unfinished");
+                pins.remove_instance(number)?;
+            }
+        }
+    }
+    let newest = finished.pop();
+    let mut surplus: Vec<u32> = finished.into_iter().map(|(number, _)| number).collect();
+    if let Some((number, instance)) = newest {
+        match instance {
+            Some(instance) if instance.capacity() == capacity => {
+                return Ok(Chosen { number, instance, old: None, surplus });
+            }
+            old => {
+                surplus.push(number);
+                let instance = Instance::create(&pins.instance(next), capacity, nonce())?;
+                return Ok(Chosen { number: next, instance, old, surplus });
+            }
+        }
+    }
+    let instance = Instance::create(&pins.instance(next), capacity, nonce())?;
+    Ok(Chosen { number: next, instance, old: None, surplus })
+}
+
+/// A number that no other set of maps has.
+fn nonce() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    // The standard library's per-process random keys, and the time, which differs between processes.
+    let mut hasher = std::hash::RandomState::new().build_hasher();
+    hasher.write_i128(Timestamp::now().as_nanosecond());
+    hasher.finish().max(1)
+}
+
+fn load_ledger(state_dir: &Path, chosen: &Chosen) -> Result<(Ledger, Option<String>), StartError> {
+    match Ledger::load(state_dir) {
+        Ok(ledger) => Ok((ledger, None)),
+        Err(error @ LedgerError::Damaged { .. }) => {
+            let path = state_dir.join(crate::observe::ledger::FILE);
+            let aside = path.with_extension(format!("damaged-{}", Timestamp::now().as_second()));
+            std::fs::rename(&path, &aside)
+                .map_err(|source| StartError::State { action: "move aside", path, source })?;
+            let ledger = Ledger::recover(chosen.old.as_ref().unwrap_or(&chosen.instance))?;
+            let message = format!(
+                "{error}; it was moved to {}, and the totals of orders begin anew",
+                aside.display()
+            );
+            Ok((ledger, Some(message)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn lock_state(state_dir: &Path) -> Result<StateLock, StartError> {
+    let error = |action| {
+        let path = state_dir.to_owned();
+        move |source| StartError::State { action, path, source }
+    };
+    DirBuilder::new().recursive(true).mode(0o750).create(state_dir).map_err(error("create"))?;
+    let directory = File::open(state_dir).map_err(error("open"))?;
+    if lock_file(directory.as_fd()).map_err(error("lock"))? {
+        Ok(directory)
+    } else {
+        Err(StartError::Locked(state_dir.to_owned()))
+    }
+}
+
+/// The rows for a configured number of prefixes.
+#[must_use]
+pub fn capacity(config: CapacityConfig) -> Capacity {
+    Capacity {
+        v4_rows: rows_for(config.ipv4 as usize),
+        v6_rows: rows_for(config.ipv6 as usize),
+    }
+}
+
+/// Reads and checks a trust file.
+pub fn read_trust(path: &Path) -> Result<TrustFile, TrustFileError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| TrustFileError::Read { path: path.to_owned(), source })?;
+    TrustFile::parse(&text)
+        .map_err(|source| TrustFileError::Invalid { path: path.to_owned(), source })
+}
+
+/// A trust file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustFileError {
+    /// It cannot be read.
+    #[error("cannot read the trust file {}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It says something impossible.
+    #[error("{}: {source}", .path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What.
+        source: TrustError,
+    },
+}

@@ -1,0 +1,175 @@
+//! What waits: signals, sockets, directories, the clock. Everything here ends up as a call of the
+//! engine.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, watch},
+    task::{JoinHandle, block_in_place},
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{
+    engine::Engine,
+    handle::{Actor, COMMANDS_MAX, Command, Handle},
+    start::{StartError, start},
+    view::View,
+};
+use crate::{
+    config::Config,
+    feed::directory,
+    http::{health, server},
+    order::{FeedName, parse::BUNDLE_BYTES_MAX},
+};
+
+/// The time between two ticks.
+const TICK: Duration = Duration::from_secs(1);
+/// Ticks between two readings of the counters.
+const READ_EVERY: u64 = 5;
+/// Ticks between two writings of the totals.
+const SAVE_EVERY: u64 = 30;
+
+/// Why the service ended.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// It could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A listener could not be opened.
+    #[error(transparent)]
+    Listen(#[from] crate::http::ListenError),
+    /// The runtime failed.
+    #[error("cannot start the runtime: {0}")]
+    Runtime(std::io::Error),
+}
+
+/// Runs the service until a signal ends it. What the kernel enforces goes on afterwards.
+pub fn run(config: Config, config_path: PathBuf) -> Result<(), DaemonError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(DaemonError::Runtime)?;
+    runtime.block_on(serve(config, config_path))
+}
+
+async fn serve(config: Config, config_path: PathBuf) -> Result<(), DaemonError> {
+    let (control_socket, metrics_listen) = (config.control_socket.clone(), config.metrics_listen);
+    let (mut engine, view, _lock) = start(config, config_path)?;
+    let (sender, receiver) = mpsc::channel(COMMANDS_MAX);
+    let handle = Handle::new(sender, view);
+    let control = server::bind(&control_socket)?;
+    tokio::spawn(server::serve(control, handle.clone()));
+    if let Some(address) = metrics_listen {
+        let listener = health::bind(address).await?;
+        tokio::spawn(health::serve(listener, handle.clone()));
+    }
+    let result = attend(&mut engine, receiver, handle).await;
+    engine.stop();
+    if let Err(error) = std::fs::remove_file(&control_socket) {
+        tracing::warn!(socket = %control_socket.display(), %error, "cannot remove the socket");
+    }
+    result
+}
+
+async fn attend(
+    engine: &mut Engine,
+    mut commands: mpsc::Receiver<Command>,
+    handle: Handle,
+) -> Result<(), DaemonError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Runtime)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Runtime)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(DaemonError::Runtime)?;
+    let mut watchers = Watchers::new(handle);
+    watchers.follow(engine.feed_directories());
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tick = 0_u64;
+    notify(&[sd_notify::NotifyState::Ready]);
+    tracing::info!("ready");
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => {
+                let actor = Actor { uid: None, name: "SIGHUP".to_owned() };
+                block_in_place(|| match engine.reload(&actor) {
+                    Ok(changed) => tracing::info!("{}", changed.message),
+                    Err(refusal) => tracing::error!(code = refusal.code, "{}", refusal.error),
+                });
+                block_in_place(|| engine.publish_view());
+                watchers.follow(engine.feed_directories());
+            }
+            Some(command) = commands.recv() => {
+                block_in_place(|| engine.command(command));
+                watchers.follow(engine.feed_directories());
+            }
+            _ = ticks.tick() => {
+                tick += 1;
+                block_in_place(|| {
+                    engine.tick(Timestamp::now());
+                    if tick.is_multiple_of(READ_EVERY) {
+                        engine.read_counters();
+                    }
+                    if tick.is_multiple_of(SAVE_EVERY) {
+                        engine.save_counters();
+                    }
+                    engine.publish_view();
+                });
+                notify(&[sd_notify::NotifyState::Watchdog]);
+            }
+        }
+    }
+    notify(&[sd_notify::NotifyState::Stopping]);
+    Ok(())
+}
+
+/// The tasks that watch feeds' directories.
+struct Watchers {
+    handle: Handle,
+    running: BTreeMap<(FeedName, PathBuf), JoinHandle<()>>,
+}
+
+impl Watchers {
+    fn new(handle: Handle) -> Self {
+        Self { handle, running: BTreeMap::new() }
+    }
+
+    /// Watches these directories and no others.
+    fn follow(&mut self, wanted: Vec<(FeedName, PathBuf)>) {
+        self.running.retain(|key, task| {
+            let keep = wanted.contains(key);
+            if !keep {
+                task.abort();
+            }
+            keep
+        });
+        for key in wanted {
+            let handle = self.handle.clone();
+            self.running.entry(key).or_insert_with_key(|(feed, path)| {
+                let limit = BUNDLE_BYTES_MAX as u64;
+                tokio::spawn(directory::watch(feed.clone(), path.clone(), limit, handle))
+            });
+        }
+    }
+}
+
+impl Drop for Watchers {
+    fn drop(&mut self) {
+        for task in self.running.values() {
+            task.abort();
+        }
+    }
+}
+
+/// Tells the service manager, if there is one.
+fn notify(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(%error, "the service manager was not told");
+    }
+}
+
+/// The type of the channel that carries views.
+pub(super) type ViewSender = watch::Sender<Arc<View>>;

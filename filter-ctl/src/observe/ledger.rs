@@ -1,0 +1,320 @@
+//! The ledger: what the numbers in the kernel mean, and what they have added up to.
+//!
+//! The kernel counts by slot and by interface number, without end and without names. The ledger keeps
+//! the names, and the reading up to which each counter has been added to the totals; so a restart, an
+//! upgrade or a reboot changes no total. It is on disk before a generation that relies on it is live.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::{Path, PathBuf},
+};
+
+use filter_common::{counters::Counter, limits::{INTERFACES_MAX, SLOTS_MAX}, verdict::Reason};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    durable,
+    kernel::{KernelError, instance::Instance},
+    order::{FeedName, OrderId},
+    table::{Slot, slots::SlotLedger},
+};
+
+/// The file below the state directory.
+pub const FILE: &str = "ledger.json";
+
+/// Orders no longer in force whose totals are kept. Past it those with the fewest packets are
+/// forgotten; the totals of their feeds are not.
+pub const PAST_ORDERS_MAX: usize = 65_536;
+
+/// A total, see [`Counter`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Packets that would have been dropped.
+    pub would_packets: u64,
+    /// Their bytes.
+    pub would_bytes: u64,
+}
+
+impl Tally {
+    /// Adds another.
+    pub fn add(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.would_packets += other.would_packets;
+        self.would_bytes += other.would_bytes;
+    }
+
+    fn is_zero(self) -> bool {
+        self == Self::default()
+    }
+
+    /// What a counter has gained since `self` was read from it. A counter that has shrunk is another
+    /// one, and counts from zero.
+    fn gained(self, now: Self) -> Self {
+        if now.packets < self.packets || now.would_packets < self.would_packets {
+            return now;
+        }
+        Self {
+            packets: now.packets - self.packets,
+            bytes: now.bytes.saturating_sub(self.bytes),
+            would_packets: now.would_packets - self.would_packets,
+            would_bytes: now.would_bytes.saturating_sub(self.would_bytes),
+        }
+    }
+}
+
+impl From<Counter> for Tally {
+    fn from(counter: Counter) -> Self {
+        let Counter { packets, bytes, would_packets, would_bytes } = counter;
+        Self { packets, bytes, would_packets, would_bytes }
+    }
+}
+
+/// The ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ledger {
+    /// The format.
+    version: u32,
+    /// The instance that `seen_*` were read from.
+    instance: u64,
+    /// The highest generation that was ever published.
+    generation: u64,
+    /// Every interface that was ever filtered, by name.
+    interfaces: BTreeMap<String, KnownInterface>,
+    /// What slots mean.
+    slots: SlotLedger,
+    /// The last reading of each slot's counter.
+    seen_slots: BTreeMap<Slot, Tally>,
+    /// The last reading of each interface's counters, by reason.
+    seen_verdicts: BTreeMap<u32, BTreeMap<String, Tally>>,
+    /// Totals by interface and reason.
+    verdicts: BTreeMap<String, BTreeMap<String, Tally>>,
+    /// Totals by order.
+    orders: BTreeMap<OrderId, Tally>,
+    /// Totals by feed; a packet of several orders of a feed counts once.
+    feeds: BTreeMap<FeedName, Tally>,
+}
+
+/// An interface that was filtered at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownInterface {
+    /// Its number, never given to another.
+    pub number: u32,
+    /// Whether its matches were only counted when it was last configured: an interface that is taken
+    /// out of the configuration goes on as it was.
+    pub monitor: bool,
+    /// Whether it faced customers.
+    pub customer: bool,
+}
+
+/// A ledger that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no ledger.
+    #[error("{} is damaged: {what}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// The file cannot be written.
+    #[error(transparent)]
+    Write(#[from] durable::WriteError),
+    /// There are too many interfaces.
+    #[error("more than {INTERFACES_MAX} interfaces have been filtered here; start with an empty state directory to forget those that are gone")]
+    Interfaces,
+}
+
+const VERSION: u32 = 1;
+
+impl Ledger {
+    /// Reads the ledger below the state directory; an empty one if there is none yet.
+    pub fn load(state_dir: &Path) -> Result<Self, LedgerError> {
+        let path = state_dir.join(FILE);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self { version: VERSION, ..Self::default() });
+            }
+            Err(source) => return Err(LedgerError::Read { path, source }),
+        };
+        let ledger: Self = serde_json::from_slice(&bytes)
+            .map_err(|error| LedgerError::Damaged { path: path.clone(), what: error.to_string() })?;
+        if ledger.version != VERSION {
+            let what = format!("its version is {}, expected {VERSION}", ledger.version);
+            return Err(LedgerError::Damaged { path, what });
+        }
+        Ok(ledger)
+    }
+
+    /// Writes it, atomically and durably.
+    pub fn save(&self, state_dir: &Path) -> Result<(), LedgerError> {
+        let path = state_dir.join(FILE);
+        let bytes = serde_json::to_vec(self)
+            .map_err(|error| LedgerError::Damaged { path: path.clone(), what: error.to_string() })?;
+        durable::write_atomic(&path, &bytes)?;
+        Ok(())
+    }
+
+    /// Notes an interface's settings and returns its number, a new one if it has none.
+    pub fn interface(&mut self, name: &str, monitor: bool, customer: bool) -> Result<u32, LedgerError> {
+        let number = match self.interfaces.get(name) {
+            Some(known) => known.number,
+            None if self.interfaces.len() >= INTERFACES_MAX => return Err(LedgerError::Interfaces),
+            None => u32::try_from(self.interfaces.len()).map_err(|_| LedgerError::Interfaces)?,
+        };
+        self.interfaces.insert(name.to_owned(), KnownInterface { number, monitor, customer });
+        Ok(number)
+    }
+
+    /// Every interface that was ever filtered, by name.
+    #[must_use]
+    pub const fn interfaces(&self) -> &BTreeMap<String, KnownInterface> {
+        &self.interfaces
+    }
+
+    /// What slots mean.
+    #[must_use]
+    pub const fn slots(&self) -> &SlotLedger {
+        &self.slots
+    }
+
+    /// What slots mean, to adopt those of a generation to come.
+    pub const fn slots_mut(&mut self) -> &mut SlotLedger {
+        &mut self.slots
+    }
+
+    /// The highest generation that was ever published.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Notes a generation, so that its number is never given again.
+    pub fn note_generation(&mut self, generation: u64) {
+        self.generation = self.generation.max(generation);
+    }
+
+    /// Makes a ledger for maps whose ledger was lost.
+    ///
+    /// Interface numbers are written in the maps too, so their counters count again from zero, which
+    /// restores the totals since the maps were made. What the slots meant is lost: they count from
+    /// where they are.
+    pub fn recover(instance: &Instance) -> Result<Self, KernelError> {
+        let mut ledger = Self {
+            version: VERSION,
+            instance: instance.header()?.instance,
+            generation: instance.live()?.map_or(0, |live| live.generation),
+            ..Self::default()
+        };
+        for (number, name) in instance.interfaces()? {
+            let known = KnownInterface { number, monitor: false, customer: false };
+            ledger.interfaces.insert(name, known);
+        }
+        for slot in 0..Slot::try_from(SLOTS_MAX).unwrap_or(Slot::MAX) {
+            let now = Tally::from(instance.slot_counter(slot)?);
+            if !now.is_zero() {
+                ledger.seen_slots.insert(slot, now);
+            }
+        }
+        Ok(ledger)
+    }
+
+    /// Adds to the totals what the counters have gained since they were last read.
+    pub fn absorb(&mut self, instance: &Instance) -> Result<(), KernelError> {
+        let nonce = instance.header()?.instance;
+        if nonce != self.instance {
+            // Other maps, whose counters began at zero.
+            self.seen_slots.clear();
+            self.seen_verdicts.clear();
+            self.instance = nonce;
+        }
+        for (name, KnownInterface { number, .. }) in &self.interfaces {
+            let totals = self.verdicts.entry(name.clone()).or_default();
+            let seen = self.seen_verdicts.entry(*number).or_default();
+            for (reason, counter) in Reason::ALL.iter().zip(instance.verdict_counters(*number)?) {
+                let now = Tally::from(counter);
+                if now.is_zero() {
+                    continue;
+                }
+                let before = seen.insert(reason.name().to_owned(), now).unwrap_or_default();
+                totals.entry(reason.name().to_owned()).or_default().add(before.gained(now));
+            }
+        }
+        for (slot, orders) in self.slots.iter() {
+            let now = Tally::from(instance.slot_counter(slot)?);
+            if now.is_zero() {
+                continue;
+            }
+            let gained = self.seen_slots.insert(slot, now).unwrap_or_default().gained(now);
+            if gained.is_zero() {
+                continue;
+            }
+            for order in orders {
+                self.orders.entry(order.clone()).or_default().add(gained);
+            }
+            let feeds: BTreeSet<&FeedName> = orders.iter().map(|order| &order.feed).collect();
+            for feed in feeds {
+                self.feeds.entry(feed.clone()).or_default().add(gained);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives slots free that no generation in force uses. Their counters must have been absorbed after
+    /// the last program that could charge them had ended.
+    ///
+    /// Their readings are kept: the counters go on from there for whoever gets the slot next.
+    pub fn retire(&mut self, unused: &[Slot]) {
+        self.slots.retire(unused);
+        let in_force: BTreeSet<&OrderId> =
+            self.slots.iter().flat_map(|(_, orders)| orders).collect();
+        let mut past: Vec<(u64, OrderId)> = self
+            .orders
+            .iter()
+            .filter(|(id, _)| !in_force.contains(id))
+            .map(|(id, tally)| (tally.packets, id.clone()))
+            .collect();
+        if past.len() > PAST_ORDERS_MAX {
+            past.sort_unstable();
+            let surplus = past.len() - PAST_ORDERS_MAX;
+            for (_, id) in past.into_iter().take(surplus) {
+                self.orders.remove(&id);
+            }
+        }
+    }
+
+    /// Totals by interface and reason.
+    #[must_use]
+    pub const fn verdicts(&self) -> &BTreeMap<String, BTreeMap<String, Tally>> {
+        &self.verdicts
+    }
+
+    /// Totals by order.
+    #[must_use]
+    pub const fn orders(&self) -> &BTreeMap<OrderId, Tally> {
+        &self.orders
+    }
+
+    /// Totals by feed.
+    #[must_use]
+    pub const fn feeds(&self) -> &BTreeMap<FeedName, Tally> {
+        &self.feeds
+    }
+}
