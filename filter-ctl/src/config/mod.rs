@@ -1,87 +1,63 @@
 //! The configuration: one TOML file.
 //!
 //! Unknown keys are errors, so that a misspelt setting cannot silently keep its default.
+//!
+//! - here: every setting and its default;
+//! - [`load`]: from the file to a [`Config`], with every problem named by line and key;
+//! - [`never_block`]: the two ways to write a never-block entry;
+//! - `validate`: what the types alone cannot express.
+
+pub mod load;
+pub mod never_block;
+mod validate;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use ipnet::IpNet;
 use serde::Deserialize;
 
+pub use self::{
+    never_block::{NeverBlockSetting, ScopeSetting},
+    validate::log_filter,
+};
 use crate::{kernel::attach::Mode, order::FeedName};
+
+/// Where the configuration is looked for unless the command line says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/levee/levee.toml";
+
+/// Where the control socket is unless something says otherwise.
+pub const DEFAULT_CONTROL_SOCKET: &str = "/run/levee/control.sock";
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where everything that must survive is kept.
-    #[serde(default = "default_state_dir")]
     pub state_dir: PathBuf,
     /// The control API's socket.
-    #[serde(default = "default_control_socket")]
     pub control_socket: PathBuf,
     /// Where maps and links are pinned; on a BPF file system.
-    #[serde(default = "default_pin_dir")]
     pub pin_dir: PathBuf,
     /// Whose signatures are believed, and how far.
-    #[serde(default = "default_trust_file")]
     pub trust_file: PathBuf,
     /// Where `/metrics`, `/healthz` and `/readyz` listen; empty for nowhere.
-    #[serde(
-        default = "default_metrics_listen",
-        deserialize_with = "optional_address"
-    )]
+    #[serde(deserialize_with = "optional_address")]
     pub metrics_listen: Option<SocketAddr>,
     /// The time zone of dates without a time, an IANA name.
-    #[serde(default = "default_timezone")]
     pub timezone: String,
     /// What is never blocked, besides the built-in special-use space.
-    #[serde(default)]
     pub never_block: Vec<NeverBlockSetting>,
     /// The interfaces to filter.
-    #[serde(default, rename = "interface")]
+    #[serde(rename = "interface")]
     pub interfaces: Vec<InterfaceConfig>,
     /// The feeds to take bundles from.
-    #[serde(default, rename = "feed")]
+    #[serde(rename = "feed")]
     pub feeds: Vec<FeedConfig>,
     /// The guard rails of operators' own orders.
-    #[serde(default)]
     pub orders: OrdersConfig,
     /// How much fits into the kernel's tables.
-    #[serde(default)]
     pub capacity: CapacityConfig,
     /// The log.
-    #[serde(default)]
     pub log: LogConfig,
-}
-
-/// A prefix, or a prefix with a scope and a reason.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum NeverBlockSetting {
-    /// Scope `lists`.
-    Net(IpNet),
-    /// With a scope and a reason.
-    Full {
-        /// The prefix.
-        net: IpNet,
-        /// How far it is protected.
-        #[serde(default)]
-        scope: ScopeSetting,
-        /// Why.
-        #[serde(default)]
-        reason: String,
-    },
-}
-
-/// How far a never-block entry protects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ScopeSetting {
-    /// From orders.
-    #[default]
-    Lists,
-    /// From everything.
-    All,
 }
 
 /// An interface to filter.
@@ -98,6 +74,28 @@ pub struct InterfaceConfig {
     /// Whether matches drop.
     #[serde(default)]
     pub action: ActionSetting,
+}
+
+impl RoleSetting {
+    /// The name in configuration and output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Customer => "customer",
+        }
+    }
+}
+
+impl ActionSetting {
+    /// The name in configuration and output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Monitor => "monitor",
+        }
+    }
 }
 
 /// Which side of the network an interface faces.
@@ -146,6 +144,13 @@ pub struct OrdersConfig {
     pub until_max_days: u32,
 }
 
+impl CapacityConfig {
+    /// The most IPv4 prefixes that can be asked for.
+    pub const IPV4_MAX: u32 = 4_000_000;
+    /// The most IPv6 prefixes that can be asked for.
+    pub const IPV6_MAX: u32 = 4_000_000;
+}
+
 /// How much fits into the kernel's tables, in prefixes of orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -177,6 +182,25 @@ pub enum LogFormat {
     Json,
 }
 
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            state_dir: "/var/lib/levee".into(),
+            control_socket: DEFAULT_CONTROL_SOCKET.into(),
+            pin_dir: "/sys/fs/bpf/levee".into(),
+            trust_file: "/etc/levee/trust.toml".into(),
+            metrics_listen: Some(SocketAddr::from(([127, 0, 0, 1], 9469))),
+            timezone: "UTC".to_owned(),
+            never_block: Vec::new(),
+            interfaces: Vec::new(),
+            feeds: Vec::new(),
+            orders: OrdersConfig::default(),
+            capacity: CapacityConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
 impl Default for OrdersConfig {
     fn default() -> Self {
         Self {
@@ -203,31 +227,6 @@ impl Default for LogConfig {
             format: LogFormat::Text,
         }
     }
-}
-
-fn default_state_dir() -> PathBuf {
-    "/var/lib/levee".into()
-}
-
-fn default_control_socket() -> PathBuf {
-    "/run/levee/control.sock".into()
-}
-
-fn default_pin_dir() -> PathBuf {
-    "/sys/fs/bpf/levee".into()
-}
-
-fn default_trust_file() -> PathBuf {
-    "/etc/levee/trust.toml".into()
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the type of the setting")]
-fn default_metrics_listen() -> Option<SocketAddr> {
-    Some(SocketAddr::from(([127, 0, 0, 1], 9469)))
-}
-
-fn default_timezone() -> String {
-    "UTC".to_owned()
 }
 
 const fn default_mode() -> Mode {
