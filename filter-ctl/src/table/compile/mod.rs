@@ -159,7 +159,7 @@ impl Part {
 /// The same content makes the same table, in whatever order the rules come; slots already in
 /// `slots` keep their number. Fails as a whole when anything does not fit.
 ///
-/// Takes O(n log n) for `n` rules, and below 120 bytes of working memory per rule.
+/// Takes O(n log n) for `n` rules, and while it runs about 60 bytes per IPv4 rule and 150 per IPv6 rule.
 pub fn compile(
     rules: &RuleSet,
     settings: &[InterfaceSettings],

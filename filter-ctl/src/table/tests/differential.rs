@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{
-    compiled, frame, kernel,
+    compiled, frame, kernel, listed,
     model::{self, Seen},
     never_block, order, orders_of, rule,
 };
@@ -228,6 +228,10 @@ proptest! {
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::new(0x2a00, 1, 2, 3, 4, 5, 6, 7)),
         };
         let boundaries = boundaries(&rules);
+        for &address in &boundaries {
+            // The orders' table makes the holes as well, not only the lookup before it.
+            prop_assert!(model::scope_of(&rules, address).is_none() || !listed(&compiled, address));
+        }
         let boundaries = boundaries.into_iter().flat_map(|address| {
             [(address, peer(address)), (peer(address), address)]
         });

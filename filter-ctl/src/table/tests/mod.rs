@@ -9,10 +9,11 @@ mod scale;
 use std::net::IpAddr;
 
 use filter_common::{
+    address::Address,
     decide::{Effects, decide},
     packet::{Classified, classify},
     settings::InterfaceSettings,
-    table::Scope,
+    table::{Key4, Key6, Scope, find},
     verdict::Verdict,
 };
 use jiff::Timestamp;
@@ -110,6 +111,15 @@ pub(super) fn kernel(
     let classified: Classified = classify(frame);
     let verdict = decide(&classified, settings, &tables, &clock, &mut told);
     (verdict, told.0)
+}
+
+/// Whether the orders' table has anything for an address, the never-block list aside.
+pub(super) fn listed(compiled: &Compiled, address: IpAddr) -> bool {
+    let number = match address {
+        IpAddr::V4(address) => find(&compiled.table.v4, Key4(address.to_bits())),
+        IpAddr::V6(address) => find(&compiled.table.v6, Key6(Address::from_v6(address.octets()))),
+    };
+    number != 0
 }
 
 /// The orders that a slot means.
