@@ -15,11 +15,11 @@
 
 pub mod field;
 pub mod hex;
-//pub mod letter;
+pub mod letter;
 pub mod parse;
 pub mod sign;
 mod signature;
-//pub mod store;
+pub mod store;
 pub mod trust;
 pub mod verify;
 
