@@ -1,5 +1,8 @@
 //! Bundles and operators' orders: judged, made durable, enforced.
 
+use std::sync::Arc;
+
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{
@@ -10,12 +13,13 @@ use super::{
 };
 use crate::{
     audit::Event,
+    config::OrdersConfig,
     http::wire::{AddOrder, ApplyReport, Refusal, WithheldEntry},
     order::{
         FeedName, OrderId, OrderInfo, Provenance, VerifiedOrder,
-        field::{merge_ports, parse_moment, parse_port_range, parse_protocol, parse_until},
+        field::{parse_moment, parse_port_range, parse_protocol, parse_until},
         hex,
-        letter::{Addition, OperatorOrder},
+        letter::{Entered, Letter, LetterEntry, LetterLimits, enter},
         verify::{Admission, Admitted, Context, UntrustedOrder, admit},
     },
 };
@@ -45,7 +49,7 @@ impl Engine {
         let Upload { feed: transport_feed, bundle, signatures } = upload;
         let untrusted = UntrustedOrder { transport_feed, bundle, signatures };
         let admission = {
-            let mark = |feed: &FeedName| self.store.mark(feed).cloned();
+            let mark = |feed: &FeedName| self.marks.get(feed).cloned();
             let previous =
                 |feed: &FeedName| self.sources.get(&SourceKey::Bundle(feed.clone())).cloned();
             let context = Context {
@@ -70,19 +74,24 @@ impl Engine {
         actor: &Actor,
         received_at: Timestamp,
     ) -> Answer<ApplyReport> {
-        let Admitted { order, mark } = admitted;
-        let feed = order.feed().clone();
+        let feed = admitted.order.feed().clone();
         self.check_undamaged(Some(&feed))?;
         let key = SourceKey::Bundle(feed.clone());
-        let sources = self.sources_with(key, order.clone());
+        let order = Arc::new(admitted.order.clone());
+        let sources = self.sources_with(key, Arc::clone(&order));
         let local = self.local.clone();
         let plan = self.plan(&sources, &local)?;
         self.store
-            .commit(&order, &mark, untrusted)
+            .commit(untrusted, &admitted)
             .map_err(|error| failed("commit", error.to_string()))?;
         let admitted_at = Timestamp::now();
+        let mark = admitted.mark;
         self.sources = sources;
-        if self.damaged.remove(&feed) {
+        self.marks.insert(feed.clone(), mark.clone());
+        if let Err(error) = self.store.prune(&feed) {
+            tracing::warn!(%feed, %error, "cannot remove old bundles");
+        }
+        if self.damaged.remove(feed.as_str()) {
             self.clear_alarm("state_damaged", feed.as_str());
         }
         self.record(
@@ -96,7 +105,7 @@ impl Engine {
         );
         let generation = self.enforce_plan(plan)?;
         let enforced_at = Timestamp::now();
-        self.enforce_seconds.observe(enforced_at.duration_since(received_at).as_secs_f64());
+        self.note_duration(received_at, enforced_at);
         Ok(ApplyReport {
             generation: Some(generation),
             admitted_at,
@@ -126,7 +135,7 @@ impl Engine {
         });
         let withheld: Vec<WithheldEntry> = refused_entries.take(REPORTED_MAX).collect();
         let withheld_total = order.refused().len() as u64;
-        let sources = self.sources_with(SourceKey::Bundle(order.feed().clone()), order);
+        let sources = self.sources_with(SourceKey::Bundle(order.feed().clone()), Arc::new(order));
         let local = self.local.clone();
         self.plan(&sources, &local)?;
         Ok(ApplyReport { enforced: 0, withheld, withheld_total, ..report })
@@ -181,20 +190,25 @@ impl Engine {
             );
             return Err(refused("withdrawn", error));
         }
-        let addition = self.addition(request, actor, received_at)?;
-        let known = self.letters.get(&id.reference);
-        let letter = match known {
-            Some(letter) => letter.clone().append(addition),
-            None => OperatorOrder::new(addition),
-        }
-        .map_err(|error| invalid(error.code(), error.to_string()))?;
-        let order = self.letter_source(&letter)?;
+        let letter = self.letter(request, actor, received_at)?;
+        let OrdersConfig { shortest_ipv4, shortest_ipv6, until_max_days } = self.config.orders;
+        let limits = LetterLimits {
+            shortest_ipv4,
+            shortest_ipv6,
+            until_max_days: u16::try_from(until_max_days).unwrap_or(u16::MAX),
+            ..LetterLimits::default()
+        };
+        let Entered { order: letter, .. } = enter(self.letters.get(&id.reference), &letter, &limits)
+            .map_err(|error| invalid(error.code(), error.to_string()))?;
+        let order =
+            letter.verified().map_err(|error| invalid(error.code(), error.to_string()))?;
+        let order = Arc::new(order);
         let key = SourceKey::Letter(id.reference.clone());
-        let sources = self.sources_with(key, order.clone());
+        let sources = self.sources_with(key, Arc::clone(&order));
         let local = self.local.clone();
         let plan = self.plan(&sources, &local)?;
         self.store
-            .save_letter(&letter)
+            .save_operator(&letter)
             .map_err(|error| failed("commit", error.to_string()))?;
         let admitted_at = Timestamp::now();
         self.sources = sources;
@@ -207,7 +221,7 @@ impl Engine {
         );
         let generation = self.enforce_plan(plan)?;
         let enforced_at = Timestamp::now();
-        self.enforce_seconds.observe(enforced_at.duration_since(received_at).as_secs_f64());
+        self.note_duration(received_at, enforced_at);
         Ok(ApplyReport {
             generation: Some(generation),
             admitted_at,
@@ -216,7 +230,7 @@ impl Engine {
         })
     }
 
-    fn addition(&self, request: &AddOrder, actor: &Actor, now: Timestamp) -> Answer<Addition> {
+    fn letter(&self, request: &AddOrder, actor: &Actor, now: Timestamp) -> Answer<Letter> {
         let until = parse_until(&request.until, now, &self.timezone)
             .map_err(|error| invalid("until", error.to_string()))?;
         let deadline = request
@@ -232,32 +246,36 @@ impl Engine {
                 invalid("proto", error)
             })?),
         };
-        let ports = if request.ports.is_empty() {
-            Box::default()
-        } else {
-            let ranges: Result<Vec<_>, _> =
-                request.ports.iter().map(|port| parse_port_range(port)).collect();
-            ranges
-                .and_then(merge_ports)
-                .map_err(|error| invalid("ports", error.to_string()))?
+        let ports: Result<Vec<_>, _> =
+            request.ports.iter().map(|port| parse_port_range(port)).collect();
+        let ports = ports.map_err(|error| invalid("ports", error.to_string()))?;
+        let entry = |net: &IpNet| LetterEntry {
+            net: *net,
+            direction: request.dir,
+            protocol,
+            ports: ports.clone(),
+            until: Some(until),
         };
-        Ok(Addition {
+        Ok(Letter {
             info: OrderInfo {
                 reference: request.reference.as_str().into(),
                 issuer: request.issuer.as_str().into(),
                 basis: request.basis.as_str().into(),
                 reason: request.reason.as_str().into(),
             },
-            nets: request.nets.clone(),
-            direction: request.dir,
-            protocol,
-            ports,
-            until,
-            deadline,
             uid: actor.uid.unwrap_or(0),
             user: actor.name.clone(),
-            now,
+            entered_at: now,
+            deadline,
+            entries: request.nets.iter().map(entry).collect(),
         })
+    }
+
+    fn note_duration(&mut self, received_at: Timestamp, enforced_at: Timestamp) {
+        // A clock set back in between makes it negative, which says nothing.
+        if let Ok(duration) = enforced_at.duration_since(received_at).try_into() {
+            self.enforce_durations.observe(duration);
+        }
     }
 
     /// Nothing is admitted while the clock is known to be wrong: an old bundle would look fresh.

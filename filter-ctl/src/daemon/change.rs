@@ -270,10 +270,10 @@ impl Engine {
     pub(super) fn sources_with(
         &self,
         key: SourceKey,
-        order: crate::order::VerifiedOrder,
+        order: Arc<crate::order::VerifiedOrder>,
     ) -> super::enforce::Sources {
         let mut sources = self.sources.clone();
-        sources.insert(key, Arc::new(order));
+        sources.insert(key, order);
         sources
     }
 }

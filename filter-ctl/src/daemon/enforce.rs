@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use filter_common::settings::{Enforcement, InterfaceSettings, Role};
+use filter_common::{
+    settings::{Enforcement, InterfaceSettings, Role},
+    table::Scope,
+};
 use jiff::Timestamp;
 
 use super::engine::Engine;
@@ -106,7 +109,7 @@ impl Engine {
             boot_clock()?,
             generation,
         )?;
-        self.publish_seconds = published.write.as_secs_f64();
+        self.publish_durations.observe(published.write);
         self.rules = Arc::new(rules);
         self.note_table(&compiled);
         self.ledger.absorb(&self.instance)?;
@@ -155,7 +158,11 @@ pub(super) fn never_block(config: &Config, local: &Local, now: Timestamp) -> Vec
             NeverBlockSetting::Net(net) => (*net, ScopeSetting::Lists, ""),
             NeverBlockSetting::Full { net, scope, reason } => (*net, *scope, reason.as_str()),
         };
-        NeverBlock { net, scope: scope.into(), reason: format!("configuration: {reason}") }
+        let scope = match scope {
+            ScopeSetting::Lists => Scope::Lists,
+            ScopeSetting::All => Scope::All,
+        };
+        NeverBlock { net, scope, reason: format!("configuration: {reason}") }
     }));
     never_block.extend(local.exceptions.iter().filter(|exception| exception.holds(now)).map(
         |exception| NeverBlock {

@@ -29,8 +29,9 @@ use crate::{
         pins::PinDir,
         sync::Publisher,
     },
-    observe::{durations::Durations, ledger::Ledger},
-    order::{FeedName, letter::OperatorOrder, store::Store, trust::TrustFile},
+    metrics::Durations,
+    observe::ledger::Ledger,
+    order::{FeedName, letter::OperatorOrder, store::Store, trust::TrustFile, verify::Mark},
     policy::RuleSet,
     table::compile::Capacity,
 };
@@ -51,9 +52,11 @@ pub struct Engine {
     pub(super) local: Local,
     pub(super) floor: TimeFloor,
     pub(super) sources: Sources,
+    /// What was admitted last of each feed; the same as on disk.
+    pub(super) marks: BTreeMap<FeedName, Mark>,
     pub(super) letters: BTreeMap<Box<str>, OperatorOrder>,
-    /// Feeds whose stored bundle cannot be used. While there is one, what is in force stays.
-    pub(super) damaged: BTreeSet<FeedName>,
+    /// Feeds, and other stored things, that cannot be read. While there is one, what is in force stays.
+    pub(super) damaged: BTreeSet<String>,
     pub(super) rules: Arc<RuleSet>,
     pub(super) table_rows: [u64; 2],
     pub(super) feeds: BTreeMap<FeedName, FeedRecord>,
@@ -65,8 +68,8 @@ pub struct Engine {
     pub(super) detached: BTreeSet<String>,
     pub(super) interface_errors: BTreeMap<String, String>,
     pub(super) capacity_errors: u64,
-    pub(super) publish_seconds: f64,
-    pub(super) enforce_seconds: Durations,
+    pub(super) publish_durations: Durations,
+    pub(super) enforce_durations: Durations,
     pub(super) started_at: Timestamp,
     pub(super) view: watch::Sender<Arc<View>>,
 }
@@ -146,8 +149,8 @@ impl Engine {
         let others: Vec<&str> = self
             .damaged
             .iter()
-            .filter(|damaged| Some(*damaged) != feed)
-            .map(FeedName::as_str)
+            .map(String::as_str)
+            .filter(|damaged| Some(*damaged) != feed.map(FeedName::as_str))
             .collect();
         if others.is_empty() {
             return Ok(());
@@ -155,8 +158,8 @@ impl Engine {
         Err(failed(
             "state_damaged",
             format!(
-                "the stored bundle of {} cannot be read, so what is in force is kept as it is; apply \
-                 that feed's bundle again, then repeat this",
+                "what is stored of {} cannot be read, so what is in force is kept as it is; see the \
+                 alarms of `filter-ctl status`, mend the file or apply the feed's bundle again",
                 others.join(", ")
             ),
         ))

@@ -8,11 +8,12 @@ use super::{
     engine::Engine,
     enforce::never_block,
     local::Exception,
-    view::{Internals, View},
+    view::View,
 };
 use crate::{
     config::{ActionSetting, RoleSetting},
     http::wire::{FeedStatus, Generation, InterfaceStatus, NeverBlockEntry, Status},
+    metrics::{self, RefusedBundles},
     observe::{offline, report},
     order::{FeedName, Provenance, VerifiedOrder},
     policy::{NeverBlock, WithheldReason},
@@ -26,13 +27,13 @@ impl Engine {
         let view = View {
             status: self.status(now),
             stats: Arc::new(report::stats(&self.ledger, now)),
-            internals: Internals {
-                capacity: self.capacity(),
-                table_rows: self.table_rows,
+            metrics: metrics::Extras {
+                v4_rows_capacity: u64::from(self.capacity().v4_rows),
+                v6_rows_capacity: u64::from(self.capacity().v6_rows),
                 capacity_errors: self.capacity_errors,
-                refused: self.refused_by_feed(),
-                enforce_seconds: self.enforce_seconds.clone(),
-                publish_seconds: self.publish_seconds,
+                refused_bundles: self.refused_bundles(),
+                enforce: self.enforce_durations,
+                publish: self.publish_durations,
             },
             rules: Arc::clone(&self.rules),
             sources: self.sources.values().map(Arc::clone).collect(),
@@ -131,16 +132,12 @@ impl Engine {
         }
     }
 
-    fn refused_by_feed(&self) -> BTreeMap<String, BTreeMap<String, u64>> {
-        let mut refused: BTreeMap<String, BTreeMap<String, u64>> = self
-            .feeds
-            .iter()
-            .map(|(feed, record)| (feed.to_string(), record.refused.clone()))
-            .collect();
-        if !self.refused_without_feed.is_empty() {
-            refused.insert("unknown".to_owned(), self.refused_without_feed.clone());
-        }
-        refused
+    fn refused_bundles(&self) -> Vec<RefusedBundles> {
+        let counts = self.feeds.iter().flat_map(|(feed, record)| {
+            let refused = record.refused.iter();
+            refused.map(|(code, count)| (feed.clone(), code.clone(), *count))
+        });
+        counts.map(|(feed, code, count)| RefusedBundles { feed, code, count }).collect()
     }
 
     fn never_block_entries(&self, now: Timestamp) -> Vec<NeverBlockEntry> {

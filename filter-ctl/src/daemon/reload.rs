@@ -7,12 +7,20 @@ use super::{
     handle::{Actor, Answer},
     start::read_trust,
 };
-use crate::{audit::Event, config::Config, http::wire::Changed, order::FeedName};
+use crate::{
+    audit::Event,
+    config::{
+        Config,
+        load::{Loaded, load},
+    },
+    http::wire::Changed,
+    order::FeedName,
+};
 
 impl Engine {
     /// Reads the configuration and the trust file. All of it is valid and comes into force, or none.
     pub(super) fn reload(&mut self, actor: &Actor) -> Answer<Changed> {
-        let config = Config::load(&self.config_path)
+        let Loaded { config, .. } = load(&self.config_path)
             .map_err(|error| invalid("configuration", error.to_string()))?;
         self.check_unchanged(&config)?;
         let trust = read_trust(&config.trust_file)

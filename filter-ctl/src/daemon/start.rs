@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use filter_common::{abi::instance_state, limits::rows_for};
+use filter_common::abi::instance_state;
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::watch;
 
@@ -27,14 +27,14 @@ use crate::{
     audit::{Audit, AuditError, Event},
     config::{CapacityConfig, Config},
     kernel::{KernelError, instance::Instance, lock_file, object, pins::PinDir, sync::Publisher},
-    observe::{
-        durations::Durations,
-        ledger::{Ledger, LedgerError},
-    },
+    metrics::Durations,
+    observe::ledger::{Ledger, LedgerError},
     order::{
         FeedName,
+        letter::OperatorOrder,
         store::{Store, StoreError},
         trust::{TrustError, TrustFile},
+        verify::{Readmitted, readmit},
     },
     policy::RuleSet,
     table::compile::Capacity,
@@ -117,6 +117,7 @@ pub(super) fn start(
         local,
         floor,
         sources: Sources::new(),
+        marks: BTreeMap::new(),
         letters: BTreeMap::new(),
         damaged: BTreeSet::new(),
         rules: Arc::new(RuleSet::default()),
@@ -127,8 +128,8 @@ pub(super) fn start(
         detached: BTreeSet::new(),
         interface_errors: BTreeMap::new(),
         capacity_errors: 0,
-        publish_seconds: 0.0,
-        enforce_seconds: Durations::default(),
+        publish_durations: Durations::default(),
+        enforce_durations: Durations::default(),
         started_at: Timestamp::now(),
         view: sender,
         config_path,
@@ -159,39 +160,64 @@ impl Engine {
 
     /// Reads back all that was admitted.
     fn load_sources(&mut self) {
-        let loaded = self.store.load();
-        for stored in loaded.feeds {
-            match self.restore_bundle(&stored) {
-                Ok(order) => {
-                    self.sources.insert(SourceKey::Bundle(stored.feed.clone()), Arc::new(order));
+        match self.store.feeds() {
+            Ok((feeds, damaged)) => {
+                for feed in feeds {
+                    self.load_feed(&feed);
                 }
-                Err(message) => self.damage(&stored.feed, message),
-            }
-        }
-        for (feed, error) in loaded.damaged_feeds {
-            self.damage(&feed, error.to_string());
-        }
-        for letter in loaded.letters {
-            let reference = letter.reference().into();
-            match self.letter_source(&letter) {
-                Ok(order) => {
-                    self.sources.insert(SourceKey::Letter(letter.reference().into()), Arc::new(order));
-                    self.letters.insert(reference, letter);
+                for error in damaged {
+                    self.damage("feeds", error.to_string());
                 }
-                Err(refusal) => self.damage(&FeedName::operator(), refusal.error),
             }
+            Err(error) => self.damage("feeds", error.to_string()),
         }
-        for error in loaded.damaged_letters {
-            self.damage(&FeedName::operator(), error.to_string());
+        match self.store.load_operators() {
+            Ok((letters, damaged)) => {
+                for letter in letters {
+                    self.load_letter(letter);
+                }
+                for error in damaged {
+                    self.damage(FeedName::OPERATOR, error.to_string());
+                }
+            }
+            Err(error) => self.damage(FeedName::OPERATOR, error.to_string()),
         }
     }
 
-    fn damage(&mut self, feed: &FeedName, message: String) {
+    fn load_feed(&mut self, feed: &FeedName) {
+        let committed = match self.store.load_feed(feed) {
+            Ok(Some(committed)) => committed,
+            Ok(None) => return,
+            Err(error) => return self.damage(feed.as_str(), error.to_string()),
+        };
+        match readmit(&committed, &self.trust, &self.timezone) {
+            Ok(Readmitted { order, alarms }) => {
+                for alarm in alarms {
+                    self.raise(alarm.code(), feed.as_str(), alarm.to_string());
+                }
+                self.marks.insert(feed.clone(), committed.mark);
+                self.sources.insert(SourceKey::Bundle(feed.clone()), Arc::new(order));
+            }
+            Err(error) => self.damage(feed.as_str(), error.to_string()),
+        }
+    }
+
+    fn load_letter(&mut self, letter: OperatorOrder) {
+        match letter.verified() {
+            Ok(order) => {
+                let reference = letter.info.reference.clone();
+                self.sources.insert(SourceKey::Letter(reference.clone()), Arc::new(order));
+                self.letters.insert(reference, letter);
+            }
+            Err(error) => self.damage(FeedName::OPERATOR, error.to_string()),
+        }
+    }
+
+    fn damage(&mut self, subject: &str, message: String) {
         let message = format!("{message}; what is in force is kept as it is");
-        self.raise("state_damaged", feed.as_str(), message);
-        self.damaged.insert(feed.clone());
+        self.raise("state_damaged", subject, message);
+        self.damaged.insert(subject.to_owned());
     }
-
     /// Enforces what was read back and attaches. With damaged state and something in force, what is in
     /// force stays; with nothing in force, what could be read is better than nothing.
     fn bring_up(&mut self, old: Option<Instance>, surplus: &[u32]) -> Result<(), StartError> {
@@ -333,10 +359,7 @@ fn lock_state(state_dir: &Path) -> Result<StateLock, StartError> {
 /// The rows for a configured number of prefixes.
 #[must_use]
 pub fn capacity(config: CapacityConfig) -> Capacity {
-    Capacity {
-        v4_rows: rows_for(config.ipv4 as usize),
-        v6_rows: rows_for(config.ipv6 as usize),
-    }
+    Capacity::for_prefixes(config.ipv4, config.ipv6)
 }
 
 /// Reads and checks a trust file.

@@ -9,17 +9,14 @@ use crate::{
         CoveringEntry, Explanation, NeverBlockEntry, OrderDetail, OrderSummary, Stats, Status,
         WithheldEntry,
     },
+    metrics,
     observe::{
-        durations::Durations,
         ledger::{Ledger, Tally},
         report::{self, real, would},
     },
     order::{OrderId, OrderInfo, PortRange, VerifiedOrder, field},
     policy::{Rule, RuleSet, Withheld, WithheldReason},
-    table::{
-        compile::Capacity,
-        explain::{covering, never_block_of},
-    },
+    table::explain::{covering, never_block_of},
 };
 
 /// The snapshot. Cheap to make: what is large in it is shared.
@@ -30,7 +27,7 @@ pub struct View {
     /// The counters as of the last tick.
     pub stats: Arc<Stats>,
     /// What the metrics say beyond both.
-    pub internals: Internals,
+    pub metrics: metrics::Extras,
     /// The rules in force.
     pub rules: Arc<RuleSet>,
     /// Every source, in force or not.
@@ -39,23 +36,6 @@ pub struct View {
     pub totals: Arc<BTreeMap<OrderId, Tally>>,
     /// What is never blocked.
     pub never_block: Arc<Vec<NeverBlockEntry>>,
-}
-
-/// Figures of the service itself.
-#[derive(Clone, Debug)]
-pub struct Internals {
-    /// The rows that fit into the kernel's tables.
-    pub capacity: Capacity,
-    /// The rows in use, IPv4 and IPv6.
-    pub table_rows: [u64; 2],
-    /// Rule sets that did not fit, since the start.
-    pub capacity_errors: u64,
-    /// Refused bundles since the start, by feed and code.
-    pub refused: BTreeMap<String, BTreeMap<String, u64>>,
-    /// The time from receipt to enforcement of each order, since the start.
-    pub enforce_seconds: Durations,
-    /// The time the last generation took to write.
-    pub publish_seconds: f64,
 }
 
 impl View {
@@ -75,14 +55,7 @@ impl View {
         Self {
             status,
             stats: Arc::new(report::stats(&Ledger::default(), Timestamp::now())),
-            internals: Internals {
-                capacity: Capacity { v4_rows: 0, v6_rows: 0 },
-                table_rows: [0, 0],
-                capacity_errors: 0,
-                refused: BTreeMap::new(),
-                enforce_seconds: Durations::default(),
-                publish_seconds: 0.0,
-            },
+            metrics: metrics::Extras::default(),
             rules: Arc::new(RuleSet::default()),
             sources: Vec::new(),
             totals: Arc::new(BTreeMap::new()),

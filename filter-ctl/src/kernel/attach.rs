@@ -68,13 +68,11 @@ impl LoadedProgram {
     /// Loads the program. The verifier's complaint, if it has one, is in the error.
     pub fn load(instance: &Instance, object: &[u8], interface: u32) -> Result<Self, KernelError> {
         let capacity = instance.capacity();
-        let [v4_rows, v6_rows] = [capacity.v4_rows, capacity.v6_rows]
-            .map(|rows| u32::try_from(rows).unwrap_or(u32::MAX));
         let mut loader = EbpfLoader::new();
         loader
             .override_global(global::INTERFACE, &interface, true)
-            .override_global(global::V4_ROWS_CAPACITY, &v4_rows, true)
-            .override_global(global::V6_ROWS_CAPACITY, &v6_rows, true);
+            .override_global(global::V4_ROWS_CAPACITY, &capacity.v4_rows, true)
+            .override_global(global::V6_ROWS_CAPACITY, &capacity.v6_rows, true);
         for name in PROGRAM_MAPS {
             loader.map_pin_path(name, instance.directory().join(name));
         }

@@ -1,11 +1,9 @@
 //! Observation: from the kernel's counters to totals that never go backwards.
 //!
-//! - [`durations`]: how long things took, in buckets;
 //! - [`ledger`]: what slots and interface numbers mean, and all totals, on disk;
 //! - [`report`]: the documents that `stats` prints, from the ledger;
 //! - [`offline`]: the same, and the kill switch, on the pins of a service that is dead.
 
-pub mod durations;
 pub mod ledger;
 pub mod offline;
 pub mod report;
