@@ -12,11 +12,14 @@
 //! Deciding is done by plain functions over plain data; input and output happen in the tasks of
 //! [`daemon`] and nowhere else.
 
+pub mod audit;
 pub mod config;
 pub mod daemon;
 pub mod durable;
 pub mod http;
 pub mod kernel;
+pub mod metrics;
+pub mod observe;
 pub mod order;
 pub mod policy;
 pub mod table;
