@@ -15,19 +15,21 @@
 
 pub mod field;
 pub mod hex;
-//pub mod letter;
+pub mod letter;
 pub mod parse;
 pub mod sign;
 mod signature;
-//pub mod store;
+pub mod store;
 pub mod trust;
-//pub mod verify;
+pub mod verify;
 
 use std::{fmt, sync::Arc};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use self::verify::UntrustedOrder;
 
 /// The name of a feed: lower-case letters, digits, `-`, `_` and `.`, at most 63, not beginning with a
 /// dot. It is used as a directory name and as a metric label.

@@ -1,0 +1,610 @@
+//! What an operator's letters promise.
+
+use ipnet::IpNet;
+use jiff::{Timestamp, tz::TimeZone};
+use proptest::prelude::*;
+
+use super::*;
+use crate::order::{Direction, FeedName, OrderInfo, PortRange, Provenance, RefusalReason};
+
+fn nets(text: &str) -> Vec<String> {
+    let list = parse_list(text, Format::Text, None).expect(text);
+    assert_eq!(list.not_enforceable, [], "{text}");
+    list.entries
+        .iter()
+        .map(|entry| entry.net.to_string())
+        .collect()
+}
+
+fn kinds(text: &str) -> Vec<(u64, String, Kind)> {
+    let list = parse_list(text, Format::Text, None).expect(text);
+    let kinds = list.not_enforceable.into_iter();
+    kinds
+        .map(|refused| (refused.line, refused.text, refused.kind))
+        .collect()
+}
+
+#[test]
+fn every_defanged_form_of_an_address_is_read() {
+    for text in [
+        "203.0.113.7",
+        "203.0.113[.]7",
+        "203[.]0[.]113[.]7",
+        "203.0.113(.)7",
+        "203{.}0{.}113{.}7",
+        "203[dot]0[dot]113[dot]7",
+        "203(DOT)0(DOT)113(DOT)7",
+        "203\\.0\\.113\\.7",
+        "203.0.113.7/32",
+        "203.0.113[.]7/32",
+        "203.0.113.7[/]32",
+        "  203.0.113.7  ",
+        "\u{feff}203.0.113.7\r\n",
+        "\u{a0}203.0.113.7\u{a0}",
+        "203.0.113\u{200b}.7",
+        "- 203.0.113.7",
+        "* 203.0.113.7",
+        "•203.0.113.7",
+        "• 203.0.113.7;",
+        "1. 203.0.113.7",
+        "2) 203.0.113.7",
+        "(3) 203.0.113.7.",
+        "a) 203.0.113.7,",
+        "\"203.0.113.7\"",
+        "'203.0.113.7',",
+        "“203.0.113.7”",
+        "<203.0.113.7>",
+        "[203.0.113.7]",
+        "IP: 203.0.113.7 (C2)",
+        "IP:\t203.0.113.7",
+        "| 203.0.113.7 | botnet |",
+        "203.0.113.7 # seen with 198.51.100.1",
+        "203.0.113.7#C2",
+        "203.0.113.7 ; SBL256894",
+        "203.0.113.7 // C2",
+        "# 198.51.100.1\n203.0.113.7\n; 198.51.100.2\n// 198.51.100.3",
+        "203.0.113.7 since 30.12.2026 at 12:30:00, v1.2",
+    ] {
+        assert_eq!(nets(text), ["203.0.113.7/32"], "{text:?}");
+    }
+    for text in [
+        "2001:db8:7::1",
+        "2001[:]db8[:]7[:][:]1",
+        "2001:db8:7::1.",
+        "[2001:db8:7::1]",
+    ] {
+        assert_eq!(nets(text), ["2001:db8:7::1/128"], "{text:?}");
+    }
+    assert_eq!(
+        nets("2001:db8:7::, 2001:db8::/48"),
+        ["2001:db8:7::/128", "2001:db8::/48"]
+    );
+}
+
+#[test]
+fn several_addresses_may_stand_on_a_line() {
+    for text in [
+        "203.0.113.7 198.51.100.0/24",
+        "203.0.113.7,198.51.100.0/24",
+        "203.0.113.7;198.51.100.0/24",
+        "203.0.113.7 ; 198.51.100.0/24",
+        "203.0.113.7, and 198.51.100.0/24.",
+        "203.0.113.7|198.51.100.0/24 # 192.0.2.1",
+    ] {
+        assert_eq!(
+            nets(text),
+            ["203.0.113.7/32", "198.51.100.0/24"],
+            "{text:?}"
+        );
+    }
+    let list = parse_list("\n203.0.113.7\r\n\r\n203.0.113.8", Format::Auto, None).expect("a list");
+    let lines: Vec<_> = list.entries.iter().map(|entry| entry.line).collect();
+    assert_eq!(lines, [2, 4]);
+}
+
+#[test]
+fn what_is_no_address_is_reported_and_not_enforced() {
+    for (text, kind) in [
+        ("evil.example.net", Kind::Domain),
+        ("evil[.]example[.]net", Kind::Domain),
+        ("7.113.0.203.example.net", Kind::Domain),
+        ("evil.example.net:8080", Kind::Domain),
+        ("evil.example.net/gate.php", Kind::Domain),
+        ("độc.hại.vn", Kind::Domain),
+        ("http://203.0.113.7/x", Kind::Url),
+        ("hxxp://203.0.113[.]7/x,y;z", Kind::Url),
+        ("hxxps[://]evil[.]example/#a", Kind::Url),
+        ("bot@evil.example.net", Kind::Email),
+        ("bot[@]evil[.]example", Kind::Email),
+        ("d41d8cd98f00b204e9800998ecf8427e", Kind::Hash),
+        ("da39a3ee5e6b4b0d3255bfef95601890afd80709", Kind::Hash),
+        ("Danh sách máy chủ", Kind::Other),
+        ("00:1a:2b:3c:4d:5e", Kind::Other),
+        ("AS64496", Kind::Other),
+    ] {
+        let kinds = kinds(&format!("203.0.113.7\n{text}"));
+        assert_eq!(kinds.len(), 1, "{text}: {kinds:?}");
+        assert_eq!((kinds[0].0, kinds[0].2), (2, kind), "{text}");
+    }
+    assert_eq!(kinds("evil.example.net 203.0.113.7 and more").len(), 1);
+    assert_eq!(kinds("- \n ---- \n\n*"), []);
+    assert_eq!(
+        kinds("a\u{1b}[31mb")[0].1,
+        "a [31mb",
+        "no control characters"
+    );
+}
+
+#[test]
+fn what_looks_like_an_address_and_is_none_refuses_the_list() {
+    for (text, expected) in [
+        ("203.0.113.256", "expected an IPv4 or IPv6 address"),
+        ("203.0.113", "expected an IPv4"),
+        ("203.0.113.", "expected an IPv4"),
+        ("203.0.113.7.9", "expected an IPv4"),
+        ("203.0.113.007", "expected an IPv4"),
+        ("203..113.7", "expected an IPv4"),
+        ("176.221.42.3254.174.140.223", "expected an IPv4"),
+        ("10.0.0.0/33", "expected a prefix length from 0 to 32"),
+        ("10.0/8", "expected an IPv4"),
+        ("203.0.113.7/24", "expected 203.0.113.0/24"),
+        ("203.0.113.7/255.255.255.255", "expected a prefix length"),
+        ("203.0.113.1-203.0.113.9", "a range: expected prefixes"),
+        ("203.0.113.1-9", "a range: expected prefixes"),
+        (
+            "203.0.113.1 - 203.0.113.9",
+            "ends a range: expected prefixes",
+        ),
+        (
+            "203.0.113.1 – 203.0.113.9",
+            "ends a range: expected prefixes",
+        ),
+        (
+            "203.0.113.1 to 203.0.113.9",
+            "ends a range: expected prefixes",
+        ),
+        ("203.0.113.0 255.255.255.0", "a netmask: expected prefixes"),
+        ("203.0.113.7:443", "expected the address alone"),
+        ("203.0.113.7/gate.php", "expected a prefix length"),
+        ("203.0.113.*", "expected an IPv4"),
+        ("203.0.113[.7", "expected an IPv4"),
+        ("2001:db8::7::1", "expected an IPv4 or IPv6"),
+        ("2001:db8::/129", "expected a prefix length from 0 to 128"),
+        ("2001:db8:7::1/48", "expected 2001:db8:7::/48"),
+        ("2001:db8:1:2:3:4:5:6:7", "expected an IPv4 or IPv6"),
+        ("[2001:db8::7]:443", "expected an IPv4 or IPv6"),
+        ("fe80::1%eth0", "expected an IPv4 or IPv6"),
+    ] {
+        let error =
+            parse_list(&format!("198.51.100.1\n- {text}\n"), Format::Text, None).expect_err(text);
+        assert_eq!(error.code(), "broken_address", "{text}: {error}");
+        let error = error.to_string();
+        assert!(
+            error.starts_with("line 2: `") && error.contains(expected),
+            "{text}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_table_is_read_by_the_column_with_a_known_name() {
+    let read = |text: &str, column: Option<&str>| {
+        let list = parse_list(text, Format::Auto, column)?;
+        Ok::<_, ListError>(
+            list.entries
+                .iter()
+                .map(|entry| (entry.line, entry.net.to_string()))
+                .collect::<Vec<_>>(),
+        )
+    };
+    let one = |line| Ok(vec![(line, "203.0.113.7/32".to_owned())]);
+    assert_eq!(read("name,IP,port\nbot,203.0.113[.]7,443\n", None), one(2));
+    assert_eq!(
+        read(
+            "\u{feff}\"name\";\"ip_address\"\r\n\"a;\"\"b\";\"203.0.113.7\"\r\n",
+            None
+        ),
+        one(2)
+    );
+    assert_eq!(
+        read("# made by hand\n\nname\tcidr\n\nx\t203.0.113.7/32\n", None),
+        one(5)
+    );
+    assert_eq!(read("indicator\n203.0.113.7", None), one(2));
+    assert_eq!(
+        read("name,note,ip\na,\"two\nlines\",203.0.113.7", None),
+        one(2)
+    );
+    assert_eq!(
+        read("ip,host\n203.0.113.7,198.51.100.1", None),
+        one(2),
+        "other columns are not read"
+    );
+    assert_eq!(
+        read("src,dst\n198.51.100.1,203.0.113.7", Some(" DST ")),
+        one(2)
+    );
+    assert_eq!(
+        read("ip,more\n\"203.0.113.7, 203.0.113.8\",x", None)
+            .expect("a table")
+            .len(),
+        2
+    );
+
+    let list = parse_list(
+        "ip,name\n,evil.example\nevil.example,\n203.0.113.7,x\n,\n",
+        Format::Csv,
+        None,
+    );
+    let list = list.expect("a table");
+    let kinds: Vec<_> = list
+        .not_enforceable
+        .iter()
+        .map(|refused| (refused.line, refused.kind))
+        .collect();
+    assert_eq!(kinds, [(2, Kind::Other), (3, Kind::Domain)]);
+    assert_eq!(list.entries.len(), 1);
+}
+
+#[test]
+fn a_table_that_leaves_a_doubt_is_refused_and_names_its_columns() {
+    for (text, column, expected) in [
+        (
+            "host,port\na,1",
+            None,
+            "no column with a known name: expected one of the columns `host`, `port`",
+        ),
+        (
+            "ip,address\na,1",
+            None,
+            "several columns with addresses: expected one of the columns `ip`, `address`",
+        ),
+        (
+            "ip,port\na,1",
+            Some("addr"),
+            "no column `addr`: expected one of the columns `ip`, `port`",
+        ),
+        ("ip,ip\na,1", Some("ip"), "several columns `ip`"),
+        (
+            "ip,port\n203.0.113.7\n",
+            None,
+            "line 2: a row of 1 fields: expected 2",
+        ),
+        (
+            "ip,port\n203.0.113.7,1\n\"203.0.113.7,1\n",
+            None,
+            "line 3: a quote that is not closed",
+        ),
+        (
+            "ip,port\n\"203.0.113.7\"x,1\n",
+            None,
+            "line 2: text after a closing quote",
+        ),
+        ("ip\n203.0.113.999\n", None, "line 2: `203.0.113.999`"),
+        ("", None, "line 1: an empty table"),
+    ] {
+        let error = parse_list(text, Format::Csv, column)
+            .expect_err(text)
+            .to_string();
+        assert!(error.contains(expected), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn a_list_past_its_limits_is_refused() {
+    let code = |text: &str| parse_list(text, Format::Text, None).map_err(|error| error.code());
+    assert_eq!(code(&" ".repeat(LIST_BYTES_MAX + 1)), Err("list_too_large"));
+    assert_eq!(
+        code(&" ".repeat(LIST_LINE_BYTES_MAX + 1)),
+        Err("line_too_long")
+    );
+    assert_eq!(
+        code(&"\n".repeat(LIST_LINES_MAX + 1)),
+        Err("too_many_lines")
+    );
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+fn letter(entered_at: &str, entries: &[(&str, &str)]) -> Letter {
+    let entered_at = time(entered_at);
+    let entry = |(net, until): &(&str, &str)| {
+        let net: IpNet = net.parse().expect("a prefix");
+        let until = parse_until(until, entered_at, &TimeZone::UTC).ok();
+        LetterEntry::new(net, until)
+    };
+    Letter {
+        info: OrderInfo {
+            reference: "298/VNCERT-DPUC".into(),
+            issuer: "VNCERT/CC".into(),
+            basis: "".into(),
+            reason: "C2".into(),
+        },
+        uid: 1000,
+        user: "an".to_owned(),
+        entered_at,
+        deadline: None,
+        entries: entries.iter().map(entry).collect(),
+    }
+}
+
+fn entered(existing: Option<&OperatorOrder>, letter: &Letter) -> Entered {
+    enter(existing, letter, &LetterLimits::default()).expect("entered")
+}
+
+#[test]
+fn a_letter_becomes_an_order_of_the_operator() {
+    let letter = letter(
+        "2026-11-23T09:00:00Z",
+        &[("203.0.113.7/32", "30d"), ("2001:db8::/48", "2026-12-30")],
+    );
+    let Entered {
+        order,
+        added,
+        renewed,
+        refused,
+    } = entered(None, &letter);
+    assert_eq!((added, renewed, refused.len()), (2, 0, 0));
+    let verified = order.verified().expect("verified");
+    assert_eq!(*verified.feed(), FeedName::operator());
+    assert_eq!(*verified.provenance(), Provenance::Operator { uid: 1000 });
+    let entries = verified.entries();
+    assert_eq!(entries[0].until, time("2026-12-23T09:00:00Z"));
+    assert_eq!(entries[1].until, time("2026-12-31T00:00:00Z"));
+    assert_eq!(entries[0].since, letter.entered_at);
+    assert_eq!(verified.order_id(0).to_string(), "operator:298/VNCERT-DPUC");
+
+    let text = serde_json::to_string(&order).expect("text");
+    assert_eq!(
+        serde_json::from_str::<OperatorOrder>(&text).expect("an order"),
+        order
+    );
+}
+
+#[test]
+fn a_second_list_under_the_same_number_is_added_and_renews() {
+    let first = letter(
+        "2026-11-23T09:00:00Z",
+        &[("203.0.113.7/32", "30d"), ("203.0.113.8/32", "1h")],
+    );
+    let first = entered(None, &first).order;
+    let mut second = letter(
+        "2026-11-24T09:00:00Z",
+        &[
+            ("203.0.113.7/32", "60d"),
+            ("203.0.113.8/32", "60d"),
+            ("203.0.113.9/32", "60d"),
+            ("203.0.113.9/32", "60d"),
+        ],
+    );
+    second.info.reason = "".into();
+    second.info.basis = "Law 24".into();
+    second.deadline = Some(time("2026-12-01T00:00:00Z"));
+    second.uid = 1001;
+    let Entered {
+        order,
+        added,
+        renewed,
+        refused,
+    } = entered(Some(&first), &second);
+    assert_eq!((added, renewed, refused.len()), (1, 3, 0));
+    let ids: Vec<_> = order.entries.iter().map(|entry| &*entry.id).collect();
+    assert_eq!(ids.len(), 3);
+    assert_eq!(ids[0], &*first.entries[0].id);
+    let since: Vec<_> = order.entries.iter().map(|entry| entry.since).collect();
+    // The second had ended in between, and begins anew.
+    assert_eq!(
+        since,
+        [first.entered_at, second.entered_at, second.entered_at]
+    );
+    assert_eq!((&*order.info.reason, &*order.info.basis), ("C2", "Law 24"));
+    assert_eq!((order.uid, order.deadline), (1000, second.deadline));
+    assert_eq!(order.changed_at, second.entered_at);
+    assert_eq!(order.entries[0].until, Some(time("2027-01-23T09:00:00Z")));
+}
+
+#[test]
+fn the_same_number_by_another_authority_is_refused() {
+    let first = letter("2026-11-23T09:00:00Z", &[("203.0.113.7/32", "30d")]);
+    let existing = entered(None, &first).order;
+    let mut other = first.clone();
+    other.info.issuer = "Court".into();
+    let refused = |letter: &Letter| {
+        enter(Some(&existing), letter, &LetterLimits::default()).expect_err("refused")
+    };
+    assert_eq!(refused(&other).code(), "other_issuer");
+    other.info.reference = "299".into();
+    assert_eq!(refused(&other).code(), "other_order");
+}
+
+#[test]
+fn the_guard_rails_refuse_one_by_one_and_take_nothing_away() {
+    use RefusalReason::{Expired, NoUntil, PrefixTooShort, UntilTooFar};
+    let entries = [
+        ("203.0.113.7/32", "none"),
+        ("203.0.113.8/32", "2026-11-22"),
+        ("203.0.113.9/32", "181d"),
+        ("203.0.0.0/23", "30d"),
+        ("2001:db8::/47", "30d"),
+        ("203.0.113.10/32", "180d"),
+    ];
+    let first = letter("2026-11-23T09:00:00Z", &entries);
+    let Entered {
+        order,
+        added,
+        refused,
+        ..
+    } = entered(None, &first);
+    let reasons: Vec<_> = refused
+        .iter()
+        .map(|refused| (refused.index, refused.reason))
+        .collect();
+    let expected = [
+        NoUntil,
+        Expired,
+        UntilTooFar,
+        PrefixTooShort,
+        PrefixTooShort,
+    ];
+    assert_eq!(
+        reasons,
+        expected.into_iter().enumerate().collect::<Vec<_>>()
+    );
+    assert_eq!(added, 1);
+    let verified = order.verified().expect("verified");
+    assert_eq!((verified.entries().len(), verified.refused().len()), (1, 5));
+
+    // A renewal that is refused leaves what is in force; a refused entry can be put right.
+    let second = letter(
+        "2026-11-24T09:00:00Z",
+        &[("203.0.113.10/32", "200d"), ("203.0.113.7/32", "1d")],
+    );
+    let Entered {
+        order,
+        renewed,
+        refused,
+        ..
+    } = entered(Some(&order), &second);
+    assert_eq!(
+        (renewed, refused.len(), refused[0].reason),
+        (1, 1, UntilTooFar)
+    );
+    let verified = order.verified().expect("verified");
+    let until: Vec<_> = verified
+        .entries()
+        .iter()
+        .map(|entry| (entry.until, entry.since))
+        .collect();
+    assert_eq!(
+        until,
+        [
+            (time("2026-11-25T09:00:00Z"), second.entered_at),
+            (time("2027-05-22T09:00:00Z"), first.entered_at),
+        ]
+    );
+    assert_eq!(verified.refused().len(), 4);
+}
+
+#[test]
+fn a_letter_that_cannot_be_taken_exactly_is_refused() {
+    let good = letter("2026-11-23T09:00:00Z", &[("203.0.113.7/32", "30d")]);
+    let code = |change: &dyn Fn(&mut Letter)| {
+        let mut letter = good.clone();
+        change(&mut letter);
+        let limits = LetterLimits {
+            entries_max: 2,
+            ..LetterLimits::default()
+        };
+        enter(None, &letter, &limits)
+            .map_err(|error| error.code())
+            .map(drop)
+    };
+    assert_eq!(code(&|_| ()), Ok(()));
+    assert_eq!(
+        code(&|letter| letter.info.reference = " ".into()),
+        Err("malformed")
+    );
+    assert_eq!(
+        code(&|letter| letter.info.issuer = "".into()),
+        Err("malformed")
+    );
+    assert_eq!(
+        code(&|letter| letter.info.basis = "x".repeat(1025).into()),
+        Err("malformed")
+    );
+    assert_eq!(
+        code(&|letter| letter.user = "x".repeat(257)),
+        Err("malformed")
+    );
+    assert_eq!(code(&|letter| letter.entries.clear()), Err("no_entries"));
+    assert_eq!(
+        code(&|letter| letter.entries[0].net = "203.0.113.7/24".parse().expect("a prefix")),
+        Err("host_bits")
+    );
+    let port = PortRange {
+        first: 443,
+        last: 443,
+    };
+    assert_eq!(
+        code(&|letter| letter.entries[0].ports = vec![port]),
+        Err("malformed_ports")
+    );
+    assert_eq!(
+        code(&|letter| {
+            letter.entries[0].protocol = Some(6);
+            letter.entries[0].ports = vec![port, PortRange { first: 0, last: 1 }];
+        }),
+        Err("malformed_ports")
+    );
+    assert_eq!(
+        code(&|letter| {
+            for n in 1..=2 {
+                letter.entries.push(LetterEntry {
+                    protocol: Some(n),
+                    direction: Direction::To,
+                    ..letter.entries[0].clone()
+                });
+            }
+        }),
+        Err("too_many_entries")
+    );
+}
+
+#[test]
+fn a_document_changed_by_other_hands_is_not_used() {
+    let good = entered(
+        None,
+        &letter(
+            "2026-11-23T09:00:00Z",
+            &[("203.0.113.7/32", "30d"), ("203.0.113.8/32", "30d")],
+        ),
+    );
+    let code = |change: &dyn Fn(&mut OperatorOrder)| {
+        let mut order = good.order.clone();
+        change(&mut order);
+        order.verified().map_err(|error| error.code()).map(drop)
+    };
+    assert_eq!(code(&|_| ()), Ok(()));
+    assert_eq!(code(&|order| order.version = 2), Err("unsupported_version"));
+    assert_eq!(
+        code(&|order| order.info.issuer = "".into()),
+        Err("malformed")
+    );
+    assert_eq!(
+        code(&|order| order.entries[0].until = None),
+        Err("damaged_entry")
+    );
+    assert_eq!(
+        code(&|order| order.entries[0].id = order.entries[1].id.clone()),
+        Err("damaged_entry")
+    );
+    assert_eq!(
+        code(&|order| order.entries[0].net = "203.0.113.7/24".parse().expect("a prefix")),
+        Err("damaged_entry")
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_list_reader_panic(
+        text in "[0-9a-f.:/\\[\\](){}#;,|\"' \r\n\t\\-@hxtp\u{a0}é]{0,120}",
+        any in "\\PC{0,60}",
+        column in prop::option::of("[a-z]{0,3}"),
+    ) {
+        for text in [&text, &any, &format!("ip,x\n{text}\n{any}")] {
+            for format in [Format::Auto, Format::Text, Format::Csv] {
+                let _ = parse_list(text, format, column.as_deref());
+            }
+        }
+    }
+
+    #[test]
+    fn every_address_survives_defanging(address in any::<std::net::IpAddr>(), form in 0_usize..6) {
+        let forms = [("[.]", "[:]"), ("(.)", "(:)"), ("{.}", "{:}"), ("[dot]", "[:]"), (".", ":"), ("\\.", ":")];
+        let (dot, colon) = forms[form];
+        let text = address.to_string().replace('.', dot).replace(':', colon);
+        prop_assert_eq!(nets(&text), [IpNet::from(address).to_string()]);
+    }
+}

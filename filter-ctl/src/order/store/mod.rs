@@ -1,0 +1,316 @@
+//! What was admitted, on disk, as it was received.
+//!
+//! ```text
+//! feeds/FEED/EPOCH-SEQ-DIGEST.jsonl             the bundle; DIGEST is the beginning of its SHA-256
+//! feeds/FEED/EPOCH-SEQ-DIGEST.jsonl.minisig     its signatures, .2.minisig and so on
+//! feeds/FEED/EPOCH-SEQ-DIGEST.jsonl.since       since when its entries hold
+//! feeds/FEED/mark.json                          the mark: what was admitted last
+//! operator/DIGEST.json                          an operator's order; DIGEST is that of its reference
+//! ```
+//!
+//! The mark alone says what is in force of a feed. It is written last, so that a crash at any moment leaves
+//! either the old state or the new one. Every error names the path, and leaves the old state as it was.
+
+mod names;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest as _, Sha256};
+
+use self::names::BundleName;
+use super::{
+    FeedName, UntrustedOrder,
+    letter::OperatorOrder,
+    sign::{signature_path, signatures_beside},
+    verify::{Admitted, Committed, Mark, encode_since},
+};
+use crate::durable::{self, DurableError};
+
+/// Bundles that are kept of a feed, the marked one among them; older ones are removed.
+pub const EVIDENCE_BUNDLES_MAX: usize = 8;
+
+const MARK: &str = "mark.json";
+
+/// Why something is not stored, or what is stored is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] DurableError),
+    /// A file is not what was written.
+    #[error("{} is damaged: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what was expected.
+        reason: String,
+    },
+    /// The bytes are not those that were admitted.
+    #[error(
+        "feed `{0}`: the bundle is not the one that was admitted: expected its SHA-256 in the mark"
+    )]
+    OtherBytes(FeedName),
+    /// Something newer was stored meanwhile.
+    #[error(
+        "feed `{feed}`: epoch {} seq {} is to be stored: expected more than epoch {} seq {}, \
+         which is stored",
+        found.0, found.1, mark.0, mark.1
+    )]
+    Stale {
+        /// The feed.
+        feed: FeedName,
+        /// What is to be stored.
+        found: (u64, u64),
+        /// What is.
+        mark: (u64, u64),
+    },
+}
+
+/// The stored state. One process uses it at a time; who opens it makes sure of that.
+#[derive(Clone, Debug)]
+pub struct Store {
+    feeds: PathBuf,
+    operator: PathBuf,
+}
+
+impl Store {
+    /// Opens the state under a directory, making it where it is missing, and removes what a crash left
+    /// half written.
+    pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
+        let store = Self {
+            feeds: state_dir.join("feeds"),
+            operator: state_dir.join("operator"),
+        };
+        durable::create_directory(&store.feeds)?;
+        durable::create_directory(&store.operator)?;
+        sweep(&store.operator)?;
+        for (path, _) in list(&store.feeds)? {
+            if path.is_dir() {
+                sweep(&path)?;
+            }
+        }
+        Ok(store)
+    }
+
+    /// Stores what was admitted: the bytes, then the mark. It is in force only after this.
+    pub fn commit(
+        &self,
+        untrusted: &UntrustedOrder,
+        admitted: &Admitted,
+    ) -> Result<(), StoreError> {
+        let Admitted { order, mark } = admitted;
+        let feed = order.feed();
+        // Both were checked at admission. A mark that is wrong, or goes back, would be admission undone.
+        let sha256: [u8; 32] = Sha256::digest(&untrusted.bundle).into();
+        if sha256 != mark.sha256 {
+            return Err(StoreError::OtherBytes(feed.clone()));
+        }
+        if let Some(stored) = self.mark(feed)?
+            && stored.number() >= mark.number()
+        {
+            return Err(StoreError::Stale {
+                feed: feed.clone(),
+                found: mark.number(),
+                mark: stored.number(),
+            });
+        }
+        let directory = self.feed_directory(feed);
+        durable::create_directory(&directory)?;
+        let bundle = directory.join(BundleName::of(mark).to_string());
+        for (number, signature) in (1..).zip(&untrusted.signatures) {
+            durable::write_atomic(&signature_path(&bundle, number), signature)?;
+        }
+        durable::write_atomic(&names::since_path(&bundle), &encode_since(order))?;
+        durable::write_atomic(&bundle, &untrusted.bundle)?;
+        write_json(&directory.join(MARK), mark)
+    }
+
+    /// Removes the oldest bundles of a feed past [`EVIDENCE_BUNDLES_MAX`], never the marked one. How many.
+    pub fn prune(&self, feed: &FeedName) -> Result<usize, StoreError> {
+        let marked = self.mark(feed)?.map(|mark| BundleName::of(&mark));
+        let directory = self.feed_directory(feed);
+        let mut files = Vec::new();
+        for (path, name) in list(&directory)? {
+            if let Some(bundle) = names::bundle_of(&name) {
+                files.push((bundle, path));
+            }
+        }
+        let mut bundles: Vec<_> = files.iter().map(|(bundle, _)| bundle.clone()).collect();
+        bundles.sort_unstable();
+        bundles.dedup();
+        bundles.retain(|bundle| Some(bundle) != marked.as_ref());
+        let kept = EVIDENCE_BUNDLES_MAX - usize::from(marked.is_some());
+        bundles.truncate(bundles.len().saturating_sub(kept));
+        for (_, path) in files.iter().filter(|(bundle, _)| bundles.contains(bundle)) {
+            durable::remove(path)?;
+        }
+        Ok(bundles.len())
+    }
+
+    /// The mark of a feed; `None` if nothing of it was admitted yet. While a mark is damaged, nothing can
+    /// be admitted from its feed, because nobody knows what came before.
+    pub fn mark(&self, feed: &FeedName) -> Result<Option<Mark>, StoreError> {
+        read_json(&self.feed_directory(feed).join(MARK))
+    }
+
+    /// What is stored of a feed, for [`readmit`](super::verify::readmit); `None` if nothing of it was
+    /// admitted yet.
+    pub fn load_feed(&self, feed: &FeedName) -> Result<Option<Committed>, StoreError> {
+        let Some(mark) = self.mark(feed)? else {
+            return Ok(None);
+        };
+        let path = self
+            .feed_directory(feed)
+            .join(BundleName::of(&mark).to_string());
+        let Some(bundle) = read(&path)? else {
+            let reason = "missing: expected the bundle of the mark".to_owned();
+            return Err(StoreError::Damaged { path, reason });
+        };
+        let mut signatures = Vec::new();
+        for path in signatures_beside(&path) {
+            signatures.extend(read(&path)?);
+        }
+        let since = read(&names::since_path(&path))?;
+        Ok(Some(Committed {
+            feed: feed.clone(),
+            mark,
+            bundle,
+            signatures,
+            since,
+        }))
+    }
+
+    /// The feeds that something is stored of, in the order of their names, and what is there besides.
+    pub fn feeds(&self) -> Result<(Vec<FeedName>, Vec<StoreError>), StoreError> {
+        let (mut feeds, mut damaged) = (Vec::new(), Vec::new());
+        for (path, name) in list(&self.feeds)? {
+            match FeedName::try_from(name) {
+                Ok(feed) if path.is_dir() => feeds.push(feed),
+                Ok(_) => damaged.push(StoreError::Damaged {
+                    path,
+                    reason: "a file: expected the directory of a feed".to_owned(),
+                }),
+                Err(error) => damaged.push(StoreError::Damaged {
+                    path,
+                    reason: error.to_string(),
+                }),
+            }
+        }
+        feeds.sort_unstable();
+        Ok((feeds, damaged))
+    }
+
+    /// Stores an operator's order in place of what is stored under its reference.
+    pub fn save_operator(&self, order: &OperatorOrder) -> Result<(), StoreError> {
+        write_json(&self.operator_path(&order.info.reference), order)
+    }
+
+    /// The operator's order of that reference.
+    pub fn load_operator(&self, reference: &str) -> Result<Option<OperatorOrder>, StoreError> {
+        let path = self.operator_path(reference);
+        let order = read_json(&path)?;
+        order.map(|order| check_reference(order, path)).transpose()
+    }
+
+    /// All operators' orders, in the order of their first entering, and what cannot be used.
+    pub fn load_operators(&self) -> Result<(Vec<OperatorOrder>, Vec<StoreError>), StoreError> {
+        let (mut orders, mut damaged) = (Vec::new(), Vec::new());
+        for (path, name) in list(&self.operator)? {
+            if durable::is_temporary(&name) {
+                continue;
+            }
+            let order = read_json(&path)
+                .and_then(|order| order.map(|order| check_reference(order, path)).transpose());
+            match order {
+                Ok(order) => orders.extend(order),
+                Err(error) => damaged.push(error),
+            }
+        }
+        let key = |order: &OperatorOrder| (order.entered_at, order.info.reference.clone());
+        orders.sort_by_cached_key(key);
+        Ok((orders, damaged))
+    }
+
+    /// Removes an operator's order; it is no error if there is none.
+    pub fn remove_operator(&self, reference: &str) -> Result<(), StoreError> {
+        Ok(durable::remove(&self.operator_path(reference))?)
+    }
+
+    fn feed_directory(&self, feed: &FeedName) -> PathBuf {
+        self.feeds.join(feed.as_str())
+    }
+
+    fn operator_path(&self, reference: &str) -> PathBuf {
+        let digest = OperatorOrder::digest(reference);
+        self.operator.join(format!("{digest}.json"))
+    }
+}
+
+/// An order is stored under its own reference, so that the next letter finds it.
+fn check_reference(order: OperatorOrder, path: PathBuf) -> Result<OperatorOrder, StoreError> {
+    let reference = &order.info.reference;
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    if stem == Some(&OperatorOrder::digest(reference)) {
+        return Ok(order);
+    }
+    let reason = "expected the SHA-256 of its reference as its name".to_owned();
+    Err(StoreError::Damaged { path, reason })
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
+    let mut bytes =
+        serde_json::to_vec(value).map_err(|error| DurableError::at("write", path)(error.into()))?;
+    bytes.push(b'\n');
+    Ok(durable::write_atomic(path, &bytes)?)
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+    let Some(bytes) = read(path)? else {
+        return Ok(None);
+    };
+    let value = serde_json::from_slice(&bytes);
+    value.map(Some).map_err(|error| StoreError::Damaged {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DurableError::at("read", path)(error).into()),
+    }
+}
+
+/// The files of a directory with their names. A name that is no text is nobody's and is passed over.
+fn list(directory: &Path) -> Result<Vec<(PathBuf, String)>, StoreError> {
+    let failed = |error| StoreError::from(DurableError::at("read", directory)(error));
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        if let Ok(name) = entry.file_name().into_string() {
+            files.push((entry.path(), name));
+        }
+    }
+    Ok(files)
+}
+
+fn sweep(directory: &Path) -> Result<(), StoreError> {
+    for (path, name) in list(directory)? {
+        if durable::is_temporary(&name) {
+            durable::remove(&path)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! The entries of a bundle, streamed against the feed's scope.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+use super::AdmissionError;
+use crate::order::{
+    Entry, OrderInfo, RefusalReason, RefusedEntry, VerifiedOrder,
+    parse::{self, Entries, Manifest, ParseError, ParseErrorKind, ParsedEntry, ParsedOrder},
+    trust::Scope,
+};
+
+/// Different orders of one bundle; more are refused. The kernel's table names no more.
+pub const BUNDLE_ORDERS_MAX: usize = 65_536;
+/// The shortest line of an entry, so that an announced number reserves no more memory than its lines
+/// can need.
+const ENTRY_BYTES_MIN: usize = 21;
+
+/// What became of the lines.
+pub(super) struct Judged {
+    pub(super) orders: Vec<OrderInfo>,
+    /// Sorted by id.
+    pub(super) entries: Vec<Entry>,
+    /// Sorted by id.
+    pub(super) refused: Vec<RefusedEntry>,
+}
+
+/// Reads all entries and judges each by the scope, as of `now`.
+pub(super) fn judge(
+    bundle: &[u8],
+    (manifest, lines): (&Manifest, Entries<'_>),
+    timezone: &TimeZone,
+    scope: &Scope,
+    now: Timestamp,
+) -> Result<Judged, AdmissionError> {
+    let feed = || manifest.feed.clone();
+    if manifest.entries > scope.entries_max {
+        return Err(AdmissionError::TooManyEntries {
+            feed: feed(),
+            found: manifest.entries,
+            max: scope.entries_max,
+        });
+    }
+    let furthest = furthest_until(now, scope.until_max_days);
+    let mut orders = Orders::new(manifest.order.as_ref());
+    let mut reasons: HashSet<Arc<str>> = HashSet::new();
+    let announced = usize::try_from(manifest.entries).unwrap_or(usize::MAX);
+    let mut entries = Vec::with_capacity(announced.min(bundle.len() / ENTRY_BYTES_MIN));
+    let mut refused = Vec::new();
+    let mut addresses = 0_u64;
+    for entry in lines {
+        let entry = entry?;
+        let order = orders.resolve(&entry)?;
+        let id = entry.id.into_owned().into_boxed_str();
+        let net = entry.net;
+        let until = match judge_until(entry.until, now, furthest) {
+            Ok(_) if !scope.allows_family(&net) => Err(RefusalReason::FamilyOutOfScope),
+            Ok(_) if !scope.allows_length(&net) => Err(RefusalReason::PrefixTooShort),
+            judged => judged,
+        };
+        let until = match until {
+            Ok(until) => until,
+            Err(reason) => {
+                refused.push(RefusedEntry {
+                    id,
+                    net,
+                    order,
+                    reason,
+                });
+                continue;
+            }
+        };
+        addresses = addresses.saturating_add(Scope::addresses(&net));
+        if addresses > scope.addresses_limit() {
+            return Err(AdmissionError::TooManyAddresses {
+                feed: feed(),
+                line: entry.line,
+                max: scope.addresses_limit(),
+            });
+        }
+        let reason = entry.reason.filter(|reason| !reason.is_empty());
+        entries.push(Entry {
+            id,
+            net,
+            direction: entry.direction,
+            protocol: entry.protocol,
+            ports: entry.ports,
+            until,
+            since: now,
+            reason: reason.map(|reason| shared(&mut reasons, &reason)),
+            order,
+        });
+    }
+    entries.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    refused.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    if has_duplicates(&entries, &refused) {
+        return Err(find_duplicate(bundle, timezone).into());
+    }
+    Ok(Judged {
+        orders: orders.orders,
+        entries,
+        refused,
+    })
+}
+
+/// The latest end that may be asked for.
+pub(in crate::order) fn furthest_until(now: Timestamp, days: u16) -> Timestamp {
+    now.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// Judges an end: there must be one, after `now`, and not after `furthest`.
+pub(in crate::order) fn judge_until(
+    until: Option<Timestamp>,
+    now: Timestamp,
+    furthest: Timestamp,
+) -> Result<Timestamp, RefusalReason> {
+    match until {
+        None => Err(RefusalReason::NoUntil),
+        Some(until) if until <= now => Err(RefusalReason::Expired),
+        Some(until) if until > furthest => Err(RefusalReason::UntilTooFar),
+        Some(until) => Ok(until),
+    }
+}
+
+/// An entry that was there before, unchanged but for its end and reason, keeps its `since`. Both are
+/// sorted by id.
+pub(super) fn carry_since(entries: &mut [Entry], previous: &VerifiedOrder) {
+    let mut before = previous.entries().iter().peekable();
+    for entry in entries {
+        while before.next_if(|known| known.id < entry.id).is_some() {}
+        let same = |known: &&Entry| {
+            known.id == entry.id
+                && known.net == entry.net
+                && known.direction == entry.direction
+                && known.protocol == entry.protocol
+                && known.ports == entry.ports
+        };
+        if let Some(known) = before.peek().copied().filter(same) {
+            entry.since = known.since.min(entry.since);
+        }
+    }
+}
+
+fn shared(known: &mut HashSet<Arc<str>>, text: &str) -> Arc<str> {
+    if let Some(text) = known.get(text) {
+        return Arc::clone(text);
+    }
+    let text = Arc::<str>::from(text);
+    known.insert(Arc::clone(&text));
+    text
+}
+
+/// The orders of a bundle. A reference has one description; another one is an error.
+struct Orders {
+    orders: Vec<OrderInfo>,
+    by_reference: HashMap<Box<str>, u32>,
+}
+
+impl Orders {
+    fn new(first: Option<&OrderInfo>) -> Self {
+        Self {
+            orders: first.cloned().into_iter().collect(),
+            by_reference: first
+                .map(|order| (order.reference.clone(), 0))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    /// The index of an entry's order. Entries without one are of the manifest's, which is the first.
+    fn resolve(&mut self, entry: &ParsedEntry<'_>) -> Result<u32, ParseError> {
+        let Some(order) = &entry.order else {
+            return Ok(0);
+        };
+        let at = |kind| ParseError {
+            line: entry.line,
+            kind,
+        };
+        if let Some(index) = self.by_reference.get(&*order.reference) {
+            let known = &self.orders[*index as usize];
+            return if same(known, order) {
+                Ok(*index)
+            } else {
+                let reference = crate::order::field::excerpt(&order.reference);
+                Err(at(ParseErrorKind::OrderConflict(reference)))
+            };
+        }
+        let index = u32::try_from(self.orders.len()).ok();
+        let index = index.filter(|_| self.orders.len() < BUNDLE_ORDERS_MAX);
+        let index = index.ok_or_else(|| at(ParseErrorKind::TooManyOrders(BUNDLE_ORDERS_MAX)))?;
+        let info = order.to_info();
+        self.by_reference.insert(info.reference.clone(), index);
+        self.orders.push(info);
+        Ok(index)
+    }
+}
+
+fn same(known: &OrderInfo, order: &ParsedOrder<'_>) -> bool {
+    let OrderInfo {
+        reference: _,
+        issuer,
+        basis,
+        reason,
+    } = known;
+    **issuer == *order.issuer && **basis == *order.basis && **reason == *order.reason
+}
+
+fn has_duplicates(entries: &[Entry], refused: &[RefusedEntry]) -> bool {
+    let mut entries_left = entries.iter().peekable();
+    entries.windows(2).any(|pair| pair[0].id == pair[1].id)
+        || refused.windows(2).any(|pair| pair[0].id == pair[1].id)
+        || refused.iter().any(|refused| {
+            while entries_left
+                .next_if(|entry| entry.id < refused.id)
+                .is_some()
+            {}
+            entries_left
+                .peek()
+                .is_some_and(|entry| entry.id == refused.id)
+        })
+}
+
+/// Reads again to name the lines, which are not kept.
+fn find_duplicate(bundle: &[u8], timezone: &TimeZone) -> ParseError {
+    parse::check(bundle, timezone).err().unwrap_or(ParseError {
+        line: 1,
+        kind: ParseErrorKind::DuplicateId {
+            id: String::new(),
+            first: 1,
+        },
+    })
+}

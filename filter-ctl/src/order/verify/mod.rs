@@ -1,0 +1,346 @@
+//! Admission: what makes a [`VerifiedOrder`] of an [`UntrustedOrder`].
+//!
+//! The checks come in this order, and the first that fails is the one reported:
+//!
+//! 1. sizes: of the bundle, of each signature, and their number;
+//! 2. a signature is by a key of the trust file (others are passed over, so that a feed can be signed by
+//!    a new key before everyone knows it);
+//! 3. every signature by a known key is over exactly these bytes;
+//! 4. the first line: its form; a key may sign for its feed; the feed is that of the way it came; enough
+//!    distinct keys have signed; (epoch, seq) is above the stored mark; it has not expired; it is not
+//!    issued in the future; enough of the keys have not expired;
+//! 5. the entries, against the feed's scope.
+//!
+//! Everything here is a decision about bytes and a time that are passed in. Nothing is stored.
+
+mod entries;
+mod error;
+mod readmit;
+mod since;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+pub(super) use self::entries::{furthest_until, judge_until};
+use self::error::check_sizes;
+pub use self::{
+    entries::BUNDLE_ORDERS_MAX,
+    error::AdmissionError,
+    readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit},
+    since::encode_since,
+};
+use super::{
+    FeedName, Provenance, VerifiedOrder, hex,
+    parse::{self, BUNDLE_BYTES_MAX_DEFAULT, Manifest},
+    signature::Detached,
+    trust::{Scope, TrustFile, TrustedFeed, TrustedKey},
+};
+
+/// How far ahead of this machine's clock a bundle may be issued, in seconds; past it, it is refused.
+pub const ISSUED_AHEAD_MAX_SECONDS: i64 = 300;
+
+/// What arrived, and by which way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UntrustedOrder {
+    /// The feed whose way it came by, if that way belongs to one.
+    pub transport_feed: Option<FeedName>,
+    /// The bundle, as received.
+    pub bundle: Vec<u8>,
+    /// The signature files, as received.
+    pub signatures: Vec<Vec<u8>>,
+}
+
+/// What was admitted last from a feed. It is stored; who holds it decides what comes next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    /// The bundle's epoch.
+    pub epoch: u64,
+    /// The bundle's sequence number.
+    pub seq: u64,
+    /// SHA-256 of the bundle's bytes.
+    #[serde(with = "hex::digest")]
+    pub sha256: [u8; 32],
+    /// When it was admitted.
+    pub admitted_at: Timestamp,
+    /// The names of the keys that signed it.
+    pub signers: Vec<String>,
+    /// The scope that its entries were judged by. A restart judges by the same, so that it changes
+    /// nothing; the next bundle is judged by the trust file's.
+    pub scope: Scope,
+}
+
+impl Mark {
+    /// The epoch and the sequence number, in the order that they count.
+    #[must_use]
+    pub const fn number(&self) -> (u64, u64) {
+        (self.epoch, self.seq)
+    }
+}
+
+/// What admission depends on besides the bytes and the trust file.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The time of admission.
+    pub now: Timestamp,
+    /// Where a date without a time ends.
+    pub timezone: &'a TimeZone,
+    /// The longest bundle, in bytes; [`BUNDLE_BYTES_MAX_DEFAULT`] unless configured.
+    pub bundle_bytes_max: usize,
+    /// The stored mark of a feed.
+    pub mark: &'a dyn Fn(&FeedName) -> Option<Mark>,
+    /// What is in force of a feed, so that an entry which stays keeps its `since`.
+    pub previous: &'a dyn Fn(&FeedName) -> Option<Arc<VerifiedOrder>>,
+}
+
+impl<'a> Context<'a> {
+    /// A context in which nothing was admitted before.
+    #[must_use]
+    pub fn new(now: Timestamp, timezone: &'a TimeZone) -> Self {
+        Self {
+            now,
+            timezone,
+            bundle_bytes_max: BUNDLE_BYTES_MAX_DEFAULT,
+            mark: &|_| None,
+            previous: &|_| None,
+        }
+    }
+}
+
+/// An order that was admitted, and the mark that must be stored before it is enforced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// The order.
+    pub order: VerifiedOrder,
+    /// Its mark.
+    pub mark: Mark,
+}
+
+/// What became of a bundle that is not refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// To be stored, then enforced.
+    New(Box<Admitted>),
+    /// A test: good in every respect, and not to be enforced. It has no mark, because it must not take
+    /// the place of what is in force.
+    Test(Box<VerifiedOrder>),
+    /// The very bundle that was admitted last. Nothing is to be done.
+    Repeat {
+        /// The feed.
+        feed: FeedName,
+        /// Its mark, as it was.
+        mark: Mark,
+    },
+}
+
+/// Admits a bundle, or says why not.
+pub fn admit(
+    untrusted: &UntrustedOrder,
+    trust: &TrustFile,
+    context: &Context<'_>,
+) -> Result<Admission, AdmissionError> {
+    let Context {
+        now,
+        timezone,
+        bundle_bytes_max,
+        mark,
+        previous,
+    } = *context;
+    let bundle = &untrusted.bundle;
+    check_sizes(untrusted, bundle_bytes_max)?;
+    let signers = signers(untrusted, trust)?;
+    let (manifest, lines) = parse::open(bundle, timezone)?;
+    let (feed, signers) = authority(&manifest, &signers, trust)?;
+    check_way(untrusted, &manifest)?;
+    check_threshold(feed, signers.len())?;
+    let sha256 = Sha256::digest(bundle).into();
+    if let Some(mark) = mark(&feed.name)
+        && is_repeat(&manifest, sha256, &mark)?
+    {
+        let feed = feed.name.clone();
+        return Ok(Admission::Repeat { feed, mark });
+    }
+    check_dates(&manifest, now)?;
+    let signers = unexpired(feed, &signers, now)?;
+
+    let judged = entries::judge(bundle, (&manifest, lines), timezone, &feed.scope, now)?;
+    let mark = Mark {
+        epoch: manifest.epoch,
+        seq: manifest.seq,
+        sha256,
+        admitted_at: now,
+        signers,
+        scope: feed.scope.clone(),
+    };
+    let mut order = verified_order(&manifest, &mark, judged);
+    if let Some(previous) = previous(&feed.name) {
+        entries::carry_since(&mut order.entries, &previous);
+    }
+    Ok(if manifest.test {
+        Admission::Test(Box::new(order))
+    } else {
+        Admission::New(Box::new(Admitted { order, mark }))
+    })
+}
+
+fn verified_order(manifest: &Manifest, mark: &Mark, judged: entries::Judged) -> VerifiedOrder {
+    let entries::Judged {
+        orders,
+        entries,
+        refused,
+    } = judged;
+    VerifiedOrder {
+        feed: manifest.feed.clone(),
+        provenance: Provenance::Bundle {
+            epoch: manifest.epoch,
+            seq: manifest.seq,
+            sha256: mark.sha256,
+            signers: mark.signers.clone(),
+            test: manifest.test,
+            expires_at: manifest.expires_at,
+        },
+        admitted_at: mark.admitted_at,
+        orders,
+        entries,
+        refused,
+    }
+}
+
+/// The distinct known keys that signed, as indices into the trust file.
+fn signers(untrusted: &UntrustedOrder, trust: &TrustFile) -> Result<Vec<usize>, AdmissionError> {
+    let mut signatures = Vec::with_capacity(untrusted.signatures.len());
+    for (number, signature) in (1..).zip(&untrusted.signatures) {
+        let signature = Detached::decode(signature);
+        signatures.push(signature.ok_or(AdmissionError::SignatureMalformed(number))?);
+    }
+    let known: Vec<_> = signatures
+        .iter()
+        .filter_map(|signature| Some((signature, trust.key_by_id(signature.key)?)))
+        .collect();
+    if known.is_empty() {
+        let keys = listed(signatures.iter().map(|signature| signature.key));
+        return Err(AdmissionError::UnknownKey(keys));
+    }
+    let mut signers = Vec::with_capacity(known.len());
+    for (signature, index) in known {
+        let TrustedKey {
+            name, public_key, ..
+        } = &trust.keys()[index];
+        if !signature.verifies(&untrusted.bundle, public_key) {
+            return Err(AdmissionError::BadSignature(name.clone()));
+        }
+        if !signers.contains(&index) {
+            signers.push(index);
+        }
+    }
+    Ok(signers)
+}
+
+/// The manifest's feed, and those of the signers that may sign for it.
+fn authority<'a>(
+    manifest: &Manifest,
+    signers: &[usize],
+    trust: &'a TrustFile,
+) -> Result<(&'a TrustedFeed, Vec<&'a TrustedKey>), AdmissionError> {
+    let Some(feed) = trust.feed(&manifest.feed) else {
+        return Err(AdmissionError::UnknownFeed(manifest.feed.clone()));
+    };
+    let allowed: Vec<_> = signers
+        .iter()
+        .filter(|index| feed.keys.contains(index))
+        .map(|index| &trust.keys()[*index])
+        .collect();
+    if allowed.is_empty() {
+        let names = signers.iter().map(|index| &*trust.keys()[*index].name);
+        return Err(AdmissionError::KeyNotAllowed {
+            feed: feed.name.clone(),
+            keys: listed(names),
+        });
+    }
+    Ok((feed, allowed))
+}
+
+fn check_way(untrusted: &UntrustedOrder, manifest: &Manifest) -> Result<(), AdmissionError> {
+    match &untrusted.transport_feed {
+        Some(expected) if *expected != manifest.feed => Err(AdmissionError::WrongFeed {
+            found: manifest.feed.clone(),
+            expected: expected.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_threshold(feed: &TrustedFeed, found: usize) -> Result<(), AdmissionError> {
+    if found >= feed.threshold {
+        return Ok(());
+    }
+    Err(AdmissionError::ThresholdNotMet {
+        feed: feed.name.clone(),
+        found,
+        threshold: feed.threshold,
+    })
+}
+
+fn is_repeat(manifest: &Manifest, sha256: [u8; 32], mark: &Mark) -> Result<bool, AdmissionError> {
+    let number = (manifest.epoch, manifest.seq);
+    let feed = || manifest.feed.clone();
+    if number > mark.number() {
+        Ok(false)
+    } else if number < mark.number() {
+        Err(AdmissionError::Rollback {
+            feed: feed(),
+            found: number,
+            mark: mark.number(),
+        })
+    } else if sha256 == mark.sha256 {
+        Ok(true)
+    } else {
+        let feed = feed();
+        Err(AdmissionError::Equivocation { feed, number })
+    }
+}
+
+fn check_dates(manifest: &Manifest, now: Timestamp) -> Result<(), AdmissionError> {
+    let Manifest {
+        issued_at,
+        expires_at,
+        ..
+    } = *manifest;
+    let ahead = SignedDuration::from_secs(ISSUED_AHEAD_MAX_SECONDS);
+    if expires_at <= now {
+        Err(AdmissionError::Expired { expires_at, now })
+    } else if issued_at.duration_since(now) > ahead {
+        Err(AdmissionError::IssuedInFuture { issued_at, now })
+    } else {
+        Ok(())
+    }
+}
+
+/// The names of the signers whose keys have not expired, of which there must be enough.
+fn unexpired(
+    feed: &TrustedFeed,
+    signers: &[&TrustedKey],
+    now: Timestamp,
+) -> Result<Vec<String>, AdmissionError> {
+    let (good, expired): (Vec<&TrustedKey>, Vec<&TrustedKey>) = signers
+        .iter()
+        .copied()
+        .partition(|key| key.expires.is_none_or(|expires| expires > now));
+    if good.len() >= feed.threshold {
+        Ok(good.iter().map(|key| key.name.clone()).collect())
+    } else {
+        let names = listed(expired.iter().map(|key| &*key.name));
+        Err(AdmissionError::KeyExpired(names))
+    }
+}
+
+/// Names for an error: `` `a`, `b` ``.
+fn listed(names: impl Iterator<Item = impl std::fmt::Display>) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}

@@ -1,0 +1,269 @@
+//! A restart: what was admitted and stored comes back as it was.
+//!
+//! Bytes and signatures are checked again, dates are not: they judged the admission. A bundle that hashes
+//! to its mark is rebuilt even when its key has left the trust file or its signature no longer fits,
+//! because only an order, an `until` or the kill switch takes protection away. Such a thing is an alarm
+//! for the operator, who decides.
+
+use jiff::tz::TimeZone;
+use sha2::{Digest as _, Sha256};
+
+use super::{AdmissionError, Mark, entries, listed, since, verified_order};
+use crate::order::{
+    FeedName, VerifiedOrder, hex,
+    parse::{self, ParseError},
+    signature::Detached,
+    trust::TrustFile,
+};
+
+/// What is stored of a feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The feed.
+    pub feed: FeedName,
+    /// The mark.
+    pub mark: Mark,
+    /// The bundle, as received.
+    pub bundle: Vec<u8>,
+    /// The signature files, as received.
+    pub signatures: Vec<Vec<u8>>,
+    /// What [`encode_since`](super::encode_since) made; `None` if it is missing.
+    pub since: Option<Vec<u8>>,
+}
+
+/// What comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readmitted {
+    /// The order, to be enforced.
+    pub order: VerifiedOrder,
+    /// What an operator must hear about it.
+    pub alarms: Vec<ReadmitAlarm>,
+}
+
+/// What is not as it was at admission. The order is enforced all the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadmitAlarm {
+    /// The feed has left the trust file.
+    #[error("feed `{0}` is no longer in the trust file: what it ordered stays in force")]
+    UnknownFeed(FeedName),
+    /// Keys that signed it have left the trust file, or the feed's keys.
+    #[error(
+        "feed `{feed}` was signed by {keys}, no longer trusted: what it ordered stays in force"
+    )]
+    KeyNotTrusted {
+        /// The feed.
+        feed: FeedName,
+        /// The keys.
+        keys: String,
+    },
+    /// Fewer trusted keys than the threshold have signed it.
+    #[error(
+        "feed `{feed}` is signed by {found} of {threshold} keys: what it ordered stays in force"
+    )]
+    ThresholdNotMet {
+        /// The feed.
+        feed: FeedName,
+        /// How many trusted keys signed it.
+        found: usize,
+        /// How many must by now.
+        threshold: usize,
+    },
+    /// A stored signature does not fit the bundle, which is that of the mark.
+    #[error(
+        "feed `{feed}`: stored signature {number} no longer fits: what was ordered stays in force"
+    )]
+    BadSignature {
+        /// The feed.
+        feed: FeedName,
+        /// Which, counted from 1.
+        number: usize,
+    },
+    /// The feed's scope is another by now. What was admitted stays as it was judged.
+    #[error("feed `{0}` has another scope by now: it holds from the next bundle on")]
+    ScopeChanged(FeedName),
+    /// The record of the times since which entries hold is damaged or missing.
+    #[error(
+        "feed `{feed}`: the record of first dates is lost: {problem}; entries count from {from}"
+    )]
+    SinceLost {
+        /// The feed.
+        feed: FeedName,
+        /// What is wrong with it.
+        problem: String,
+        /// The admission of the bundle.
+        from: jiff::Timestamp,
+    },
+}
+
+impl ReadmitAlarm {
+    /// The stable name of the alarm.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownFeed(_) => "unknown_feed",
+            Self::KeyNotTrusted { .. } => "key_not_trusted",
+            Self::ThresholdNotMet { .. } => "threshold_not_met",
+            Self::BadSignature { .. } => "bad_signature",
+            Self::ScopeChanged(_) => "scope_changed",
+            Self::SinceLost { .. } => "since_lost",
+        }
+    }
+}
+
+/// Why stored bytes are not what was admitted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadmitError {
+    /// The bundle has changed on disk.
+    #[error(
+        "feed `{feed}`: the stored bundle has SHA-256 {found}: expected {expected}, as the mark says"
+    )]
+    DigestMismatch {
+        /// The feed.
+        feed: FeedName,
+        /// The bundle's digest, in hexadecimal.
+        found: String,
+        /// The mark's.
+        expected: String,
+    },
+    /// It is malformed, which it was not.
+    #[error("feed `{feed}`: stored bundle: {error}")]
+    Malformed {
+        /// The feed.
+        feed: FeedName,
+        /// What is wrong.
+        error: ParseError,
+    },
+    /// It is another bundle than the mark says.
+    #[error("feed `{0}`: the stored bundle is of another feed or number than its mark")]
+    WrongBundle(FeedName),
+    /// It passes a limit of the scope in the mark, which it did not.
+    #[error("feed `{feed}`: stored bundle: {error}")]
+    OutOfScope {
+        /// The feed.
+        feed: FeedName,
+        /// What is wrong.
+        error: Box<AdmissionError>,
+    },
+}
+
+impl ReadmitError {
+    /// The stable name of the error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::DigestMismatch { .. } => "digest_mismatch",
+            Self::Malformed { .. } => "malformed",
+            Self::WrongBundle(_) => "wrong_bundle",
+            Self::OutOfScope { .. } => "out_of_scope",
+        }
+    }
+}
+
+/// Rebuilds what was admitted. It fails only when the stored bytes are not those of the mark.
+pub fn readmit(
+    committed: &Committed,
+    trust: &TrustFile,
+    timezone: &TimeZone,
+) -> Result<Readmitted, ReadmitError> {
+    let Committed {
+        feed,
+        mark,
+        bundle,
+        signatures: _,
+        since,
+    } = committed;
+    let found: [u8; 32] = Sha256::digest(bundle).into();
+    if found != mark.sha256 {
+        return Err(ReadmitError::DigestMismatch {
+            feed: feed.clone(),
+            found: hex::encode(&found),
+            expected: hex::encode(&mark.sha256),
+        });
+    }
+    let malformed = |error| ReadmitError::Malformed {
+        feed: feed.clone(),
+        error,
+    };
+    let (manifest, lines) = parse::open(bundle, timezone).map_err(malformed)?;
+    if manifest.feed != *feed || (manifest.epoch, manifest.seq) != mark.number() {
+        return Err(ReadmitError::WrongBundle(feed.clone()));
+    }
+    let lines = (&manifest, lines);
+    let judged = entries::judge(bundle, lines, timezone, &mark.scope, mark.admitted_at);
+    let judged = judged.map_err(|error| match error {
+        AdmissionError::Malformed(error) => malformed(error),
+        error => ReadmitError::OutOfScope {
+            feed: feed.clone(),
+            error: Box::new(error),
+        },
+    })?;
+    let mut order = verified_order(&manifest, mark, judged);
+    let mut alarms = authority_alarms(committed, trust);
+    let restored = match since {
+        Some(since) => since::apply(since, &mut order.entries),
+        None => Err("expected a file beside the bundle".to_owned()),
+    };
+    if let Err(problem) = restored {
+        alarms.push(ReadmitAlarm::SinceLost {
+            feed: feed.clone(),
+            problem,
+            from: mark.admitted_at,
+        });
+    }
+    Ok(Readmitted { order, alarms })
+}
+
+/// What the trust file and the stored signatures say by now.
+fn authority_alarms(committed: &Committed, trust: &TrustFile) -> Vec<ReadmitAlarm> {
+    let feed = || committed.feed.clone();
+    let mut alarms = Vec::new();
+    let mut signers = Vec::new();
+    for (number, signature) in (1..).zip(&committed.signatures) {
+        let Some(signature) = Detached::decode(signature) else {
+            alarms.push(ReadmitAlarm::BadSignature {
+                feed: feed(),
+                number,
+            });
+            continue;
+        };
+        let Some(index) = trust.key_by_id(signature.key) else {
+            continue;
+        };
+        if !signature.verifies(&committed.bundle, &trust.keys()[index].public_key) {
+            alarms.push(ReadmitAlarm::BadSignature {
+                feed: feed(),
+                number,
+            });
+        } else if !signers.contains(&index) {
+            signers.push(index);
+        }
+    }
+    let Some(trusted) = trust.feed(&committed.feed) else {
+        alarms.push(ReadmitAlarm::UnknownFeed(feed()));
+        return alarms;
+    };
+    signers.retain(|index| trusted.keys.contains(index));
+    let is_gone = |name: &&String| {
+        !signers
+            .iter()
+            .any(|index| trust.keys()[*index].name == **name)
+    };
+    let vanished: Vec<_> = committed.mark.signers.iter().filter(is_gone).collect();
+    if !vanished.is_empty() {
+        alarms.push(ReadmitAlarm::KeyNotTrusted {
+            feed: feed(),
+            keys: listed(vanished.iter()),
+        });
+    }
+    if signers.len() < trusted.threshold {
+        alarms.push(ReadmitAlarm::ThresholdNotMet {
+            feed: feed(),
+            found: signers.len(),
+            threshold: trusted.threshold,
+        });
+    }
+    if trusted.scope != committed.mark.scope {
+        alarms.push(ReadmitAlarm::ScopeChanged(feed()));
+    }
+    alarms
+}
