@@ -19,6 +19,7 @@ pub mod durable;
 pub mod feed;
 pub mod http;
 pub mod kernel;
+pub mod metrics;
 pub mod observe;
 pub mod order;
 pub mod policy;

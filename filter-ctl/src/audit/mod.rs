@@ -40,7 +40,12 @@ impl Event {
     /// Who did what to which thing.
     #[must_use]
     pub fn new(actor: &str, action: &'static str, object: impl Into<String>) -> Self {
-        Self { actor: actor.to_owned(), action, object: object.into(), details: BTreeMap::new() }
+        Self {
+            actor: actor.to_owned(),
+            action,
+            object: object.into(),
+            details: BTreeMap::new(),
+        }
     }
 
     /// Adds a detail; nothing if it is empty.
@@ -48,7 +53,9 @@ impl Event {
     pub fn detail(mut self, name: &'static str, value: impl ToString) -> Self {
         let mut value = value.to_string();
         if value.len() > DETAIL_BYTES_MAX {
-            let end = (0..=DETAIL_BYTES_MAX).rev().find(|end| value.is_char_boundary(*end));
+            let end = (0..=DETAIL_BYTES_MAX)
+                .rev()
+                .find(|end| value.is_char_boundary(*end));
             value.truncate(end.unwrap_or(0));
             value.push_str(" [cut]");
         }
@@ -122,14 +129,21 @@ impl Audit {
         let path = state_dir.join(FILE);
         let io_error = |action, path: &Path| {
             let path = path.to_owned();
-            move |source| AuditError::Io { action, path, source }
+            move |source| AuditError::Io {
+                action,
+                path,
+                source,
+            }
         };
         let content = match fs::read(&path) {
             Ok(content) => content,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(source) => return Err(io_error("read", &path)(source)),
         };
-        let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let whole = content
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
         let file = OpenOptions::new()
             .create(true)
             .append(true)
@@ -137,48 +151,80 @@ impl Audit {
             .open(&path)
             .map_err(io_error("open", &path))?;
         let last = content[..whole].strip_suffix(b"\n").map(|lines| {
-            let start = lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            let start = lines
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |end| end + 1);
             &lines[start..]
         });
         let (next, prev) = match last {
             None => (1, GENESIS),
             Some(line) => {
-                let lines = content[..whole].iter().filter(|byte| **byte == b'\n').count() as u64;
+                let lines = content[..whole]
+                    .iter()
+                    .filter(|byte| **byte == b'\n')
+                    .count() as u64;
                 let record = parse(&path, lines, line)?;
                 (record.n + 1, hash(line))
             }
         };
-        let mut audit = Self { path, file, next, prev };
+        let mut audit = Self {
+            path,
+            file,
+            next,
+            prev,
+        };
         if whole < content.len() {
-            audit.file.set_len(whole as u64).map_err(io_error("cut the torn end of", &audit.path))?;
+            audit
+                .file
+                .set_len(whole as u64)
+                .map_err(io_error("cut the torn end of", &audit.path))?;
             let torn = content.len() - whole;
-            audit.append(Event::new("filter-ctl", "audit_repaired", FILE).detail("bytes_cut", torn))?;
+            audit.append(
+                Event::new("filter-ctl", "audit_repaired", FILE).detail("bytes_cut", torn),
+            )?;
         }
         Ok(audit)
     }
 
     /// Appends a record and waits until it is on disk.
     pub fn append(&mut self, event: Event) -> Result<(), AuditError> {
-        let Event { actor, action, object, details } = event;
+        let Event {
+            actor,
+            action,
+            object,
+            details,
+        } = event;
         let record = Record {
             n: self.next,
             at: Timestamp::now(),
             actor,
             action: action.to_owned(),
             object,
-            details: details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            details: details
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
             prev: hex::encode(&self.prev),
         };
         let io_error = |action| {
             let path = self.path.clone();
-            move |source| AuditError::Io { action, path, source }
+            move |source| AuditError::Io {
+                action,
+                path,
+                source,
+            }
         };
         let mut line = serde_json::to_vec(&record)
             .map_err(|error| io_error("write")(io::Error::other(error)))?;
         let hash = hash(&line);
         line.push(b'\n');
         let end = self.file.metadata().map_err(io_error("inspect"))?.len();
-        if let Err(error) = self.file.write_all(&line).and_then(|()| self.file.sync_data()) {
+        if let Err(error) = self
+            .file
+            .write_all(&line)
+            .and_then(|()| self.file.sync_data())
+        {
             // Half a line would hide all that follow it. If even this fails, the next opening cuts it.
             let _best_effort = self.file.set_len(end);
             return Err(io_error("append to")(error));
@@ -192,8 +238,11 @@ impl Audit {
 /// Reads the whole log and checks every link of the chain.
 pub fn verify(state_dir: &Path) -> Result<Vec<Record>, AuditError> {
     let path = state_dir.join(FILE);
-    let content = fs::read(&path)
-        .map_err(|source| AuditError::Io { action: "read", path: path.clone(), source })?;
+    let content = fs::read(&path).map_err(|source| AuditError::Io {
+        action: "read",
+        path: path.clone(),
+        source,
+    })?;
     let mut records = Vec::new();
     let mut prev = GENESIS;
     for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
@@ -240,7 +289,9 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for number in 0..5 {
             let mut audit = Audit::open(directory.path()).expect("opens");
-            audit.append(Event::new("root", "withdraw", format!("order {number}"))).expect("appends");
+            audit
+                .append(Event::new("root", "withdraw", format!("order {number}")))
+                .expect("appends");
         }
         let path = directory.path().join(FILE);
         (directory, path)
@@ -256,12 +307,18 @@ mod tests {
     fn any_changed_byte_of_an_earlier_record_is_found() {
         let (directory, path) = log();
         let good = fs::read(&path).expect("reads");
-        let last = good[..good.len() - 1].iter().rposition(|byte| *byte == b'\n').expect("lines");
+        let last = good[..good.len() - 1]
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .expect("lines");
         for position in 0..last {
             let mut bad = good.clone();
             bad[position] ^= 1;
             fs::write(&path, &bad).expect("writes");
-            assert!(verify(directory.path()).is_err(), "byte {position} was changed unnoticed");
+            assert!(
+                verify(directory.path()).is_err(),
+                "byte {position} was changed unnoticed"
+            );
         }
     }
 
@@ -269,8 +326,12 @@ mod tests {
     fn a_removed_record_is_found() {
         let (directory, path) = log();
         let good = fs::read_to_string(&path).expect("reads");
-        let without: Vec<&str> =
-            good.lines().enumerate().filter(|(line, _)| *line != 2).map(|(_, text)| text).collect();
+        let without: Vec<&str> = good
+            .lines()
+            .enumerate()
+            .filter(|(line, _)| *line != 2)
+            .map(|(_, text)| text)
+            .collect();
         fs::write(&path, without.join("\n") + "\n").expect("writes");
         assert!(matches!(
             verify(directory.path()),

@@ -85,6 +85,14 @@ impl Handle {
         Self { commands, view }
     }
 
+    /// A door without a service behind it: the test sees the commands, and writes the view.
+    #[cfg(test)]
+    pub(crate) fn for_test(view: View) -> (Self, mpsc::Receiver<Command>) {
+        let (commands, received) = mpsc::channel(COMMANDS_MAX);
+        let (_, view) = watch::channel(std::sync::Arc::new(view));
+        (Self::new(commands, view), received)
+    }
+
     async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<Answer<T>>) -> Command,

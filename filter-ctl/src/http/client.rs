@@ -1,0 +1,379 @@
+//! Asks the service.
+
+use std::{
+    io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Method, Request,
+    body::{Bytes, Incoming},
+    client::conn::http1,
+    header::{CONTENT_TYPE, HOST},
+};
+use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest as _, Sha256};
+use tokio::{net::UnixStream, time::timeout};
+
+use super::{
+    path,
+    wire::{
+        AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
+        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException, Stats,
+        Status, Withdraw,
+    },
+};
+use crate::order::{FeedName, OrderId, hex};
+
+/// The time to connect.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+/// The time for an answer that changes nothing.
+const READ_TIME_MAX: Duration = Duration::from_secs(30);
+/// The time for a change.
+const CHANGE_TIME_MAX: Duration = Duration::from_mins(5);
+/// The time for the kill switch, which works without the service too.
+const PANIC_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens.
+    #[error(
+        "the service is not reachable at {}: {reason}; is `filter-ctl run` running, and is this its \
+         control socket?",
+        .socket.display()
+    )]
+    Unreachable {
+        /// The socket.
+        socket: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The socket's file lets this user not in.
+    #[error(
+        "this user may not open {}: it takes root or a member of the group `levee`, and of the group \
+         `levee-admin` as well to change anything",
+        .0.display()
+    )]
+    Denied(PathBuf),
+    /// It listened, and then said nothing.
+    #[error("the service did not answer within {} s{}", .after.as_secs(), unknown(*.change))]
+    Silent {
+        /// How long it was waited for.
+        after: Duration,
+        /// Whether it was asked to change something.
+        change: bool,
+    },
+    /// The connection broke.
+    #[error("the service broke off: {reason}{}", unknown(*.change))]
+    Broken {
+        /// What was seen.
+        reason: String,
+        /// Whether it was asked to change something.
+        change: bool,
+    },
+    /// The service says no.
+    #[error("{}", .0.error)]
+    Refused(Refusal),
+    /// Somebody else answered.
+    #[error("{} does not speak filter-ctl's language: {reason}", .socket.display())]
+    Foreign {
+        /// The socket.
+        socket: PathBuf,
+        /// What was wrong with the answer.
+        reason: String,
+    },
+}
+
+const fn unknown(change: bool) -> &'static str {
+    if change {
+        "; whether the change was made is not known: look with `filter-ctl status`"
+    } else {
+        ""
+    }
+}
+
+/// A bundle to send.
+#[derive(Clone, Debug)]
+pub struct Bundle<'a> {
+    /// The feed it is meant for, if the sender says so.
+    pub feed: Option<&'a FeedName>,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// The bytes of each signature.
+    pub signatures: &'a [Vec<u8>],
+}
+
+/// The way to the service: a new connection for each request.
+#[derive(Clone, Debug)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+/// What is asked.
+struct Ask {
+    method: Method,
+    target: String,
+    content_type: String,
+    body: Vec<u8>,
+    time_max: Duration,
+}
+
+impl Client {
+    /// A client of the service behind that socket.
+    #[must_use]
+    pub fn new(socket: &Path) -> Self {
+        Self {
+            socket: socket.to_owned(),
+        }
+    }
+
+    /// What the service looks like.
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.get(path::STATUS.to_owned()).await
+    }
+
+    /// The counters.
+    pub async fn stats(&self) -> Result<Stats, ClientError> {
+        self.get(path::STATS.to_owned()).await
+    }
+
+    /// Whether, and on whose order, an address is blocked.
+    pub async fn explain(&self, address: IpAddr) -> Result<Explanation, ClientError> {
+        self.get(with_query(path::EXPLAIN, "address", &address.to_string()))
+            .await
+    }
+
+    /// Every order.
+    pub async fn orders(&self) -> Result<Vec<OrderSummary>, ClientError> {
+        self.get(path::ORDERS.to_owned()).await
+    }
+
+    /// One order.
+    pub async fn order(&self, id: &OrderId) -> Result<OrderDetail, ClientError> {
+        self.get(with_query(path::ORDER, "id", &id.to_string()))
+            .await
+    }
+
+    /// What is never blocked.
+    pub async fn exceptions(&self) -> Result<Vec<NeverBlockEntry>, ClientError> {
+        self.get(path::EXCEPTIONS.to_owned()).await
+    }
+
+    /// Admits and enforces a bundle.
+    pub async fn apply(&self, bundle: &Bundle<'_>) -> Result<ApplyReport, ClientError> {
+        let target = match bundle.feed {
+            Some(feed) => with_query(path::BUNDLES, "feed", feed.as_str()),
+            None => path::BUNDLES.to_owned(),
+        };
+        let (content_type, body) = multipart(bundle);
+        self.ask(Ask {
+            method: Method::POST,
+            target,
+            content_type,
+            body,
+            time_max: CHANGE_TIME_MAX,
+        })
+        .await
+    }
+
+    /// Enters an operator's order.
+    pub async fn add_order(&self, request: &AddOrder) -> Result<ApplyReport, ClientError> {
+        self.post(path::ORDERS, request).await
+    }
+
+    /// Stops enforcing an order or an entry.
+    pub async fn withdraw(&self, request: &Withdraw) -> Result<Changed, ClientError> {
+        self.post(path::WITHDRAW, request).await
+    }
+
+    /// Enforces it again.
+    pub async fn reinstate(&self, request: &Withdraw) -> Result<Changed, ClientError> {
+        self.post(path::REINSTATE, request).await
+    }
+
+    /// Never blocks a prefix.
+    pub async fn add_exception(&self, request: &AddException) -> Result<Changed, ClientError> {
+        self.post(path::EXCEPTIONS, request).await
+    }
+
+    /// Drops an exception.
+    pub async fn remove_exception(
+        &self,
+        request: &RemoveException,
+    ) -> Result<Changed, ClientError> {
+        self.post(path::EXCEPTIONS_REMOVE, request).await
+    }
+
+    /// Puts the program on an interface.
+    pub async fn attach(&self, request: &InterfaceRequest) -> Result<Changed, ClientError> {
+        self.post(path::ATTACH, request).await
+    }
+
+    /// Takes it off.
+    pub async fn detach(&self, request: &InterfaceRequest) -> Result<Changed, ClientError> {
+        self.post(path::DETACH, request).await
+    }
+
+    /// Sets the kill switch.
+    pub async fn panic(&self, request: &PanicRequest) -> Result<Changed, ClientError> {
+        self.post_within(path::PANIC, request, PANIC_TIME_MAX).await
+    }
+
+    /// Reads the configuration again.
+    pub async fn reload(&self) -> Result<Changed, ClientError> {
+        self.post(path::RELOAD, &()).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, target: String) -> Result<T, ClientError> {
+        self.ask(Ask {
+            method: Method::GET,
+            target,
+            content_type: String::new(),
+            body: Vec::new(),
+            time_max: READ_TIME_MAX,
+        })
+        .await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        target: &str,
+        request: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        self.post_within(target, request, CHANGE_TIME_MAX).await
+    }
+
+    async fn post_within<T: DeserializeOwned>(
+        &self,
+        target: &str,
+        request: &impl Serialize,
+        time_max: Duration,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(request).map_err(|error| ClientError::Broken {
+            reason: error.to_string(),
+            change: false,
+        })?;
+        self.ask(Ask {
+            method: Method::POST,
+            target: target.to_owned(),
+            content_type: "application/json".to_owned(),
+            body,
+            time_max,
+        })
+        .await
+    }
+
+    async fn connect(&self) -> Result<UnixStream, ClientError> {
+        let unreachable = |reason: String| ClientError::Unreachable {
+            socket: self.socket.clone(),
+            reason,
+        };
+        match timeout(CONNECT_TIME_MAX, UnixStream::connect(&self.socket)).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(ClientError::Denied(self.socket.clone()))
+            }
+            Ok(Err(error)) => Err(unreachable(error.to_string())),
+            Err(_) => Err(unreachable("it takes no connection".to_owned())),
+        }
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, ask: Ask) -> Result<T, ClientError> {
+        let stream = self.connect().await?;
+        let (after, change) = (ask.time_max, ask.method == Method::POST);
+        let (succeeded, bytes) = timeout(after, exchange(stream, ask))
+            .await
+            .map_err(|_| ClientError::Silent { after, change })?
+            .map_err(|error| ClientError::Broken {
+                reason: error.to_string(),
+                change,
+            })?;
+        let foreign = |error: serde_json::Error| ClientError::Foreign {
+            socket: self.socket.clone(),
+            reason: error.to_string(),
+        };
+        if succeeded {
+            serde_json::from_slice(&bytes).map_err(foreign)
+        } else {
+            Err(ClientError::Refused(
+                serde_json::from_slice(&bytes).map_err(foreign)?,
+            ))
+        }
+    }
+}
+
+/// Sends a request and reads its whole answer.
+async fn exchange(stream: UnixStream, ask: Ask) -> Result<(bool, Bytes), hyper::Error> {
+    let Ask {
+        method,
+        target,
+        content_type,
+        body,
+        time_max: _,
+    } = ask;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let mut request = Request::new(Full::new(Bytes::from(body)));
+    *request.method_mut() = method;
+    if let Ok(uri) = target.parse() {
+        *request.uri_mut() = uri;
+    }
+    let headers = request.headers_mut();
+    headers.insert(HOST, hyper::header::HeaderValue::from_static("levee"));
+    if let Ok(value) = content_type.parse() {
+        headers.insert(CONTENT_TYPE, value);
+    }
+    let answered = async {
+        let response = sender.send_request(request).await?;
+        let succeeded = response.status().is_success();
+        let body: Incoming = response.into_body();
+        Ok((succeeded, body.collect().await?.to_bytes()))
+    };
+    tokio::pin!(connection, answered);
+    tokio::select! {
+        answer = &mut answered => answer,
+        // It ends first where the service closes early; what it has sent is still to be read.
+        _ = &mut connection => answered.await,
+    }
+}
+
+fn with_query(path: &str, name: &str, value: &str) -> String {
+    let mut target = format!("{path}?{name}=");
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            target.push(char::from(byte));
+        } else {
+            const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+            target.push('%');
+            target.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            target.push(char::from(DIGITS[usize::from(byte & 15)]));
+        }
+    }
+    target
+}
+
+fn multipart(bundle: &Bundle<'_>) -> (String, Vec<u8>) {
+    // Nothing can hold the hash of itself.
+    let boundary = format!("levee-{}", hex::encode(&Sha256::digest(bundle.bytes)));
+    let mut body = Vec::with_capacity(bundle.bytes.len() + 4096);
+    let signatures = bundle
+        .signatures
+        .iter()
+        .map(|bytes| ("signature", &**bytes));
+    for (name, bytes) in [("bundle", bundle.bytes)].into_iter().chain(signatures) {
+        let head =
+            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={boundary}"), body)
+}
+
+#[cfg(test)]
+mod tests;

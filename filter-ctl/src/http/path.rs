@@ -1,0 +1,37 @@
+//! Where each request goes.
+
+/// [`super::wire::Status`].
+pub const STATUS: &str = "/v1/status";
+/// [`super::wire::Stats`].
+pub const STATS: &str = "/v1/stats";
+/// [`super::wire::Explanation`], of the query's `address`.
+pub const EXPLAIN: &str = "/v1/explain";
+/// A list of [`super::wire::OrderSummary`]; to enter one, [`super::wire::AddOrder`].
+pub const ORDERS: &str = "/v1/orders";
+/// [`super::wire::OrderDetail`], of the query's `id`.
+pub const ORDER: &str = "/v1/order";
+/// A list of [`super::wire::NeverBlockEntry`]; to enter one, [`super::wire::AddException`].
+pub const EXCEPTIONS: &str = "/v1/exceptions";
+/// [`super::wire::RemoveException`].
+pub const EXCEPTIONS_REMOVE: &str = "/v1/exceptions/remove";
+/// A multipart body with a bundle and its signatures; the query may name the `feed`.
+pub const BUNDLES: &str = "/v1/bundles";
+/// [`super::wire::Withdraw`].
+pub const WITHDRAW: &str = "/v1/withdraw";
+/// [`super::wire::Withdraw`], the other way.
+pub const REINSTATE: &str = "/v1/reinstate";
+/// [`super::wire::InterfaceRequest`].
+pub const ATTACH: &str = "/v1/attach";
+/// [`super::wire::InterfaceRequest`].
+pub const DETACH: &str = "/v1/detach";
+/// [`super::wire::PanicRequest`].
+pub const PANIC: &str = "/v1/panic";
+/// No body.
+pub const RELOAD: &str = "/v1/reload";
+
+/// Bytes of a request with a bundle; a longer one is refused.
+pub const BUNDLE_BODY_MAX: usize = 257 << 20;
+/// Bytes of a request with an operator's order; a longer one is refused.
+pub const ORDER_BODY_MAX: usize = 64 << 20;
+/// Bytes of any other request; a longer one is refused.
+pub const BODY_MAX: usize = 64 << 10;

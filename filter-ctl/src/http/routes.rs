@@ -1,0 +1,271 @@
+//! From a request to the handle and back. Nothing is decided here but who may ask.
+
+mod body;
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, FromRequestParts, Query, State, rejection::QueryRejection},
+    http::{Method, StatusCode, Uri, request::Parts},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use self::body::{Body, UploadBody};
+use super::{
+    path,
+    peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
+    wire::{
+        AddException, AddOrder, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
+        RemoveException, Withdraw,
+    },
+};
+use crate::{
+    daemon::handle::{Actor, Handle, Upload},
+    order::{FeedName, OrderId},
+};
+
+/// Bundles that are received at a time; further ones wait, because each is held in memory.
+const UPLOADS_MAX: usize = 2;
+
+#[derive(Clone)]
+struct Service {
+    handle: Handle,
+    uploads: Arc<Semaphore>,
+}
+
+/// The routes of the control API. Each request needs a [`Peer`] among its extensions.
+pub(super) fn router(handle: Handle) -> Router {
+    let uploads = Arc::new(Semaphore::new(UPLOADS_MAX));
+    let small = Router::new()
+        .route(path::STATUS, get(status))
+        .route(path::STATS, get(stats))
+        .route(path::EXPLAIN, get(explain))
+        .route(path::ORDER, get(order))
+        .route(path::EXCEPTIONS, get(exceptions).post(add_exception))
+        .route(path::EXCEPTIONS_REMOVE, post(remove_exception))
+        .route(path::WITHDRAW, post(withdraw))
+        .route(path::REINSTATE, post(reinstate))
+        .route(path::ATTACH, post(attach))
+        .route(path::DETACH, post(detach))
+        .route(path::PANIC, post(panic))
+        .route(path::RELOAD, post(reload))
+        .layer(DefaultBodyLimit::max(path::BODY_MAX));
+    let orders = Router::new()
+        .route(path::ORDERS, get(orders).post(add_order))
+        .layer(DefaultBodyLimit::max(path::ORDER_BODY_MAX));
+    let bundles = Router::new()
+        .route(path::BUNDLES, post(apply))
+        .layer(DefaultBodyLimit::max(path::BUNDLE_BODY_MAX));
+    small
+        .merge(orders)
+        .merge(bundles)
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_route)
+        .with_state(Service { handle, uploads })
+}
+
+/// An answer that carries its status code.
+struct Answer<T>(Result<T, Refusal>);
+
+impl<T: Serialize> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        match self.0 {
+            Ok(document) => Json(document).into_response(),
+            Err(refusal) => refuse(refusal),
+        }
+    }
+}
+
+fn refuse(refusal: Refusal) -> Response {
+    let status = match refusal.kind {
+        RefusalKind::Invalid => StatusCode::BAD_REQUEST,
+        RefusalKind::NotFound => StatusCode::NOT_FOUND,
+        RefusalKind::Forbidden => StatusCode::FORBIDDEN,
+        RefusalKind::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+        RefusalKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, Json(refusal)).into_response()
+}
+
+fn refusal(kind: RefusalKind, code: &str, error: impl Into<String>) -> Refusal {
+    Refusal {
+        kind,
+        code: code.to_owned(),
+        error: error.into(),
+    }
+}
+
+fn invalid(error: impl Into<String>) -> Refusal {
+    refusal(RefusalKind::Invalid, "bad_request", error)
+}
+
+/// A peer that may read.
+struct Reader;
+
+/// A peer that may change things.
+struct Admin(Actor);
+
+impl<S: Send + Sync> FromRequestParts<S> for Reader {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        allowed(parts, Role::Reader, "read").map(|_| Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        allowed(parts, Role::Admin, "change this").map(Self)
+    }
+}
+
+#[expect(
+    clippy::result_large_err,
+    reason = "axum takes the answer to a refused request as the error"
+)]
+fn allowed(parts: &Parts, needed: Role, what: &str) -> Result<Actor, Response> {
+    let peer = parts.extensions.get::<Peer>();
+    if let Some(Peer { actor, role }) = peer
+        && *role >= needed
+    {
+        return Ok(actor.clone());
+    }
+    let who = peer.map_or("this user", |peer| peer.actor.name.as_str());
+    let group = match needed {
+        Role::Admin => CHANGE_GROUP,
+        Role::Reader | Role::Nobody => READ_GROUP,
+    };
+    Err(refuse(refusal(
+        RefusalKind::Forbidden,
+        "forbidden",
+        format!("{who} may not {what}: it takes root or a member of the group `{group}`"),
+    )))
+}
+
+async fn status(_: Reader, State(service): State<Service>) -> Response {
+    Answer(Ok(service.handle.status())).into_response()
+}
+
+async fn stats(_: Reader, State(service): State<Service>) -> Response {
+    Answer(service.handle.stats().await).into_response()
+}
+
+async fn orders(_: Reader, State(service): State<Service>) -> Response {
+    Answer(Ok(service.handle.orders())).into_response()
+}
+
+async fn exceptions(_: Reader, State(service): State<Service>) -> Response {
+    Answer(Ok(service.handle.exceptions())).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExplainQuery {
+    address: String,
+}
+
+async fn explain(
+    _: Reader,
+    State(service): State<Service>,
+    query: Result<Query<ExplainQuery>, QueryRejection>,
+) -> Response {
+    let address = query.map_err(|error| invalid(error.body_text())).and_then(
+        |Query(ExplainQuery { address })| {
+            address
+                .parse()
+                .map_err(|_| invalid(format!("`{address}` is not an IPv4 or IPv6 address")))
+        },
+    );
+    Answer(address.map(|address| service.handle.explain(address))).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrderQuery {
+    id: OrderId,
+}
+
+async fn order(
+    _: Reader,
+    State(service): State<Service>,
+    query: Result<Query<OrderQuery>, QueryRejection>,
+) -> Response {
+    let found =
+        query
+            .map_err(|error| invalid(error.body_text()))
+            .and_then(|Query(OrderQuery { id })| {
+                service.handle.order(&id).ok_or_else(|| {
+                    refusal(
+                        RefusalKind::NotFound,
+                        "no_such_order",
+                        format!("there is no order `{id}`; `filter-ctl order list` names them all"),
+                    )
+                })
+            });
+    Answer(found).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApplyQuery {
+    feed: Option<FeedName>,
+}
+
+async fn apply(
+    Admin(actor): Admin,
+    State(service): State<Service>,
+    query: Result<Query<ApplyQuery>, QueryRejection>,
+    UploadBody { upload, place }: UploadBody,
+) -> Response {
+    let answer = match query {
+        Ok(Query(ApplyQuery { feed })) => {
+            let upload = Upload { feed, ..upload };
+            service.handle.apply(upload, actor).await
+        }
+        Err(error) => Err(invalid(error.body_text())),
+    };
+    drop(place);
+    Answer(answer).into_response()
+}
+
+/// The changes that are one document each way.
+macro_rules! changes {
+    ($($name:ident: $request:ty),+ $(,)?) => {
+        $(async fn $name(
+            Admin(actor): Admin,
+            State(service): State<Service>,
+            Body(request): Body<$request>,
+        ) -> Response {
+            Answer(service.handle.$name(request, actor).await).into_response()
+        })+
+    };
+}
+
+changes!(
+    add_order: AddOrder,
+    withdraw: Withdraw,
+    reinstate: Withdraw,
+    add_exception: AddException,
+    remove_exception: RemoveException,
+    attach: InterfaceRequest,
+    detach: InterfaceRequest,
+    panic: PanicRequest,
+);
+
+async fn reload(Admin(actor): Admin, State(service): State<Service>) -> Response {
+    Answer(service.handle.reload(actor).await).into_response()
+}
+
+async fn no_such_route(method: Method, uri: Uri) -> Response {
+    refuse(refusal(
+        RefusalKind::NotFound,
+        "no_such_route",
+        format!("{method} {} is not part of this API", uri.path()),
+    ))
+}

@@ -1,0 +1,246 @@
+//! Every metric.
+
+use std::collections::BTreeMap;
+
+use filter_common::{
+    abi::ABI_VERSION,
+    verdict::{Action, Reason},
+};
+use jiff::Timestamp;
+
+use super::{Extras, Sample, family::Family};
+use crate::http::wire::{Count, FeedStatus, InterfaceStats, ReasonStats, Stats, Status};
+
+/// All metrics but those of the process.
+pub(super) fn families(sample: &Sample<'_>) -> Vec<Family> {
+    let mut families = service(sample.status, sample.extras);
+    families.extend(packets(sample.stats));
+    families.extend(feeds(sample));
+    families
+}
+
+fn service(status: &Status, extras: &Extras) -> Vec<Family> {
+    let Extras {
+        v4_rows_capacity,
+        v6_rows_capacity,
+        capacity_errors,
+        refused_bundles: _,
+        enforce,
+        publish,
+    } = extras;
+    let abi = ABI_VERSION.to_string();
+    let generation = status.generation.as_ref();
+    let rows = [
+        ("ipv4", generation.and_then(|generation| generation.v4_rows)),
+        ("ipv6", generation.and_then(|generation| generation.v6_rows)),
+    ];
+    let mut alarms = BTreeMap::<&str, u64>::new();
+    for alarm in &status.alarms {
+        *alarms.entry(&alarm.code).or_default() += 1;
+    }
+    vec![
+        Family::gauge(
+            "levee_build_info",
+            "The version of the service and of its pinned maps",
+        )
+        .with(&[("version", &status.version), ("abi", &abi)], 1),
+        Family::gauge(
+            "levee_bypass",
+            "Whether the kill switch is on and everything passes",
+        )
+        .with(&[], status.bypass.into()),
+        Family::gauge("levee_attached", "Whether the program is on the interface").each(
+            &status.interfaces,
+            |family, interface| {
+                family.with(
+                    &[
+                        ("interface", &interface.name),
+                        ("mode", interface.mode.name()),
+                    ],
+                    interface.attached.into(),
+                )
+            },
+        ),
+        Family::gauge("levee_alarms", "Alarms that are raised, by code")
+            .each(alarms, |family, (code, count)| {
+                family.with(&[("code", code)], count)
+            }),
+        Family::gauge("levee_generation", "The generation in force")
+            .each(generation, |family, generation| {
+                family.with(&[], generation.number)
+            }),
+        Family::gauge(
+            "levee_generation_published_timestamp_seconds",
+            "When the generation in force became live",
+        )
+        .each(generation, |family, generation| {
+            family.with(&[], seconds(generation.published_at))
+        }),
+        Family::gauge("levee_table_rows", "Rows of the orders' tables in use").each(
+            rows,
+            |family, (name, rows)| match rows {
+                Some(rows) => family.with(&[("family", name)], rows),
+                None => family,
+            },
+        ),
+        Family::gauge(
+            "levee_table_capacity_rows",
+            "Rows of the orders' tables that there are",
+        )
+        .with(&[("family", "ipv4")], *v4_rows_capacity)
+        .with(&[("family", "ipv6")], *v6_rows_capacity),
+        Family::counter(
+            "levee_capacity_errors_total",
+            "Rule sets refused because they did not fit; the previous one stayed in force",
+        )
+        .with(&[], *capacity_errors),
+        Family::histogram(
+            "levee_order_enforce_seconds",
+            "From the receipt of an order to its enforcement",
+            enforce,
+        ),
+        Family::histogram(
+            "levee_publish_seconds",
+            "The writing of a generation into the kernel",
+            publish,
+        ),
+    ]
+}
+
+fn packets(stats: &Stats) -> Vec<Family> {
+    let by_reason = |family: Family, value: fn(&ReasonStats) -> u64| {
+        family.each(&stats.interfaces, |family, interface| {
+            family.each(Reason::ALL, |family, reason| {
+                let verdict = match reason.action() {
+                    Action::Pass => "pass",
+                    Action::Drop => "drop",
+                };
+                let labels = [
+                    ("interface", interface.name.as_str()),
+                    ("verdict", verdict),
+                    ("reason", reason.name()),
+                ];
+                family.with(&labels, counted(interface, *reason).map_or(0, value))
+            })
+        })
+    };
+    let would_drop = Family::counter(
+        "levee_would_drop_packets_total",
+        "Packets that passed and would have been dropped had all been enforced",
+    );
+    vec![
+        by_reason(
+            Family::counter("levee_packets_total", "Packets; each counts once"),
+            |counted| counted.packets,
+        ),
+        by_reason(
+            Family::counter(
+                "levee_bytes_total",
+                "Bytes of their frames, without the frame check sequence",
+            ),
+            |counted| counted.bytes,
+        ),
+        would_drop.each(&stats.interfaces, |family, interface| {
+            family.with(
+                &[("interface", &interface.name)],
+                interface.totals.would_drop.packets,
+            )
+        }),
+    ]
+}
+
+/// Reasons that have not occurred are absent from the document, and zero in the metrics: a rate needs
+/// a series to begin at zero.
+fn counted(interface: &InterfaceStats, reason: Reason) -> Option<&ReasonStats> {
+    interface
+        .reasons
+        .iter()
+        .find(|counted| counted.reason == reason.name())
+}
+
+fn feeds(sample: &Sample<'_>) -> Vec<Family> {
+    let dropped = |family: Family, value: fn(&Count) -> u64| {
+        family.each(&sample.stats.feeds, |family, feed| {
+            let dropped = Count {
+                packets: feed.packets,
+                bytes: feed.bytes,
+            };
+            let name = feed.feed.as_str();
+            family
+                .with(&[("feed", name), ("verdict", "drop")], value(&dropped))
+                .with(
+                    &[("feed", name), ("verdict", "would_drop")],
+                    value(&feed.would_drop),
+                )
+        })
+    };
+    let state = |family: Family, value: fn(&FeedStatus) -> Option<u64>| {
+        family.each(&sample.status.feeds, |family, feed| match value(feed) {
+            Some(value) => family.with(&[("feed", feed.feed.as_str())], value),
+            None => family,
+        })
+    };
+    vec![
+        dropped(
+            Family::counter(
+                "levee_feed_packets_total",
+                "Packets that orders of the feed dropped; one that several feeds cover counts for each",
+            ),
+            |count| count.packets,
+        ),
+        dropped(
+            Family::counter("levee_feed_bytes_total", "Bytes of the same packets"),
+            |count| count.bytes,
+        ),
+        Family::gauge("levee_feed_entries", "Entries of the feed, by state").each(
+            &sample.status.feeds,
+            |family, feed| {
+                let name = feed.feed.as_str();
+                family
+                    .with(&[("feed", name), ("state", "desired")], feed.desired)
+                    .with(&[("feed", name), ("state", "enforced")], feed.enforced)
+                    .with(&[("feed", name), ("state", "withheld")], feed.withheld)
+            },
+        ),
+        state(
+            Family::gauge("levee_feed_epoch", "The epoch of the bundle in force"),
+            |feed| feed.epoch,
+        ),
+        state(
+            Family::gauge(
+                "levee_feed_seq",
+                "The sequence number of the bundle in force",
+            ),
+            |feed| feed.seq,
+        ),
+        state(
+            Family::gauge(
+                "levee_feed_admitted_timestamp_seconds",
+                "When the bundle in force was admitted",
+            ),
+            |feed| feed.admitted_at.map(seconds),
+        ),
+        state(
+            Family::gauge(
+                "levee_feed_expiry_timestamp_seconds",
+                "From when on the feed counts as stale; its entries run to their own end",
+            ),
+            |feed| feed.expires_at.map(seconds),
+        ),
+        Family::counter(
+            "levee_bundles_refused_total",
+            "Bundles refused since the service started, by reason",
+        )
+        .each(&sample.extras.refused_bundles, |family, refused| {
+            family.with(
+                &[("feed", refused.feed.as_str()), ("code", &refused.code)],
+                refused.count,
+            )
+        }),
+    ]
+}
+
+/// Times before 1970 do not occur.
+fn seconds(time: Timestamp) -> u64 {
+    time.as_second().try_into().unwrap_or(0)
+}

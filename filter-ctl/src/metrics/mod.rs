@@ -1,0 +1,82 @@
+//! Metrics, in the text format that Prometheus scrapes.
+//!
+//! They are rendered at scrape time from the documents that `status` and `stats` print, and from
+//! [`Extras`], so that no number is kept twice. Names and labels are stable; docs/metrics.md lists
+//! them all, and no label carries an address.
+//!
+//! - here: what goes in and what comes out;
+//! - [`durations`]: how long things took;
+//! - `family`: one metric with its series;
+//! - `list`: every metric.
+
+pub mod durations;
+mod family;
+mod list;
+#[cfg(test)]
+mod tests;
+
+use prometheus::{
+    Encoder as _, TextEncoder, core::Collector as _, process_collector::ProcessCollector,
+    proto::MetricFamily,
+};
+
+pub use self::durations::Durations;
+use crate::{
+    http::wire::{Stats, Status},
+    order::FeedName,
+};
+
+/// The `Content-Type` of what [`render`] returns.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What the metrics say beyond the documents of `status` and `stats`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extras {
+    /// Rows that one half of the IPv4 table holds.
+    pub v4_rows_capacity: u64,
+    /// Rows that one half of the IPv6 table holds.
+    pub v6_rows_capacity: u64,
+    /// Rule sets that were refused because they did not fit.
+    pub capacity_errors: u64,
+    /// Bundles refused since the service started.
+    pub refused_bundles: Vec<RefusedBundles>,
+    /// From the receipt of an order to its enforcement.
+    pub enforce: Durations,
+    /// The writing of a generation into the kernel.
+    pub publish: Durations,
+}
+
+/// Bundles of a feed that were refused for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedBundles {
+    /// The feed.
+    pub feed: FeedName,
+    /// The stable name of the reason.
+    pub code: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// What a scrape is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample<'a> {
+    /// The document of `status`.
+    pub status: &'a Status,
+    /// The document of `stats`.
+    pub stats: &'a Stats,
+    /// The rest.
+    pub extras: &'a Extras,
+}
+
+/// The text of a scrape.
+pub fn render(sample: &Sample<'_>) -> Result<String, prometheus::Error> {
+    let mut families: Vec<MetricFamily> = list::families(sample)
+        .into_iter()
+        .filter_map(family::Family::build)
+        .collect();
+    families.extend(ProcessCollector::for_self().collect());
+    families.retain(|family| !family.get_metric().is_empty());
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&families, &mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}

@@ -1,0 +1,78 @@
+//! The text of a scrape, and the manual's list of metrics.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::*;
+use crate::http::samples;
+
+const MANUAL: &str = include_str!("../../../docs/metrics.md");
+
+fn scrape() -> String {
+    let mut extras = Extras {
+        v4_rows_capacity: 2_097_153,
+        v6_rows_capacity: 524_289,
+        capacity_errors: 1,
+        refused_bundles: vec![RefusedBundles {
+            feed: FeedName::operator(),
+            code: "bad_signature".to_owned(),
+            count: 2,
+        }],
+        ..Extras::default()
+    };
+    extras.publish.observe(Duration::from_millis(20));
+    render(&Sample {
+        status: &samples::status(),
+        stats: &samples::stats(),
+        extras: &extras,
+    })
+    .unwrap()
+}
+
+#[test]
+fn series_have_their_labels_and_values() {
+    let text = scrape();
+    for line in [
+        "# TYPE levee_packets_total counter",
+        "levee_packets_total{interface=\"eth0\",verdict=\"drop\",reason=\"order\"} 1234567",
+        "levee_packets_total{interface=\"eth0\",verdict=\"pass\",reason=\"bypass\"} 0",
+        "levee_would_drop_packets_total{interface=\"eth0\"} 12",
+        "levee_feed_packets_total{feed=\"ncsc\",verdict=\"would_drop\"} 12",
+        "levee_feed_entries{feed=\"ncsc\",state=\"withheld\"} 3",
+        "levee_feed_expiry_timestamp_seconds{feed=\"ncsc\"} 1795507200",
+        "levee_bundles_refused_total{feed=\"operator\",code=\"bad_signature\"} 2",
+        "levee_attached{interface=\"eth1\",mode=\"generic\"} 0",
+        "levee_alarms{code=\"feed_stale\"} 1",
+        "levee_table_capacity_rows{family=\"ipv6\"} 524289",
+        "levee_publish_seconds_bucket{le=\"0.01\"} 0",
+        "levee_publish_seconds_bucket{le=\"0.025\"} 1",
+        "levee_publish_seconds_count 1",
+        "levee_bypass 0",
+    ] {
+        assert!(text.lines().any(|l| l == line), "no `{line}` in\n{text}");
+    }
+}
+
+#[test]
+fn the_manual_lists_every_metric_and_no_other() {
+    let text = scrape();
+    let exported: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    let documented: BTreeSet<&str> = MANUAL
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    assert_eq!(exported, documented);
+}
+
+#[test]
+fn no_label_carries_an_address() {
+    for line in scrape().lines().filter(|line| !line.starts_with('#')) {
+        let labels = line.split_once('{').map_or("", |(_, rest)| rest);
+        for value in labels.split('"').skip(1).step_by(2) {
+            assert!(value.parse::<std::net::IpAddr>().is_err(), "{line}");
+            assert!(value.parse::<ipnet::IpNet>().is_err(), "{line}");
+        }
+    }
+}
