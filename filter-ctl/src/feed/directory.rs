@@ -36,7 +36,10 @@ type Sighting = Vec<(PathBuf, Stamp)>;
 
 /// Watches a feed's directory until the service stops.
 pub async fn watch(feed: FeedName, directory: PathBuf, bundle_bytes_max: u64, handle: Handle) {
-    let actor = Actor { uid: None, name: format!("directory {}", directory.display()) };
+    let actor = Actor {
+        uid: None,
+        name: format!("directory {}", directory.display()),
+    };
     let mut seen = BTreeMap::new();
     // Files that could not be moved away are not taken again as long as they do not change.
     let mut handled: BTreeMap<PathBuf, Sighting> = BTreeMap::new();
@@ -57,11 +60,17 @@ pub async fn watch(feed: FeedName, directory: PathBuf, bundle_bytes_max: u64, ha
             }
         };
         handled.retain(|path, _| seen.contains_key(path));
-        let ready = ready.into_iter().filter(|bundle| handled.get(&bundle[0].0) != Some(bundle));
+        let ready = ready
+            .into_iter()
+            .filter(|bundle| handled.get(&bundle[0].0) != Some(bundle));
         for bundle in ready.take(BUNDLES_PER_LOOK_MAX).collect::<Vec<_>>() {
             let outcome = match read(&bundle, bundle_bytes_max) {
                 Ok((bytes, signatures)) => {
-                    let upload = Upload { feed: Some(feed.clone()), bundle: bytes, signatures };
+                    let upload = Upload {
+                        feed: Some(feed.clone()),
+                        bundle: bytes,
+                        signatures,
+                    };
                     match handle.apply(upload, actor.clone()).await {
                         Ok(_) => Ok(()),
                         // Not the bundle's fault: it stays where it is and is tried again.
@@ -93,13 +102,21 @@ fn look(directory: &Path, seen: &mut BTreeMap<PathBuf, Sighting>) -> io::Result<
             break;
         }
         if metadata.is_file() {
-            let stamp = (metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+            let stamp = (
+                metadata.ino(),
+                metadata.len(),
+                metadata.mtime(),
+                metadata.mtime_nsec(),
+            );
             files.insert(entry.path(), stamp);
         }
     }
     let mut sightings = BTreeMap::new();
     for (path, stamp) in &files {
-        if path.extension().is_none_or(|extension| extension != "jsonl") {
+        if path
+            .extension()
+            .is_none_or(|extension| extension != "jsonl")
+        {
             continue;
         }
         let mut sighting = vec![(path.clone(), *stamp)];
@@ -136,7 +153,11 @@ pub fn signature_path(bundle: &Path, number: usize) -> PathBuf {
 fn read(sighting: &Sighting, bundle_bytes_max: u64) -> io::Result<(Vec<u8>, Vec<Vec<u8>>)> {
     let mut files = Vec::with_capacity(sighting.len());
     for (index, (path, (_, length, ..))) in sighting.iter().enumerate() {
-        let limit = if index == 0 { bundle_bytes_max } else { SIGNATURE_BYTES_MAX };
+        let limit = if index == 0 {
+            bundle_bytes_max
+        } else {
+            SIGNATURE_BYTES_MAX
+        };
         if *length > limit {
             return Err(io::Error::other(format!(
                 "{} has {length} bytes, at most {limit} are read",
@@ -150,7 +171,11 @@ fn read(sighting: &Sighting, bundle_bytes_max: u64) -> io::Result<(Vec<u8>, Vec<
 }
 
 fn put_away(directory: &Path, sighting: &Sighting, outcome: Result<(), String>) -> io::Result<()> {
-    let target = directory.join(if outcome.is_ok() { "accepted" } else { "refused" });
+    let target = directory.join(if outcome.is_ok() {
+        "accepted"
+    } else {
+        "refused"
+    });
     fs::create_dir_all(&target)?;
     for (path, _) in sighting {
         if let Some(name) = path.file_name() {

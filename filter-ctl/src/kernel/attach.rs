@@ -179,15 +179,12 @@ pub fn attach(
         return Ok(Attached::Kept);
     }
     let mut loaded = LoadedProgram::load(instance, object, number)?;
-    let attached = match existing {
-        Some(link) => {
-            replace(&mut loaded, link, name)?;
-            Attached::Replaced
-        }
-        None => {
-            create(&mut loaded, ifindex, name, mode, &path)?;
-            Attached::New
-        }
+    let attached = if let Some(link) = existing {
+        replace(&mut loaded, link, name)?;
+        Attached::Replaced
+    } else {
+        create(&mut loaded, ifindex, name, mode, &path)?;
+        Attached::New
     };
     instance.write_interface(number, &record)?;
     Ok(attached)
