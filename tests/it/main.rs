@@ -9,5 +9,6 @@
 
 mod agree;
 mod control;
+mod networks;
 mod support;
 mod verdicts;
