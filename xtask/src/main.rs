@@ -1,3 +1,65 @@
-//! The tasks of the developers of Levee.
+//! The tasks of the developers of Levee: `cargo xtask help` lists them.
+//!
+//! One file per task. A task prints what it does and why; an error says what to type next.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a task talks to the developer who started it"
+)]
 
-fn main() {}
+mod ebpf;
+mod paths;
+mod process;
+mod setup;
+mod tally;
+mod test;
+mod tidy;
+mod toolchain;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::paths::Paths;
+
+/// The tasks of the developers of Levee.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what is missing to build the eBPF object and to run the tests.
+    Setup,
+    /// Build the eBPF object that `filter-ctl` embeds.
+    Ebpf,
+    /// Run every check and every test, as CI does.
+    Test(test::Options),
+    /// Check the house rules that neither rustfmt nor clippy knows.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    let paths = Paths::find()?;
+    match task {
+        Task::Setup => setup::run(&paths)?,
+        Task::Ebpf => ebpf::run(&paths)?,
+        Task::Test(options) => return Ok(test::run(&paths, &options)),
+        Task::Tidy => tidy::run(&paths)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
