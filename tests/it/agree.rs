@@ -20,7 +20,7 @@ use crate::support::{
     kernel::{Kernel, SMALL},
     random::{Random, number_from_environment},
     rules::{Rule, Rules},
-    say, skipped,
+    say, skip, skipped,
 };
 
 const BATCH: usize = 2_000;
@@ -223,7 +223,7 @@ fn kernel_and_host_agree_on_recorded_traffic() {
     }
     let frames = capture::frames();
     if frames.is_empty() {
-        say("SKIPPED: recorded traffic: no captures beside the checkout");
+        skip(None, "there are no captures beside the checkout");
         return;
     }
     let seed = Random::seed("LEVEE_SEED", 0x1e7e_e002);

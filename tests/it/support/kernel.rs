@@ -16,7 +16,7 @@ use filter_ctl::{
     table::{Capacity, Table},
 };
 
-use super::{bpffs::Bpffs, rules::Rules, say, test_name};
+use super::{bpffs::Bpffs, rules::Rules, skip};
 
 /// Enough for every table that a test writes by hand.
 pub(crate) const SMALL: Capacity = Capacity {
@@ -184,10 +184,10 @@ impl Kernel {
         let can = self.program.test_run_split(&frame, 14).is_ok();
         self.settle();
         if !can {
-            let test = test_name();
-            say(&format!(
-                "SKIPPED: {test}: in two buffers: this kernel cannot split a frame"
-            ));
+            skip(
+                Some("frames in two buffers"),
+                "needs BPF_PROG_TEST_RUN of Linux 6.18",
+            );
         }
         self.can_split = Some(can);
         can

@@ -29,7 +29,6 @@ pub(crate) mod tap;
 pub(crate) mod wrapping;
 
 use std::{
-    io::{self, Write as _},
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
@@ -39,10 +38,19 @@ pub(crate) fn test_name() -> String {
     std::thread::current().name().unwrap_or("a test").to_owned()
 }
 
-/// Says something that is to be seen even though the test passes.
+/// Says something about a test that passes; `cargo xtask test` shows it.
+#[expect(clippy::print_stdout, reason = "what the harness captures and shows")]
 pub(crate) fn say(line: &str) {
-    // Past the harness, which captures only what the macros print.
-    let _ = writeln!(io::stderr(), "{line}");
+    println!("{line}");
+}
+
+/// Says that the running test, or the named part of it, cannot do its work here.
+pub(crate) fn skip(part: Option<&str>, why: &str) {
+    let test = test_name();
+    match part {
+        None => say(&format!("SKIPPED: {test}: {why}")),
+        Some(part) => say(&format!("SKIPPED: {test} ({part}): {why}")),
+    }
 }
 
 /// Whether the test must be skipped because it needs the kernel and is not root; says so.
@@ -50,10 +58,7 @@ pub(crate) fn skipped() -> bool {
     // SAFETY: takes nothing and cannot fail.
     let root = unsafe { libc::geteuid() } == 0;
     if !root {
-        say(&format!(
-            "SKIPPED: {}: needs root for BPF programs and network namespaces",
-            test_name()
-        ));
+        skip(None, "needs root for BPF programs and network namespaces");
     }
     !root
 }
