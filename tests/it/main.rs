@@ -9,6 +9,8 @@
 
 mod agree;
 mod control;
+mod generations;
 mod networks;
 mod support;
 mod verdicts;
+mod verifier;

@@ -3,10 +3,10 @@
 //! A link is created once and pinned; a new program takes the old one's place by `bpf_link_update`,
 //! between two packets. Nothing here detaches but [`detach`].
 
-use std::{fs, io, os::fd::AsFd as _, path::Path};
+use std::{fs, io, os::fd::AsFd as _, path::Path, time::Duration};
 
 use aya::{
-    Ebpf, EbpfLoader, TestRun as _, TestRunOptions,
+    Ebpf, EbpfLoader, TestRun as _, TestRunOptions, TestRunResult,
     programs::{
         ProgramError, Xdp, XdpMode,
         links::{FdLink, PinnedLink},
@@ -117,13 +117,20 @@ impl LoadedProgram {
         })
     }
 
+    /// Runs the program over a frame many times without leaving the kernel. The mean time of a run.
+    pub fn test_run_repeated(&mut self, frame: &[u8], times: u32) -> Result<Duration, KernelError> {
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            repeat: times,
+            ..TestRunOptions::new()
+        };
+        Ok(self.result(options)?.duration)
+    }
+
     fn run(&mut self, options: TestRunOptions<'_>) -> Result<bool, KernelError> {
         const XDP_DROP: u32 = 1;
         const XDP_PASS: u32 = 2;
-        let result = program(&mut self.ebpf)?
-            .test_run(options)
-            .map_err(|error| KernelError::aya("BPF_PROG_TEST_RUN failed", error))?;
-        match result.return_value {
+        match self.result(options)?.return_value {
             XDP_DROP => Ok(true),
             XDP_PASS => Ok(false),
             other => Err(KernelError::Syscall {
@@ -132,6 +139,12 @@ impl LoadedProgram {
                 source: io::Error::other(format!("the program returned {other}")),
             }),
         }
+    }
+
+    fn result(&mut self, options: TestRunOptions<'_>) -> Result<TestRunResult, KernelError> {
+        program(&mut self.ebpf)?
+            .test_run(options)
+            .map_err(|error| KernelError::aya("BPF_PROG_TEST_RUN failed", error))
     }
 }
 
