@@ -8,6 +8,7 @@
 )]
 
 mod agree;
+mod attach;
 mod control;
 mod generations;
 mod networks;

@@ -57,50 +57,58 @@ impl Layout {
             router: Namespace::new("router"),
             customer: Namespace::new("customer"),
         };
-        let [mac_upstream, mac_up, mac_down, mac_customer] =
-            [MAC_UPSTREAM, MAC_UP, MAC_DOWN, MAC_CUSTOMER].map(text);
-        let Self {
-            upstream,
-            router,
-            customer,
-        } = &layout;
-        router.cable(UP, &mac_up, upstream, ETH, &mac_upstream);
-        router.cable(DOWN, &mac_down, customer, ETH, &mac_customer);
-        router.forward();
-        router.ip(&format!(
+        // Any address of the far prefixes may be bound to.
+        for family in ["ipv4", "ipv6"] {
+            let path = format!("net/{family}/ip_nonlocal_bind");
+            layout.upstream.sysctl(&path, "1");
+        }
+        layout.router.forward();
+        layout.connect_upstream();
+        layout.connect_customer();
+        layout
+    }
+
+    /// Lays the cable between upstream and router; again, if it was taken away.
+    pub(crate) fn connect_upstream(&self) {
+        let [far, near] = [MAC_UPSTREAM, MAC_UP].map(text);
+        self.router.cable(UP, &near, &self.upstream, ETH, &far);
+        self.router.ip(&format!(
             "address add 198.51.100.1/24 dev {UP}\n\
              address add 2001:db8:100::1/64 dev {UP} nodad\n\
-             address add 192.0.2.1/24 dev {DOWN}\n\
-             address add 2001:db8:200::1/64 dev {DOWN} nodad\n\
-             neighbor add {UPSTREAM_4} lladdr {mac_upstream} dev {UP} nud permanent\n\
-             neighbor add {UPSTREAM_6} lladdr {mac_upstream} dev {UP} nud permanent\n\
-             neighbor add {CUSTOMER_4} lladdr {mac_customer} dev {DOWN} nud permanent\n\
-             neighbor add {CUSTOMER_6} lladdr {mac_customer} dev {DOWN} nud permanent\n\
+             neighbor add {UPSTREAM_4} lladdr {far} dev {UP} nud permanent\n\
+             neighbor add {UPSTREAM_6} lladdr {far} dev {UP} nud permanent\n\
              route add 203.0.113.0/24 via {UPSTREAM_4}\n\
              route add 2001:db8:bad::/48 via {UPSTREAM_6}\n"
         ));
-        upstream.ip(&format!(
+        self.upstream.ip(&format!(
             "address add {UPSTREAM_4}/24 dev {ETH}\n\
              address add {UPSTREAM_6}/64 dev {ETH} nodad\n\
-             neighbor add 198.51.100.1 lladdr {mac_up} dev {ETH} nud permanent\n\
-             neighbor add 2001:db8:100::1 lladdr {mac_up} dev {ETH} nud permanent\n\
+             neighbor add 198.51.100.1 lladdr {near} dev {ETH} nud permanent\n\
+             neighbor add 2001:db8:100::1 lladdr {near} dev {ETH} nud permanent\n\
              route add default via 198.51.100.1\n\
              route add default via 2001:db8:100::1\n\
-             route add local 203.0.113.0/24 dev lo\n\
-             route add local 2001:db8:bad::/48 dev lo\n"
+             route replace local 203.0.113.0/24 dev lo\n\
+             route replace local 2001:db8:bad::/48 dev lo\n"
         ));
-        // Any address of these prefixes may be bound to.
-        upstream.sysctl("net/ipv4/ip_nonlocal_bind", "1");
-        upstream.sysctl("net/ipv6/ip_nonlocal_bind", "1");
-        customer.ip(&format!(
+    }
+
+    fn connect_customer(&self) {
+        let [near, far] = [MAC_DOWN, MAC_CUSTOMER].map(text);
+        self.router.cable(DOWN, &near, &self.customer, ETH, &far);
+        self.router.ip(&format!(
+            "address add 192.0.2.1/24 dev {DOWN}\n\
+             address add 2001:db8:200::1/64 dev {DOWN} nodad\n\
+             neighbor add {CUSTOMER_4} lladdr {far} dev {DOWN} nud permanent\n\
+             neighbor add {CUSTOMER_6} lladdr {far} dev {DOWN} nud permanent\n"
+        ));
+        self.customer.ip(&format!(
             "address add {CUSTOMER_4}/24 dev {ETH}\n\
              address add {CUSTOMER_6}/64 dev {ETH} nodad\n\
-             neighbor add 192.0.2.1 lladdr {mac_down} dev {ETH} nud permanent\n\
-             neighbor add 2001:db8:200::1 lladdr {mac_down} dev {ETH} nud permanent\n\
+             neighbor add 192.0.2.1 lladdr {near} dev {ETH} nud permanent\n\
+             neighbor add 2001:db8:200::1 lladdr {near} dev {ETH} nud permanent\n\
              route add default via 192.0.2.1\n\
              route add default via 2001:db8:200::1\n"
         ));
-        layout
     }
 
     /// The customer's address of the same family.

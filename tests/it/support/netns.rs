@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{is_leftover, unique};
+use super::{is_leftover, unique, wait_for};
 
 /// How long anything in a namespace may take before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -113,6 +113,15 @@ impl Namespace {
             other.name
         ));
         other.ip(&format!("link set {far} up"));
+        // Until the kernel has noticed the carrier, a device silently discards what is sent.
+        for (namespace, interface) in [(self, name), (other, far)] {
+            wait_for(PATIENCE, || namespace.is_up(interface).then_some(()))
+                .unwrap_or_else(|| panic!("{interface} does not come up"));
+        }
+    }
+
+    fn is_up(&self, interface: &str) -> bool {
+        self.run(|| interface_flags(interface) & libc::IFF_RUNNING != 0)
     }
 
     /// The MAC address of an interface.
@@ -178,22 +187,33 @@ fn sweep() {
 }
 
 fn interface_mac(interface: &str) -> Option<[u8; 6]> {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    // SAFETY: all-zero is a valid `ifreq`, a plain record.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes().take(15)) {
-        *to = from.cast_signed();
-    }
-    // SAFETY: a live descriptor and a live, writable record of the type that this request takes.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFHWADDR, &raw mut request) };
-    if result != 0 {
-        return None;
-    }
+    let answer = request(interface, libc::SIOCGIFHWADDR)?;
     // SAFETY: the request that succeeded has filled this member in.
-    let data = unsafe { request.ifr_ifru.ifru_hwaddr.sa_data };
+    let data = unsafe { answer.ifr_ifru.ifru_hwaddr.sa_data };
     let mut mac = [0; 6];
     for (to, from) in mac.iter_mut().zip(data) {
         *to = from.cast_unsigned();
     }
     Some(mac)
+}
+
+/// What an interface is and does; 0 if there is none.
+fn interface_flags(interface: &str) -> i32 {
+    request(interface, libc::SIOCGIFFLAGS).map_or(0, |answer| {
+        // SAFETY: the request that succeeded has filled this member in.
+        i32::from(unsafe { answer.ifr_ifru.ifru_flags })
+    })
+}
+
+/// Asks the kernel about an interface of this thread's namespace; `None` if there is none.
+fn request(interface: &str, what: libc::Ioctl) -> Option<libc::ifreq> {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // SAFETY: all-zero is a valid `ifreq`, a plain record.
+    let mut record: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in record.ifr_name.iter_mut().zip(interface.bytes().take(15)) {
+        *to = from.cast_signed();
+    }
+    // SAFETY: a live descriptor and a live, writable record of the type that these requests take.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), what, &raw mut record) };
+    (result == 0).then_some(record)
 }

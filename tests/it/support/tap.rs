@@ -67,13 +67,17 @@ impl Tap {
     }
 
     /// Receives until a frame is the wanted one; panics if it does not come in time.
-    pub(crate) fn expect(&self, time: Duration, wanted: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    pub(crate) fn expect(&self, time: Duration, wanted: impl FnMut(&[u8]) -> bool) -> Vec<u8> {
         self.find(time, wanted)
             .unwrap_or_else(|| panic!("no such frame within {time:?}"))
     }
 
     /// Receives until a frame is the wanted one.
-    pub(crate) fn find(&self, time: Duration, wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    pub(crate) fn find(
+        &self,
+        time: Duration,
+        mut wanted: impl FnMut(&[u8]) -> bool,
+    ) -> Option<Vec<u8>> {
         let end = Instant::now() + time;
         loop {
             let frame = self.receive(end.saturating_duration_since(Instant::now()))?;
