@@ -204,6 +204,7 @@ pub struct Judgement(u64);
 impl Judgement {
     const DROP: u64 = 1 << 32;
     const WOULD_DROP: u64 = 1 << 33;
+    const DECIDED: u64 = 1 << 34;
 
     /// As one word.
     #[inline(always)]
@@ -239,6 +240,14 @@ impl Judgement {
     #[must_use]
     pub const fn would_drop(self) -> bool {
         self.0 & Self::WOULD_DROP != 0
+    }
+
+    /// Whether an order decided about it that drops where the interface enforces: nothing further is
+    /// asked, so that what a monitored interface counts is what it would drop.
+    #[inline(always)]
+    #[must_use]
+    pub const fn decided(self) -> bool {
+        self.0 & Self::DECIDED != 0
     }
 }
 
@@ -277,6 +286,8 @@ pub fn decide<T: Tables, C: Clock, E: Effects>(
         if let Some(slot) = judgement.drop() {
             verdict.reason = Reason::Order;
             verdict.slot = slot;
+        }
+        if judgement.decided() {
             break;
         }
     }
@@ -298,8 +309,8 @@ fn query(packet: &Packet, end: End, number: u32, monitors: bool) -> Query {
     }
 }
 
-/// Walks the clauses of one end: the first that matches and enforces drops the packet; monitored ones
-/// before it are told to `effects`.
+/// Walks the clauses of one end up to the first that matches and enforces: it drops the packet, or is
+/// told to `effects` where the interface monitors. Monitored ones before it are told.
 #[inline(always)]
 pub fn walk<T: Tables + ?Sized, C: Clock, E: Effects>(
     tables: &T,
@@ -309,17 +320,23 @@ pub fn walk<T: Tables + ?Sized, C: Clock, E: Effects>(
 ) -> Judgement {
     let mut judgement = 0;
     let subject = Subject::new(query.end, query.protocol, query.port);
-    for step in 0..CLAUSES_PER_CELL_MAX as u32 {
+    for step in 0..CLAUSE_STEPS {
         let index = query.number.wrapping_sub(1).wrapping_add(step);
         let Some(clause) = tables.clause(index) else {
             break;
         };
         if clause.matches(subject) && clock.boottime() < clause.deadline {
-            if query.monitors || clause.flags & ClauseFlags::MONITOR != 0 {
+            let monitored = clause.flags & ClauseFlags::MONITOR != 0;
+            if !monitored {
+                judgement |= Judgement::DECIDED;
+            }
+            if monitored || query.monitors {
                 judgement |= Judgement::WOULD_DROP;
                 effects.would_drop(clause.slot);
             } else {
                 judgement |= Judgement::DROP | u64::from(clause.slot);
+            }
+            if !monitored {
                 break;
             }
         }
@@ -329,5 +346,8 @@ pub fn walk<T: Tables + ?Sized, C: Clock, E: Effects>(
     }
     Judgement(judgement)
 }
+
+#[expect(clippy::cast_possible_truncation, reason = "a small number")]
+const CLAUSE_STEPS: u32 = CLAUSES_PER_CELL_MAX as u32;
 
 const _: () = assert!(crate::limits::CLAUSES_MAX < 1 << Listing::NUMBER_BITS);

@@ -18,6 +18,7 @@ pub mod config;
 pub mod daemon;
 pub mod durable;
 pub mod exit;
+pub mod feed;
 pub mod http;
 pub mod kernel;
 pub mod metrics;

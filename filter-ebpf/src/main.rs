@@ -5,6 +5,11 @@
 //! packet is and what becomes of it is decided in `filter-common`.
 #![no_std]
 #![no_main]
+#![expect(
+    missing_docs,
+    unreachable_pub,
+    reason = "the `xdp` macro makes a function of the entry that has neither its docs nor its privacy"
+)]
 
 mod count;
 mod maps;

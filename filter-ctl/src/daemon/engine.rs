@@ -29,14 +29,15 @@ use crate::{
         pins::PinDir,
         sync::Publisher,
     },
+    metrics::Durations,
     observe::ledger::Ledger,
-    order::{FeedName, letter::OperatorOrder, store::Store, trust::TrustFile},
+    order::{FeedName, letter::OperatorOrder, store::Store, trust::TrustFile, verify::Mark},
     policy::RuleSet,
-    table::Capacity,
+    table::compile::Capacity,
 };
 
 /// The state.
-pub struct Engine {
+pub(super) struct Engine {
     pub(super) config: Config,
     pub(super) config_path: PathBuf,
     pub(super) timezone: TimeZone,
@@ -51,20 +52,24 @@ pub struct Engine {
     pub(super) local: Local,
     pub(super) floor: TimeFloor,
     pub(super) sources: Sources,
+    /// What was admitted last of each feed; the same as on disk.
+    pub(super) marks: BTreeMap<FeedName, Mark>,
     pub(super) letters: BTreeMap<Box<str>, OperatorOrder>,
-    /// Feeds whose stored bundle cannot be used. While there is one, what is in force stays.
-    pub(super) damaged: BTreeSet<FeedName>,
+    /// Feeds, and other stored things, that cannot be read. While there is one, what is in force stays.
+    pub(super) damaged: BTreeSet<String>,
     pub(super) rules: Arc<RuleSet>,
     pub(super) table_rows: [u64; 2],
     pub(super) feeds: BTreeMap<FeedName, FeedRecord>,
+    /// Bundles refused before their feed was known, by code.
+    pub(super) refused_without_feed: BTreeMap<String, u64>,
     pub(super) alarms: BTreeMap<(&'static str, String), String>,
     /// Interfaces that were taken off by hand, and stay off until they are put on by hand or the
     /// service starts anew.
     pub(super) detached: BTreeSet<String>,
     pub(super) interface_errors: BTreeMap<String, String>,
     pub(super) capacity_errors: u64,
-    pub(super) publish_seconds: f64,
-    pub(super) enforce_seconds: Vec<f64>,
+    pub(super) publish_durations: Durations,
+    pub(super) enforce_durations: Durations,
     pub(super) started_at: Timestamp,
     pub(super) view: watch::Sender<Arc<View>>,
 }
@@ -86,9 +91,20 @@ impl Engine {
     /// plans that did not fit.
     pub(super) fn plan(&mut self, sources: &Sources, local: &Local) -> Answer<Plan> {
         let now = Timestamp::now();
-        plan(&self.config, self.capacity(), &self.ledger, sources, local, now).map_err(|error| {
+        plan(
+            &self.config,
+            self.capacity(),
+            &self.ledger,
+            sources,
+            local,
+            now,
+        )
+        .map_err(|error| {
             self.capacity_errors += 1;
-            refused("capacity", format!("{error}; what was in force before stays in force"))
+            refused(
+                "capacity",
+                format!("{error}; what was in force before stays in force"),
+            )
         })
     }
 
@@ -115,7 +131,12 @@ impl Engine {
     }
 
     /// Raises an alarm; logs it if it is new or says something else.
-    pub(super) fn raise(&mut self, code: &'static str, subject: impl Into<String>, message: String) {
+    pub(super) fn raise(
+        &mut self,
+        code: &'static str,
+        subject: impl Into<String>,
+        message: String,
+    ) {
         let key = (code, subject.into());
         if self.alarms.get(&key) != Some(&message) {
             tracing::error!(code, subject = key.1, "{message}");
@@ -144,8 +165,8 @@ impl Engine {
         let others: Vec<&str> = self
             .damaged
             .iter()
-            .filter(|damaged| Some(*damaged) != feed)
-            .map(FeedName::as_str)
+            .map(String::as_str)
+            .filter(|damaged| Some(*damaged) != feed.map(FeedName::as_str))
             .collect();
         if others.is_empty() {
             return Ok(());
@@ -153,8 +174,8 @@ impl Engine {
         Err(failed(
             "state_damaged",
             format!(
-                "the stored bundle of {} cannot be read, so what is in force is kept as it is; apply \
-                 that feed's bundle again, then repeat this",
+                "what is stored of {} cannot be read, so what is in force is kept as it is; see the \
+                 alarms of `filter-ctl status`, mend the file or apply the feed's bundle again",
                 others.join(", ")
             ),
         ))
@@ -174,8 +195,12 @@ impl Engine {
 
     /// Makes sure the program is on every configured interface that was not taken off by hand.
     pub(super) fn attach_all(&mut self) {
-        let names: Vec<String> =
-            self.config.interfaces.iter().map(|interface| interface.name.clone()).collect();
+        let names: Vec<String> = self
+            .config
+            .interfaces
+            .iter()
+            .map(|interface| interface.name.clone())
+            .collect();
         for name in names {
             if self.detached.contains(&name) {
                 continue;
@@ -189,18 +214,30 @@ impl Engine {
 
     /// Puts the program on one configured interface.
     pub(super) fn attach_one(&mut self, name: &str) -> Answer<Attached> {
-        let known = self.config.interfaces.iter().find(|interface| interface.name == name);
+        let known = self
+            .config
+            .interfaces
+            .iter()
+            .find(|interface| interface.name == name);
         let number = self.ledger.interfaces().get(name).map(|known| known.number);
         let (Some(interface), Some(number)) = (known, number) else {
             return Err(not_found(
                 "no_such_interface",
-                format!("{name} is not in the configuration; add an [[interface]] for it and reload"),
+                format!(
+                    "{name} is not in the configuration; add an [[interface]] for it and reload"
+                ),
             ));
         };
         let mode = interface.mode;
-        let attached =
-            attach::attach(&self.pins, &mut self.instance, self.object, name, number, mode)
-                .map_err(|error| failed("attach", error.to_string()))?;
+        let attached = attach::attach(
+            &self.pins,
+            &mut self.instance,
+            self.object,
+            name,
+            number,
+            mode,
+        )
+        .map_err(|error| failed("attach", error.to_string()))?;
         self.interface_errors.remove(name);
         self.clear_alarm("not_attached", name);
         if attached != Attached::Kept {
@@ -240,14 +277,18 @@ impl Engine {
         }
         self.check_clock(now);
         let due = self.rules.next_change.is_some_and(|change| change <= now);
-        let retry = self.alarms.contains_key(&("enforce_failed", "kernel".to_owned()));
+        let retry = self
+            .alarms
+            .contains_key(&("enforce_failed", "kernel".to_owned()));
         if (due || retry) && self.damaged.is_empty() && self.floor.trusts(now) {
             // A failure has raised its alarm and is tried again at a later tick.
             let _alarmed = self.enforce_desired();
         }
         let expired = |exception: &super::local::Exception| !exception.holds(now);
         if self.local.exceptions.iter().any(expired) {
-            self.local.exceptions.retain(|exception| exception.holds(now));
+            self.local
+                .exceptions
+                .retain(|exception| exception.holds(now));
             if let Err(error) = self.local.save_exceptions(&self.config.state_dir) {
                 self.raise("state_not_writable", "exceptions.json", error.to_string());
             }
@@ -289,7 +330,9 @@ impl Engine {
         let mut stale = Vec::new();
         let mut fresh = Vec::new();
         for (key, source) in &self.sources {
-            let SourceKey::Bundle(feed) = key else { continue };
+            let SourceKey::Bundle(feed) = key else {
+                continue;
+            };
             if let crate::order::Provenance::Bundle { expires_at, .. } = source.provenance() {
                 if *expires_at <= now {
                     stale.push((feed.clone(), *expires_at));
@@ -320,17 +363,33 @@ pub(super) fn actor_name(actor: &Actor) -> String {
 }
 
 pub(super) fn refused(code: &str, error: String) -> Refusal {
-    Refusal { kind: RefusalKind::Refused, code: code.to_owned(), error }
+    Refusal {
+        kind: RefusalKind::Refused,
+        code: code.to_owned(),
+        error,
+    }
 }
 
 pub(super) fn failed(code: &str, error: String) -> Refusal {
-    Refusal { kind: RefusalKind::Failed, code: code.to_owned(), error }
+    Refusal {
+        kind: RefusalKind::Failed,
+        code: code.to_owned(),
+        error,
+    }
 }
 
 pub(super) fn invalid(code: &str, error: String) -> Refusal {
-    Refusal { kind: RefusalKind::Invalid, code: code.to_owned(), error }
+    Refusal {
+        kind: RefusalKind::Invalid,
+        code: code.to_owned(),
+        error,
+    }
 }
 
 pub(super) fn not_found(code: &str, error: String) -> Refusal {
-    Refusal { kind: RefusalKind::NotFound, code: code.to_owned(), error }
+    Refusal {
+        kind: RefusalKind::NotFound,
+        code: code.to_owned(),
+        error,
+    }
 }

@@ -1,7 +1,29 @@
 //! The running service.
 //!
-//! - [`handle`]: what may be asked of it;
-//! - [`view`]: what it looks like from outside, a snapshot.
+//! What waits and what decides are apart: `tasks` waits for signals, sockets, directories and the
+//! clock, and calls the engine, which does one thing at a time.
+//!
+//! - [`handle`]: what may be asked of the service;
+//! - [`view`]: what it looks like from outside, a snapshot;
+//! - `engine`: its state, alarms, interfaces, and what happens once a second;
+//! - `start` and `reload`: from files to state;
+//! - `admit` and `change`: what authorities and operators ask for;
+//! - `enforce`: from what is desired to what is in force;
+//! - `publish`: from state to view;
+//! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
 
+mod admit;
+mod change;
+mod clock;
+mod enforce;
+mod engine;
 pub mod handle;
+mod local;
+mod publish;
+mod reload;
+pub mod start;
+mod tasks;
 pub mod view;
+
+pub use local::LocalError;
+pub use tasks::{DaemonError, run};

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use filter_common::{abi::instance_state, limits::rows_for};
+use filter_common::abi::instance_state;
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::watch;
 
@@ -27,14 +27,17 @@ use crate::{
     audit::{Audit, AuditError, Event},
     config::{CapacityConfig, Config},
     kernel::{KernelError, instance::Instance, lock_file, object, pins::PinDir, sync::Publisher},
+    metrics::Durations,
     observe::ledger::{Ledger, LedgerError},
     order::{
         FeedName,
+        letter::OperatorOrder,
         store::{Store, StoreError},
         trust::{TrustError, TrustFile},
+        verify::{Readmitted, readmit},
     },
     policy::RuleSet,
-    table::Capacity,
+    table::compile::Capacity,
 };
 
 /// Why the service cannot start.
@@ -114,17 +117,19 @@ pub(super) fn start(
         local,
         floor,
         sources: Sources::new(),
+        marks: BTreeMap::new(),
         letters: BTreeMap::new(),
         damaged: BTreeSet::new(),
         rules: Arc::new(RuleSet::default()),
         table_rows: [0, 0],
         feeds: BTreeMap::new(),
+        refused_without_feed: BTreeMap::new(),
         alarms: BTreeMap::new(),
         detached: BTreeSet::new(),
         interface_errors: BTreeMap::new(),
         capacity_errors: 0,
-        publish_seconds: 0.0,
-        enforce_seconds: Vec::new(),
+        publish_durations: Durations::default(),
+        enforce_durations: Durations::default(),
         started_at: Timestamp::now(),
         view: sender,
         config_path,
@@ -135,7 +140,7 @@ pub(super) fn start(
     }
     engine.load_trust();
     engine.load_sources();
-    engine.bring_up(chosen.old, &chosen.surplus)?;
+    engine.bring_up(chosen.old.as_ref(), &chosen.surplus)?;
     engine.publish_view();
     Ok((engine, receiver, lock))
 }
@@ -155,42 +160,70 @@ impl Engine {
 
     /// Reads back all that was admitted.
     fn load_sources(&mut self) {
-        let loaded = self.store.load();
-        for stored in loaded.feeds {
-            match self.restore_bundle(&stored) {
-                Ok(order) => {
-                    self.sources.insert(SourceKey::Bundle(stored.feed.clone()), Arc::new(order));
+        match self.store.feeds() {
+            Ok((feeds, damaged)) => {
+                for feed in feeds {
+                    self.load_feed(&feed);
                 }
-                Err(message) => self.damage(&stored.feed, message),
-            }
-        }
-        for (feed, error) in loaded.damaged_feeds {
-            self.damage(&feed, error.to_string());
-        }
-        for letter in loaded.letters {
-            let reference = letter.reference().into();
-            match self.letter_source(&letter) {
-                Ok(order) => {
-                    self.sources.insert(SourceKey::Letter(letter.reference().into()), Arc::new(order));
-                    self.letters.insert(reference, letter);
+                for error in damaged {
+                    self.damage("feeds", &error.to_string());
                 }
-                Err(refusal) => self.damage(&FeedName::operator(), refusal.error),
             }
+            Err(error) => self.damage("feeds", &error.to_string()),
         }
-        for error in loaded.damaged_letters {
-            self.damage(&FeedName::operator(), error.to_string());
+        match self.store.load_operators() {
+            Ok((letters, damaged)) => {
+                for letter in letters {
+                    self.load_letter(letter);
+                }
+                for error in damaged {
+                    self.damage(FeedName::OPERATOR, &error.to_string());
+                }
+            }
+            Err(error) => self.damage(FeedName::OPERATOR, &error.to_string()),
         }
     }
 
-    fn damage(&mut self, feed: &FeedName, message: String) {
+    fn load_feed(&mut self, feed: &FeedName) {
+        let committed = match self.store.load_feed(feed) {
+            Ok(Some(committed)) => committed,
+            Ok(None) => return,
+            Err(error) => return self.damage(feed.as_str(), &error.to_string()),
+        };
+        match readmit(&committed, &self.trust, &self.timezone) {
+            Ok(Readmitted { order, alarms }) => {
+                for alarm in alarms {
+                    self.raise(alarm.code(), feed.as_str(), alarm.to_string());
+                }
+                self.marks.insert(feed.clone(), committed.mark);
+                self.sources
+                    .insert(SourceKey::Bundle(feed.clone()), Arc::new(order));
+            }
+            Err(error) => self.damage(feed.as_str(), &error.to_string()),
+        }
+    }
+
+    fn load_letter(&mut self, letter: OperatorOrder) {
+        match letter.verified() {
+            Ok(order) => {
+                let reference = letter.info.reference.clone();
+                self.sources
+                    .insert(SourceKey::Letter(reference.clone()), Arc::new(order));
+                self.letters.insert(reference, letter);
+            }
+            Err(error) => self.damage(FeedName::OPERATOR, &error.to_string()),
+        }
+    }
+
+    fn damage(&mut self, subject: &str, message: &str) {
         let message = format!("{message}; what is in force is kept as it is");
-        self.raise("state_damaged", feed.as_str(), message);
-        self.damaged.insert(feed.clone());
+        self.raise("state_damaged", subject, message);
+        self.damaged.insert(subject.to_owned());
     }
 
     /// Enforces what was read back and attaches. With damaged state and something in force, what is in
     /// force stays; with nothing in force, what could be read is better than nothing.
-    fn bring_up(&mut self, old: Option<Instance>, surplus: &[u32]) -> Result<(), StartError> {
+    fn bring_up(&mut self, old: Option<&Instance>, surplus: &[u32]) -> Result<(), StartError> {
         if self.note_interfaces().is_err() {
             self.raise(
                 "too_many_interfaces",
@@ -212,13 +245,13 @@ impl Engine {
             // An empty instance in place of a full one would take protection away.
             return Ok(());
         }
-        if let Some(old) = &old {
+        if let Some(old) = old {
             self.instance.set_bypass(old.bypass());
         }
         self.instance.finish()?;
         self.attach_all();
         if self.interface_errors.is_empty() {
-            if let Some(old) = &old {
+            if let Some(old) = old {
                 // Its last packets were counted before the programs were replaced.
                 self.ledger.absorb(old)?;
                 self.ledger.absorb(&self.instance)?;
@@ -256,12 +289,17 @@ fn choose_instance(pins: &PinDir, capacity: Capacity) -> Result<Chosen, StartErr
             }
             // Of an older version, hence finished by an older controller. A newer one's pins are left
             // to it.
-            Err(KernelError::Abi { found, expected, .. }) if found < expected => {
+            Err(KernelError::Abi {
+                found, expected, ..
+            }) if found < expected => {
                 finished.push((number, None));
             }
             Err(error @ KernelError::Abi { .. }) => return Err(error.into()),
             Ok(_) | Err(_) => {
-                tracing::warn!(instance = number, "removing maps that an interrupted start left unfinished");
+                tracing::warn!(
+                    instance = number,
+                    "removing maps that an interrupted start left unfinished"
+                );
                 pins.remove_instance(number)?;
             }
         }
@@ -271,17 +309,32 @@ fn choose_instance(pins: &PinDir, capacity: Capacity) -> Result<Chosen, StartErr
     if let Some((number, instance)) = newest {
         match instance {
             Some(instance) if instance.capacity() == capacity => {
-                return Ok(Chosen { number, instance, old: None, surplus });
+                return Ok(Chosen {
+                    number,
+                    instance,
+                    old: None,
+                    surplus,
+                });
             }
             old => {
                 surplus.push(number);
                 let instance = Instance::create(&pins.instance(next), capacity, nonce())?;
-                return Ok(Chosen { number: next, instance, old, surplus });
+                return Ok(Chosen {
+                    number: next,
+                    instance,
+                    old,
+                    surplus,
+                });
             }
         }
     }
     let instance = Instance::create(&pins.instance(next), capacity, nonce())?;
-    Ok(Chosen { number: next, instance, old: None, surplus })
+    Ok(Chosen {
+        number: next,
+        instance,
+        old: None,
+        surplus,
+    })
 }
 
 /// A number that no other set of maps has.
@@ -299,8 +352,11 @@ fn load_ledger(state_dir: &Path, chosen: &Chosen) -> Result<(Ledger, Option<Stri
         Err(error @ LedgerError::Damaged { .. }) => {
             let path = state_dir.join(crate::observe::ledger::FILE);
             let aside = path.with_extension(format!("damaged-{}", Timestamp::now().as_second()));
-            std::fs::rename(&path, &aside)
-                .map_err(|source| StartError::State { action: "move aside", path, source })?;
+            std::fs::rename(&path, &aside).map_err(|source| StartError::State {
+                action: "move aside",
+                path,
+                source,
+            })?;
             let ledger = Ledger::recover(chosen.old.as_ref().unwrap_or(&chosen.instance))?;
             let message = format!(
                 "{error}; it was moved to {}, and the totals of orders begin anew",
@@ -315,9 +371,17 @@ fn load_ledger(state_dir: &Path, chosen: &Chosen) -> Result<(Ledger, Option<Stri
 fn lock_state(state_dir: &Path) -> Result<StateLock, StartError> {
     let error = |action| {
         let path = state_dir.to_owned();
-        move |source| StartError::State { action, path, source }
+        move |source| StartError::State {
+            action,
+            path,
+            source,
+        }
     };
-    DirBuilder::new().recursive(true).mode(0o750).create(state_dir).map_err(error("create"))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o750)
+        .create(state_dir)
+        .map_err(error("create"))?;
     let directory = File::open(state_dir).map_err(error("open"))?;
     if lock_file(directory.as_fd()).map_err(error("lock"))? {
         Ok(directory)
@@ -329,18 +393,19 @@ fn lock_state(state_dir: &Path) -> Result<StateLock, StartError> {
 /// The rows for a configured number of prefixes.
 #[must_use]
 pub fn capacity(config: CapacityConfig) -> Capacity {
-    Capacity {
-        v4_rows: rows_for(config.ipv4 as usize),
-        v6_rows: rows_for(config.ipv6 as usize),
-    }
+    Capacity::for_prefixes(config.ipv4, config.ipv6)
 }
 
 /// Reads and checks a trust file.
 pub fn read_trust(path: &Path) -> Result<TrustFile, TrustFileError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| TrustFileError::Read { path: path.to_owned(), source })?;
-    TrustFile::parse(&text)
-        .map_err(|source| TrustFileError::Invalid { path: path.to_owned(), source })
+    let text = std::fs::read_to_string(path).map_err(|source| TrustFileError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    TrustFile::parse(&text).map_err(|source| TrustFileError::Invalid {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// A trust file that cannot be used.

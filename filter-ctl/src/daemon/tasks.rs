@@ -1,12 +1,12 @@
 //! What waits: signals, sockets, directories, the clock. Everything here ends up as a call of the
 //! engine.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::{mpsc, watch},
+    sync::mpsc,
     task::{JoinHandle, block_in_place},
     time::{MissedTickBehavior, interval},
 };
@@ -15,13 +15,12 @@ use super::{
     engine::Engine,
     handle::{Actor, COMMANDS_MAX, Command, Handle},
     start::{StartError, start},
-    view::View,
 };
 use crate::{
     config::Config,
     feed::directory,
     http::{health, server},
-    order::{FeedName, parse::BUNDLE_BYTES_MAX},
+    order::{FeedName, parse::BUNDLE_BYTES_MAX_DEFAULT},
 };
 
 /// The time between two ticks.
@@ -134,7 +133,10 @@ struct Watchers {
 
 impl Watchers {
     fn new(handle: Handle) -> Self {
-        Self { handle, running: BTreeMap::new() }
+        Self {
+            handle,
+            running: BTreeMap::new(),
+        }
     }
 
     /// Watches these directories and no others.
@@ -149,7 +151,7 @@ impl Watchers {
         for key in wanted {
             let handle = self.handle.clone();
             self.running.entry(key).or_insert_with_key(|(feed, path)| {
-                let limit = BUNDLE_BYTES_MAX as u64;
+                let limit = BUNDLE_BYTES_MAX_DEFAULT as u64;
                 tokio::spawn(directory::watch(feed.clone(), path.clone(), limit, handle))
             });
         }
@@ -170,6 +172,3 @@ fn notify(state: &[sd_notify::NotifyState<'_>]) {
         tracing::debug!(%error, "the service manager was not told");
     }
 }
-
-/// The type of the channel that carries views.
-pub(super) type ViewSender = watch::Sender<Arc<View>>;

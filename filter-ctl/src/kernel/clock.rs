@@ -1,7 +1,7 @@
 //! The kernel's clock, against the wall clock.
 
 use super::{KernelError, sys};
-use crate::table::BootClock;
+use crate::table::clock::BootClock;
 
 /// Reads both clocks. Deadlines in the kernel are on the first, which no one can set.
 pub fn boot_clock() -> Result<BootClock, KernelError> {
@@ -11,7 +11,8 @@ pub fn boot_clock() -> Result<BootClock, KernelError> {
         source,
     })?;
     let unix = jiff::Timestamp::now().as_nanosecond();
-    Ok(BootClock::from_offset(
-        (unix - i128::from(boot)).div_euclid(1_000_000_000) as i64,
-    ))
+    let difference = (i128::from(boot) - unix).div_euclid(1_000_000_000);
+    Ok(BootClock {
+        boottime_at_unix_0: i64::try_from(difference).unwrap_or(i64::MIN),
+    })
 }

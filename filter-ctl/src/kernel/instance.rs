@@ -24,7 +24,7 @@ use super::{
     pins::pins_error,
     sys::{self, MapSpec},
 };
-use crate::table::Capacity;
+use crate::table::compile::Capacity;
 
 /// A per-CPU counter as the map holds it.
 pub(super) type RawCounter = [u64; size_of::<Counter>() / 8];
@@ -76,8 +76,8 @@ impl Instance {
             abi: ABI_VERSION,
             state: instance_state::BUILDING,
             instance: nonce,
-            v4_rows: entries(capacity.v4_rows, map::V4_ROWS)?,
-            v6_rows: entries(capacity.v6_rows, map::V6_ROWS)?,
+            v4_rows: capacity.v4_rows,
+            v6_rows: capacity.v6_rows,
             digests: [[0; 32]; HALVES],
             published: [0; HALVES],
             reserved: [0; 24],
@@ -101,8 +101,8 @@ impl Instance {
         Self::open_maps(
             directory,
             Capacity {
-                v4_rows: header.v4_rows as usize,
-                v6_rows: header.v6_rows as usize,
+                v4_rows: header.v4_rows,
+                v6_rows: header.v6_rows,
             },
         )
     }
@@ -266,9 +266,17 @@ fn specs(capacity: Capacity) -> Result<Vec<MapSpec>, KernelError> {
             HALVES * SETTINGS_CAPACITY,
         )?,
         array(map::V4_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
-        array(map::V4_ROWS, size_of::<Row4>(), HALVES * capacity.v4_rows)?,
+        array(
+            map::V4_ROWS,
+            size_of::<Row4>(),
+            HALVES * capacity.v4_rows as usize,
+        )?,
         array(map::V6_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
-        array(map::V6_ROWS, size_of::<Row6>(), HALVES * capacity.v6_rows)?,
+        array(
+            map::V6_ROWS,
+            size_of::<Row6>(),
+            HALVES * capacity.v6_rows as usize,
+        )?,
         array(map::NB4_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
         array(
             map::NB4_ROWS,

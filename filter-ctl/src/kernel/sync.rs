@@ -15,7 +15,7 @@ use filter_common::{
 };
 
 use super::{KernelError, instance::Instance, mapped::Record, sys::GracePeriod};
-use crate::table::{Arrays, BootClock, Table};
+use crate::table::{Arrays, Table, clock::BootClock};
 
 /// Publishes generations.
 #[derive(Debug)]
@@ -91,12 +91,12 @@ fn check_capacity(instance: &Instance, table: &Table) -> Result<(), KernelError>
         (
             "the IPv4 order table",
             table.v4.rows.len(),
-            capacity.v4_rows,
+            capacity.v4_rows as usize,
         ),
         (
             "the IPv6 order table",
             table.v6.rows.len(),
-            capacity.v6_rows,
+            capacity.v6_rows as usize,
         ),
         (
             "the IPv4 never-block table",
@@ -145,14 +145,14 @@ fn write_table(
         instance,
         [map::V4_ROOT, map::V4_ROWS],
         v4,
-        capacity.v4_rows,
+        capacity.v4_rows as usize,
         half,
     )?;
     write_arrays(
         instance,
         [map::V6_ROOT, map::V6_ROWS],
         v6,
-        capacity.v6_rows,
+        capacity.v6_rows as usize,
         half,
     )?;
     let never_block = NEVER_BLOCK_ROWS_CAPACITY;

@@ -283,6 +283,26 @@ pub struct VerifiedOrder {
 }
 
 impl VerifiedOrder {
+    /// What admission would have made, for the tests of the rooms behind it.
+    #[cfg(test)]
+    pub(crate) fn for_test(
+        feed: FeedName,
+        provenance: Provenance,
+        admitted_at: Timestamp,
+        orders: Vec<OrderInfo>,
+        entries: Vec<Entry>,
+        refused: Vec<RefusedEntry>,
+    ) -> Self {
+        Self {
+            feed,
+            provenance,
+            admitted_at,
+            orders,
+            entries,
+            refused,
+        }
+    }
+
     /// The feed it belongs to.
     #[must_use]
     pub const fn feed(&self) -> &FeedName {

@@ -2,6 +2,12 @@
 //!
 //! [`RuleSet`] is what shall hold from now on, with everything that was held back and why. It is a
 //! pure function of the sources, the never-block list, the operators' withdrawals and the time.
+//!
+//! - [`special_use`]: the never-block list that is built in;
+//! - [`merge`](merge::merge): that function.
+
+pub mod merge;
+pub mod special_use;
 
 use filter_common::table::Scope;
 use ipnet::IpNet;

@@ -2,6 +2,18 @@
 //!
 //! [`Table`] is one generation, compiled: plain arrays in the layout of [`filter_common::table`],
 //! which the host searches with the same code as the kernel.
+//!
+//! - [`compile`](compile::compile): from the rules to a table;
+//! - [`slots`]: which orders a slot number means, across generations;
+//! - [`clock`]: from wall time to the kernel's clock;
+//! - [`host`]: the table as the decision reads it, for tests, `explain` and `simulate`;
+//! - [`explain`]: which rules speak of an address.
+
+pub mod clock;
+pub mod compile;
+pub mod explain;
+pub mod host;
+pub mod slots;
 
 use filter_common::{
     settings::InterfaceSettings,
@@ -52,37 +64,5 @@ pub struct TimedClause {
     pub flags: u8,
 }
 
-/// The rows of one half of the kernel's order tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capacity {
-    /// IPv4 rows.
-    pub v4_rows: usize,
-    /// IPv6 rows.
-    pub v6_rows: usize,
-}
-/// temp
-#[derive(Clone, Copy, Debug)]
-pub struct BootClock {
-    offset: i64,
-}
-impl BootClock {
-    /// x
-    #[must_use]
-    pub const fn from_offset(offset: i64) -> Self {
-        Self { offset }
-    }
-}
-impl TimedClause {
-    /// x
-    #[must_use]
-    pub fn at(&self, clock: BootClock) -> filter_common::table::Clause {
-        filter_common::table::Clause {
-            slot: self.slot,
-            deadline: (self.until - clock.offset) as u32,
-            ports: self.ports,
-            protocol: self.protocol,
-            flags: self.flags,
-            reserved: 0,
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

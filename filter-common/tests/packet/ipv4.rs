@@ -1,0 +1,92 @@
+//! IPv4: options, fragments, headers that contradict themselves.
+
+use filter_common::{
+    packet::{Classified, classify, protocol},
+    verdict::Reason,
+};
+
+use super::{DESTINATION_6, NO_PORTS, PORTS, SOURCE_6, TRANSPORT, ethernet, ip, ipv4, ipv6, ports};
+
+#[test]
+fn ipv4_options_of_every_length() {
+    for words in 0..16u8 {
+        let frame = ethernet(&[], 0x0800, &ipv4(words, 0, protocol::TCP, &TRANSPORT));
+        let packet = ip(&frame);
+        if words < 5 {
+            // The addresses are judged all the same; what follows is unknown.
+            assert_eq!(packet.otherwise, Reason::BadIpHeader);
+            assert_eq!((packet.protocol(), ports(&packet)), (None, NO_PORTS));
+        } else {
+            assert_eq!(packet.otherwise, Reason::Clean);
+            assert_eq!(
+                (packet.protocol(), ports(&packet)),
+                (Some(6), PORTS),
+                "{words}"
+            );
+        }
+    }
+}
+
+#[test]
+fn ipv4_headers_that_contradict_themselves() {
+    let good = ipv4(6, 0, protocol::TCP, &TRANSPORT);
+    let mut total = good.clone();
+    total[2..4].copy_from_slice(&23u16.to_be_bytes());
+    let packet = ip(&ethernet(&[], 0x0800, &total));
+    assert_eq!(packet.otherwise, Reason::BadIpHeader);
+    assert_eq!((packet.protocol(), ports(&packet)), (None, NO_PORTS));
+    for version in (0..16).filter(|version| *version != 4) {
+        let mut other = good.clone();
+        other[0] = version << 4 | 6;
+        let frame = ethernet(&[], 0x0800, &other);
+        assert_eq!(classify(&frame[..]), Classified::Other(Reason::BadIpHeader));
+    }
+    let mut v6 = ipv6(protocol::UDP, 64, (SOURCE_6, DESTINATION_6), &TRANSPORT);
+    v6[0] = 0x45;
+    let frame = ethernet(&[], 0x86dd, &v6);
+    assert_eq!(classify(&frame[..]), Classified::Other(Reason::BadIpHeader));
+}
+
+#[test]
+fn only_first_fragments_have_ports() {
+    let dont_fragment = 0x4000;
+    let more = 0x2000;
+    for (field, expected) in [
+        (0, PORTS),
+        (dont_fragment, PORTS),
+        (more, PORTS),
+        // The reserved bit.
+        (0x8000, PORTS),
+        (1, NO_PORTS),
+        (more | 1, NO_PORTS),
+        (dont_fragment | 1, NO_PORTS),
+        (0x1fff, NO_PORTS),
+        (0x1000, NO_PORTS),
+    ] {
+        let frame = ethernet(&[], 0x0800, &ipv4(7, field, protocol::UDP, &TRANSPORT));
+        let packet = ip(&frame);
+        assert_eq!(ports(&packet), expected, "{field:x}");
+        assert_eq!(
+            (packet.protocol(), packet.otherwise),
+            (Some(17), Reason::Clean)
+        );
+    }
+}
+
+#[test]
+fn only_some_protocols_have_ports() {
+    for number in 0..=255u8 {
+        let with = [6, 17, 33, 132, 136].contains(&number);
+        let frame = ethernet(&[], 0x0800, &ipv4(5, 0, number, &TRANSPORT));
+        let packet = ip(&frame);
+        assert_eq!(
+            ports(&packet),
+            if with { PORTS } else { NO_PORTS },
+            "{number}"
+        );
+        assert_eq!(
+            (packet.protocol(), packet.otherwise),
+            (Some(number), Reason::Clean)
+        );
+    }
+}

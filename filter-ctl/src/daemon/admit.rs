@@ -1,0 +1,360 @@
+//! Bundles and operators' orders: judged, made durable, enforced.
+
+use std::{collections::HashSet, sync::Arc};
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use super::{
+    enforce::SourceKey,
+    engine::{Engine, actor_name, failed, invalid, refused},
+    handle::{Actor, Answer, Upload},
+    view::withheld_entry,
+};
+use crate::{
+    audit::Event,
+    config::OrdersConfig,
+    http::wire::{AddOrder, ApplyReport, Refusal, WithheldEntry},
+    order::{
+        FeedName, OrderId, OrderInfo, Provenance, VerifiedOrder,
+        field::{parse_moment, parse_port_range, parse_protocol, parse_until},
+        hex,
+        letter::{Entered, Letter, LetterEntry, LetterLimits, enter},
+        verify::{Admission, Admitted, Context, UntrustedOrder, admit},
+    },
+};
+
+/// Withheld entries that a report lists; their number is always complete.
+const REPORTED_MAX: usize = 1000;
+
+impl Engine {
+    /// Admits a bundle, commits it, enforces it.
+    pub(super) fn apply(&mut self, upload: Upload, actor: &Actor) -> Answer<ApplyReport> {
+        let received_at = Timestamp::now();
+        let transport_feed = upload.feed.clone();
+        let result = self.apply_bundle(upload, actor, received_at);
+        if let Err(refusal) = &result {
+            self.note_refusal(transport_feed, refusal, actor);
+        }
+        result
+    }
+
+    fn apply_bundle(
+        &mut self,
+        upload: Upload,
+        actor: &Actor,
+        received_at: Timestamp,
+    ) -> Answer<ApplyReport> {
+        self.check_time(received_at)?;
+        let Upload {
+            feed: transport_feed,
+            bundle,
+            signatures,
+        } = upload;
+        let untrusted = UntrustedOrder {
+            transport_feed,
+            bundle,
+            signatures,
+        };
+        let admission = {
+            let mark = |feed: &FeedName| self.marks.get(feed).cloned();
+            let previous =
+                |feed: &FeedName| self.sources.get(&SourceKey::Bundle(feed.clone())).cloned();
+            let context = Context {
+                mark: &mark,
+                previous: &previous,
+                ..Context::new(received_at, &self.timezone)
+            };
+            admit(&untrusted, &self.trust, &context)
+                .map_err(|error| refused(error.code(), error.to_string()))?
+        };
+        match admission {
+            Admission::Repeat { feed, .. } => self.repeat(&feed, received_at),
+            Admission::Test(order) => self.test_bundle(*order, received_at),
+            Admission::New(admitted) => self.commit(&untrusted, *admitted, actor, received_at),
+        }
+    }
+
+    fn commit(
+        &mut self,
+        untrusted: &UntrustedOrder,
+        admitted: Admitted,
+        actor: &Actor,
+        received_at: Timestamp,
+    ) -> Answer<ApplyReport> {
+        let feed = admitted.order.feed().clone();
+        self.check_undamaged(Some(&feed))?;
+        let key = SourceKey::Bundle(feed.clone());
+        let order = Arc::new(admitted.order.clone());
+        let sources = self.sources_with(key, Arc::clone(&order));
+        let local = self.local.clone();
+        let plan = self.plan(&sources, &local)?;
+        self.store
+            .commit(untrusted, &admitted)
+            .map_err(|error| failed("commit", error.to_string()))?;
+        let admitted_at = Timestamp::now();
+        let mark = admitted.mark;
+        self.sources = sources;
+        self.marks.insert(feed.clone(), mark.clone());
+        if let Err(error) = self.store.prune(&feed) {
+            tracing::warn!(%feed, %error, "cannot remove old bundles");
+        }
+        if self.damaged.remove(feed.as_str()) {
+            self.clear_alarm("state_damaged", feed.as_str());
+        }
+        self.record(
+            Event::new(&actor_name(actor), "bundle_admitted", feed.as_str())
+                .detail("epoch", mark.epoch)
+                .detail("seq", mark.seq)
+                .detail("sha256", hex::encode(&mark.sha256))
+                .detail("signers", mark.signers.join(", "))
+                .detail("entries", order.entries().len())
+                .detail("refused", order.refused().len()),
+        );
+        let generation = self.enforce_plan(plan)?;
+        let enforced_at = Timestamp::now();
+        self.note_duration(received_at, enforced_at);
+        Ok(ApplyReport {
+            generation: Some(generation),
+            admitted_at,
+            enforced_at: Some(enforced_at),
+            ..self.report(&order, "enforced", received_at)
+        })
+    }
+
+    fn repeat(&self, feed: &FeedName, received_at: Timestamp) -> Answer<ApplyReport> {
+        let source = self.sources.get(&SourceKey::Bundle(feed.clone())).cloned();
+        let source = source.ok_or_else(|| {
+            let error = format!("the mark of {feed} names this bundle, but it is not loaded");
+            failed("not_loaded", error)
+        })?;
+        Ok(self.report(&source, "repeat", received_at))
+    }
+
+    /// A test bundle goes the whole way, up to what it would amount to, and is not enforced.
+    fn test_bundle(&mut self, order: VerifiedOrder, received_at: Timestamp) -> Answer<ApplyReport> {
+        let report = self.report(&order, "test", received_at);
+        let refused_entries = order.refused().iter().map(|entry| WithheldEntry {
+            id: order.order_id(entry.order),
+            entry: entry.id.to_string(),
+            net: entry.net,
+            status: "refused".to_owned(),
+            reason: Some(entry.reason.name().to_owned()),
+        });
+        let withheld: Vec<WithheldEntry> = refused_entries.take(REPORTED_MAX).collect();
+        let withheld_total = order.refused().len() as u64;
+        let sources = self.sources_with(SourceKey::Bundle(order.feed().clone()), Arc::new(order));
+        let local = self.local.clone();
+        self.plan(&sources, &local)?;
+        Ok(ApplyReport {
+            enforced: 0,
+            withheld,
+            withheld_total,
+            ..report
+        })
+    }
+
+    /// What became of the entries of a source that is in force.
+    fn report(&self, order: &VerifiedOrder, status: &str, received_at: Timestamp) -> ApplyReport {
+        let (epoch, seq) = match order.provenance() {
+            Provenance::Bundle { epoch, seq, .. } => (Some(*epoch), Some(*seq)),
+            Provenance::Operator { .. } => (None, None),
+        };
+        let orders: HashSet<OrderId> = order
+            .orders()
+            .iter()
+            .map(|info| OrderId {
+                feed: order.feed().clone(),
+                reference: info.reference.clone(),
+            })
+            .collect();
+        let withheld = self.rules.withheld.iter();
+        let mine: Vec<_> = withheld
+            .filter(|entry| orders.contains(&entry.order))
+            .collect();
+        let of_mine: Vec<bool> = self
+            .rules
+            .orders
+            .iter()
+            .map(|order| orders.contains(&order.id))
+            .collect();
+        let rules = self.rules.rules.iter();
+        let enforced = rules.filter(|rule| of_mine[rule.order as usize]).count();
+        let mut orders: Vec<OrderId> = orders.into_iter().collect();
+        orders.sort_unstable();
+        ApplyReport {
+            feed: order.feed().clone(),
+            status: status.to_owned(),
+            epoch,
+            seq,
+            received: (order.entries().len() + order.refused().len()) as u64,
+            enforced: enforced as u64,
+            withheld: mine
+                .iter()
+                .take(REPORTED_MAX)
+                .map(|entry| withheld_entry(entry))
+                .collect(),
+            withheld_total: mine.len() as u64,
+            orders,
+            generation: self.generation(),
+            received_at,
+            admitted_at: order.admitted_at(),
+            enforced_at: None,
+        }
+    }
+
+    /// Enters an operator's order, or adds to one.
+    pub(super) fn add_order(&mut self, request: &AddOrder, actor: &Actor) -> Answer<ApplyReport> {
+        let received_at = Timestamp::now();
+        self.check_time(received_at)?;
+        self.check_undamaged(None)?;
+        let id = OrderId {
+            feed: FeedName::operator(),
+            reference: request.reference.as_str().into(),
+        };
+        let withdrawn =
+            |record: &super::local::WithdrawalRecord| record.order == id && record.entry.is_none();
+        if self.local.withdrawals.iter().any(withdrawn) {
+            let error = format!(
+                "order {id} is withdrawn; run `filter-ctl order reinstate '{id}'` first, or use \
+                 another reference"
+            );
+            return Err(refused("withdrawn", error));
+        }
+        let letter = self.letter(request, actor, received_at)?;
+        let OrdersConfig {
+            shortest_ipv4,
+            shortest_ipv6,
+            until_max_days,
+        } = self.config.orders;
+        let limits = LetterLimits {
+            shortest_ipv4,
+            shortest_ipv6,
+            until_max_days: u16::try_from(until_max_days).unwrap_or(u16::MAX),
+            ..LetterLimits::default()
+        };
+        let Entered { order: letter, .. } =
+            enter(self.letters.get(&id.reference), &letter, &limits)
+                .map_err(|error| invalid(error.code(), error.to_string()))?;
+        let order = letter
+            .verified()
+            .map_err(|error| invalid(error.code(), error.to_string()))?;
+        let order = Arc::new(order);
+        let key = SourceKey::Letter(id.reference.clone());
+        let sources = self.sources_with(key, Arc::clone(&order));
+        let local = self.local.clone();
+        let plan = self.plan(&sources, &local)?;
+        self.store
+            .save_operator(&letter)
+            .map_err(|error| failed("commit", error.to_string()))?;
+        let admitted_at = Timestamp::now();
+        self.sources = sources;
+        self.letters.insert(id.reference.clone(), letter);
+        self.record(
+            Event::new(&actor_name(actor), "order_add", id.to_string())
+                .detail("issuer", &request.issuer)
+                .detail("until", &request.until)
+                .detail("entries", request.nets.len()),
+        );
+        let generation = self.enforce_plan(plan)?;
+        let enforced_at = Timestamp::now();
+        self.note_duration(received_at, enforced_at);
+        Ok(ApplyReport {
+            generation: Some(generation),
+            admitted_at,
+            enforced_at: Some(enforced_at),
+            ..self.report(&order, "enforced", received_at)
+        })
+    }
+
+    fn letter(&self, request: &AddOrder, actor: &Actor, now: Timestamp) -> Answer<Letter> {
+        let until = parse_until(&request.until, now, &self.timezone)
+            .map_err(|error| invalid("until", error.to_string()))?;
+        let deadline = request
+            .deadline
+            .as_deref()
+            .map(|deadline| parse_moment(deadline, &self.timezone))
+            .transpose()
+            .map_err(|error| invalid("deadline", error.to_string()))?;
+        let protocol = match request.proto.as_deref() {
+            None => None,
+            Some(text) => Some(parse_protocol(text).ok_or_else(|| {
+                let error =
+                    format!("`{text}` is no protocol: expected a name such as tcp, or 0 to 255");
+                invalid("proto", error)
+            })?),
+        };
+        let ports: Result<Vec<_>, _> = request
+            .ports
+            .iter()
+            .map(|port| parse_port_range(port))
+            .collect();
+        let ports = ports.map_err(|error| invalid("ports", error.to_string()))?;
+        let entry = |net: &IpNet| LetterEntry {
+            net: *net,
+            direction: request.dir,
+            protocol,
+            ports: ports.clone(),
+            until: Some(until),
+        };
+        Ok(Letter {
+            info: OrderInfo {
+                reference: request.reference.as_str().into(),
+                issuer: request.issuer.as_str().into(),
+                basis: request.basis.as_str().into(),
+                reason: request.reason.as_str().into(),
+            },
+            uid: actor.uid.unwrap_or(0),
+            user: actor.name.clone(),
+            entered_at: now,
+            deadline,
+            entries: request.nets.iter().map(entry).collect(),
+        })
+    }
+
+    fn note_duration(&mut self, received_at: Timestamp, enforced_at: Timestamp) {
+        // A clock set back in between makes it negative, which says nothing.
+        if let Ok(duration) = enforced_at.duration_since(received_at).try_into() {
+            self.enforce_durations.observe(duration);
+        }
+    }
+
+    /// Nothing is admitted while the clock is known to be wrong: an old bundle would look fresh.
+    fn check_time(&self, now: Timestamp) -> Answer<()> {
+        if self.floor.trusts(now) {
+            return Ok(());
+        }
+        let floor = self.floor.floor();
+        Err(failed(
+            "clock_behind",
+            format!(
+                "the clock says {now}, but it has been {floor} here already; set it right first"
+            ),
+        ))
+    }
+
+    fn note_refusal(&mut self, feed: Option<FeedName>, refusal: &Refusal, actor: &Actor) {
+        tracing::warn!(
+            code = refusal.code,
+            actor = actor.name,
+            "a bundle was refused: {}",
+            refusal.error
+        );
+        let name = feed.as_ref().map_or("unknown", FeedName::as_str).to_owned();
+        self.record(
+            Event::new(&actor_name(actor), "bundle_refused", name)
+                .detail("code", &refusal.code)
+                .detail("error", &refusal.error),
+        );
+        if let Some(feed) = feed {
+            let record = self.feeds.entry(feed).or_default();
+            *record.refused.entry(refusal.code.clone()).or_default() += 1;
+            record.last_refusal = Some(refusal.clone());
+        } else {
+            *self
+                .refused_without_feed
+                .entry(refusal.code.clone())
+                .or_default() += 1;
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What the service shows of itself: the view, made anew after every change and every tick.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{enforce::never_block, engine::Engine, local::Exception, view::View};
+use crate::{
+    config::{ActionSetting, RoleSetting},
+    http::wire::{FeedStatus, Generation, InterfaceStatus, NeverBlockEntry, Status},
+    metrics::{self, RefusedBundles},
+    observe::{offline, report},
+    order::{FeedName, Provenance, VerifiedOrder},
+    policy::{NeverBlock, WithheldReason},
+};
+use filter_common::table::Scope;
+
+impl Engine {
+    /// Publishes the view. Readers see the old one or the new one, whole.
+    pub(super) fn publish_view(&mut self) {
+        let now = Timestamp::now();
+        let view = View {
+            status: self.status(now),
+            stats: Arc::new(report::stats(&self.ledger, now)),
+            metrics: metrics::Extras {
+                v4_rows_capacity: u64::from(self.capacity().v4_rows),
+                v6_rows_capacity: u64::from(self.capacity().v6_rows),
+                capacity_errors: self.capacity_errors,
+                refused_bundles: self.refused_bundles(),
+                enforce: self.enforce_durations,
+                publish: self.publish_durations,
+            },
+            rules: Arc::clone(&self.rules),
+            sources: self.sources.values().map(Arc::clone).collect(),
+            totals: Arc::new(self.ledger.orders().clone()),
+            never_block: Arc::new(self.never_block_entries(now)),
+        };
+        self.view.send_replace(Arc::new(view));
+    }
+
+    fn status(&self, now: Timestamp) -> Status {
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            service: true,
+            started_at: Some(self.started_at),
+            bypass: self.instance.bypass(),
+            generation: self.instance.live().ok().flatten().map(|live| Generation {
+                entries: Some(self.rules.rules.len() as u64),
+                v4_rows: Some(self.table_rows[0]),
+                v6_rows: Some(self.table_rows[1]),
+                ..offline::generation(&live)
+            }),
+            interfaces: self.interface_statuses(),
+            feeds: self.feed_statuses(now),
+            alarms: self.alarm_list(),
+        }
+    }
+
+    fn interface_statuses(&self) -> Vec<InterfaceStatus> {
+        let interfaces = self.config.interfaces.iter();
+        interfaces
+            .map(|interface| InterfaceStatus {
+                name: interface.name.clone(),
+                role: match interface.role {
+                    RoleSetting::Upstream => "upstream",
+                    RoleSetting::Customer => "customer",
+                }
+                .to_owned(),
+                mode: interface.mode,
+                action: match interface.action {
+                    ActionSetting::Enforce => "enforce",
+                    ActionSetting::Monitor => "monitor",
+                }
+                .to_owned(),
+                attached: self.is_attached(&interface.name, interface.mode),
+                error: if self.detached.contains(&interface.name) {
+                    Some("taken off by hand".to_owned())
+                } else {
+                    self.interface_errors.get(&interface.name).cloned()
+                },
+            })
+            .collect()
+    }
+
+    fn feed_statuses(&self, now: Timestamp) -> Vec<FeedStatus> {
+        let mut statuses: BTreeMap<FeedName, FeedStatus> = BTreeMap::new();
+        let configured = self.config.feeds.iter().map(|feed| feed.name.clone());
+        let trusted = self.trust.feeds().iter().map(|feed| feed.name.clone());
+        for feed in configured.chain(trusted).chain([FeedName::operator()]) {
+            statuses
+                .entry(feed.clone())
+                .or_insert_with(|| self.feed_status(feed));
+        }
+        for source in self.sources.values() {
+            let feed = source.feed().clone();
+            let status = statuses
+                .entry(feed.clone())
+                .or_insert_with(|| self.feed_status(feed));
+            describe(status, source, now);
+        }
+        for rule in &self.rules.rules {
+            let feed = &self.rules.orders[rule.order as usize].id.feed;
+            if let Some(status) = statuses.get_mut(feed) {
+                status.enforced += 1;
+            }
+        }
+        for withheld in self
+            .rules
+            .withheld
+            .iter()
+            .filter(|w| w.why != WithheldReason::Ended)
+        {
+            if let Some(status) = statuses.get_mut(&withheld.order.feed) {
+                status.withheld += 1;
+            }
+        }
+        statuses.into_values().collect()
+    }
+
+    fn feed_status(&self, feed: FeedName) -> FeedStatus {
+        let record = self.feeds.get(&feed).cloned().unwrap_or_default();
+        let config = self.config.feeds.iter().find(|config| config.name == feed);
+        let monitor = config.is_some_and(|config| config.mode == ActionSetting::Monitor);
+        FeedStatus {
+            feed,
+            mode: if monitor { "monitor" } else { "enforce" }.to_owned(),
+            epoch: None,
+            seq: None,
+            admitted_at: None,
+            expires_at: None,
+            desired: 0,
+            enforced: 0,
+            withheld: 0,
+            refused_bundles: record.refused.values().sum(),
+            last_refusal: record.last_refusal,
+        }
+    }
+
+    fn refused_bundles(&self) -> Vec<RefusedBundles> {
+        let counts = self.feeds.iter().flat_map(|(feed, record)| {
+            let refused = record.refused.iter();
+            refused.map(|(code, count)| (feed.clone(), code.clone(), *count))
+        });
+        counts
+            .map(|(feed, code, count)| RefusedBundles { feed, code, count })
+            .collect()
+    }
+
+    fn never_block_entries(&self, now: Timestamp) -> Vec<NeverBlockEntry> {
+        never_block(&self.config, &self.local, now)
+            .iter()
+            .map(|entry| self.never_block_entry(entry))
+            .collect()
+    }
+
+    fn never_block_entry(&self, entry: &NeverBlock) -> NeverBlockEntry {
+        let (origin, reason) = entry
+            .reason
+            .split_once(": ")
+            .unwrap_or(("built-in", &entry.reason));
+        let exception =
+            |exception: &&Exception| origin == "exception" && exception.net == entry.net;
+        let exception = self.local.exceptions.iter().find(exception);
+        NeverBlockEntry {
+            net: entry.net,
+            scope: match entry.scope {
+                Scope::Lists => "lists",
+                Scope::All => "all",
+            }
+            .to_owned(),
+            origin: origin.to_owned(),
+            reason: reason.to_owned(),
+            until: exception.and_then(|exception| exception.until),
+            by: exception.map(|exception| exception.by.clone()),
+        }
+    }
+}
+
+/// Adds a source to the status of its feed.
+fn describe(status: &mut FeedStatus, source: &VerifiedOrder, now: Timestamp) {
+    if let Provenance::Bundle {
+        epoch,
+        seq,
+        expires_at,
+        ..
+    } = source.provenance()
+    {
+        status.epoch = Some(*epoch);
+        status.seq = Some(*seq);
+        status.expires_at = Some(*expires_at);
+    }
+    status.admitted_at = status.admitted_at.max(Some(source.admitted_at()));
+    status.desired += source
+        .entries()
+        .iter()
+        .filter(|entry| now < entry.until)
+        .count() as u64;
+}

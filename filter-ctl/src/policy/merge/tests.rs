@@ -1,0 +1,355 @@
+//! Tests of the merge.
+
+use std::{sync::LazyLock, time::Instant};
+
+use filter_common::table::Scope;
+use jiff::SignedDuration;
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+use crate::order::{Direction, OrderInfo, RefusedEntry};
+
+static NOW: LazyLock<Timestamp> = LazyLock::new(|| "2026-11-23T08:00:00Z".parse().expect("a time"));
+static NO_FEEDS: BTreeMap<FeedName, FeedPolicy> = BTreeMap::new();
+
+fn feed(name: &str) -> FeedName {
+    FeedName::try_from(name.to_owned()).expect("a feed's name")
+}
+
+fn info(reference: &str) -> OrderInfo {
+    OrderInfo {
+        reference: reference.into(),
+        issuer: "an authority".into(),
+        basis: "".into(),
+        reason: "".into(),
+    }
+}
+
+/// An entry whose `until` is some hours from now.
+fn entry(id: &str, net: &str, order: u32, hours: i64) -> Entry {
+    Entry {
+        id: id.into(),
+        net: net.parse().expect("a prefix"),
+        direction: Direction::Both,
+        protocol: None,
+        ports: Box::default(),
+        until: *NOW + SignedDuration::from_hours(hours),
+        since: *NOW,
+        reason: None,
+        order,
+    }
+}
+
+fn source(name: &str, orders: &[&str], entries: Vec<Entry>) -> VerifiedOrder {
+    with(name, false, orders, entries, Vec::new())
+}
+
+fn with(
+    name: &str,
+    test: bool,
+    orders: &[&str],
+    entries: Vec<Entry>,
+    refused: Vec<RefusedEntry>,
+) -> VerifiedOrder {
+    let provenance = Provenance::Bundle {
+        epoch: 1,
+        seq: 1,
+        sha256: [0; 32],
+        signers: Vec::new(),
+        test,
+        expires_at: *NOW,
+    };
+    let orders = orders.iter().map(|order| info(order)).collect();
+    VerifiedOrder::for_test(feed(name), provenance, *NOW, orders, entries, refused)
+}
+
+fn never(net: &str) -> NeverBlock {
+    NeverBlock {
+        net: net.parse().expect("a prefix"),
+        scope: Scope::Lists,
+        reason: "configuration".to_owned(),
+    }
+}
+
+fn input<'a>(sources: &'a [&'a VerifiedOrder]) -> PolicyInput<'a> {
+    PolicyInput {
+        sources,
+        feeds: &NO_FEEDS,
+        never_block: &[],
+        never_block_changes: None,
+        withdrawals: &[],
+        now: *NOW,
+    }
+}
+
+/// The entries in force, and those withheld with the reason.
+fn outcome(rules: &RuleSet) -> (Vec<&str>, Vec<(&str, WithheldReason)>) {
+    let held = rules.rules.iter().map(|rule| &*rule.entry).collect();
+    let withheld = rules.withheld.iter();
+    (held, withheld.map(|w| (&*w.entry, w.why)).collect())
+}
+
+#[test]
+fn entries_hold_up_to_their_until() {
+    let source = source(
+        "a",
+        &["1"],
+        vec![
+            entry("e1", "198.51.100.1/32", 0, 2),
+            entry("e2", "198.51.100.2/32", 0, 0),
+            entry("e3", "198.51.100.3/32", 0, -1),
+            entry("e4", "198.51.100.4/32", 0, 1),
+        ],
+    );
+    let rules = merge(&input(&[&source]));
+    let ended = WithheldReason::Ended;
+    assert_eq!(
+        outcome(&rules),
+        (vec!["e1", "e4"], vec![("e2", ended), ("e3", ended)])
+    );
+    assert_eq!(
+        rules.next_change,
+        Some(*NOW + SignedDuration::from_hours(1))
+    );
+    assert_eq!(rules.rules[0].since, *NOW);
+}
+
+#[test]
+fn the_next_change_may_be_one_of_the_exceptions() {
+    let source = source("a", &["1"], vec![entry("e1", "198.51.100.1/32", 0, 2)]);
+    let in_an_hour = Some(*NOW + SignedDuration::from_hours(1));
+    let sources = [&source];
+    let input = PolicyInput {
+        never_block_changes: in_an_hour,
+        ..input(&sources)
+    };
+    assert_eq!(merge(&input).next_change, in_an_hour);
+    let nothing = PolicyInput {
+        sources: &[],
+        ..input
+    };
+    assert_eq!(merge(&nothing).next_change, in_an_hour);
+}
+
+#[test]
+fn withdrawals_name_an_order_or_an_entry() {
+    let entries = vec![
+        entry("e1", "198.51.100.1/32", 0, 2),
+        entry("e2", "198.51.100.2/32", 1, 2),
+        entry("e3", "198.51.100.3/32", 1, 2),
+    ];
+    let (a, b) = (
+        source("a", &["1", "2"], entries.clone()),
+        source("b", &["1", "2"], entries),
+    );
+    let id = |text: &str| OrderId::try_from(text.to_owned()).expect("an order's name");
+    let withdrawals = [
+        Withdrawal {
+            order: id("a:1"),
+            entry: None,
+        },
+        Withdrawal {
+            order: id("b:2"),
+            entry: Some("e3".into()),
+        },
+        Withdrawal {
+            order: id("c:2"),
+            entry: None,
+        },
+    ];
+    let sources = [&a, &b];
+    let rules = merge(&PolicyInput {
+        withdrawals: &withdrawals,
+        ..input(&sources)
+    });
+    let withdrawn = WithheldReason::Withdrawn;
+    assert_eq!(
+        outcome(&rules),
+        (
+            vec!["e2", "e3", "e1", "e2"],
+            vec![("e1", withdrawn), ("e3", withdrawn)]
+        )
+    );
+    assert_eq!(rules.withheld[0].order, id("a:1"));
+    assert_eq!(rules.withheld[1].order, id("b:2"));
+    let orders: Vec<_> = rules.orders.iter().map(|order| order.id.clone()).collect();
+    assert_eq!(orders, [id("a:2"), id("b:1"), id("b:2")]);
+    assert_eq!(rules.rules[3].order, 2);
+}
+
+#[test]
+fn an_order_that_comes_twice_is_one() {
+    let (one, two) = (
+        source("a", &["1"], vec![entry("e1", "198.51.100.1/32", 0, 2)]),
+        source("a", &["0", "1"], vec![entry("e1", "198.51.100.1/32", 1, 3)]),
+    );
+    let rules = merge(&input(&[&one, &two]));
+    assert_eq!(rules.orders.len(), 1);
+    assert_eq!((rules.rules[0].order, rules.rules[1].order), (0, 0));
+}
+
+#[test]
+fn never_block_space_is_refused_or_spared() {
+    let nets = [
+        "198.51.100.7/32",
+        "198.51.100.0/24",
+        "198.51.101.0/24",
+        // Two protected halves.
+        "198.51.102.0/24",
+        "2001:db8::1/128",
+        "2001:db8::/32",
+        "2001:db9::/32",
+        "::/0",
+        "255.255.255.255/32",
+    ];
+    let entries = nets.iter().map(|net| entry(net, net, 0, 1)).collect();
+    let source = source("a", &["1"], entries);
+    let never_block = [
+        never("198.51.102.128/25"),
+        never("198.51.100.0/28"),
+        never("198.51.100.4/30"),
+        never("198.51.102.0/25"),
+        never("255.255.255.0/24"),
+        never("2001:db8::/64"),
+        never("ffff::/16"),
+    ];
+    let sources = [&source];
+    let rules = merge(&PolicyInput {
+        never_block: &never_block,
+        ..input(&sources)
+    });
+    let refused = WithheldReason::Refused(RefusalReason::NeverBlock);
+    let partial = WithheldReason::Partial;
+    assert_eq!(
+        outcome(&rules),
+        (
+            vec![nets[1], nets[2], nets[5], nets[6], nets[7]],
+            vec![
+                (nets[0], refused),
+                (nets[1], partial),
+                (nets[3], refused),
+                (nets[4], refused),
+                (nets[5], partial),
+                (nets[7], partial),
+                (nets[8], refused),
+            ]
+        )
+    );
+    assert_eq!(rules.never_block, never_block);
+}
+
+#[test]
+fn feeds_have_a_mode_and_a_guard_rail() {
+    let entries = vec![
+        entry("e1", "198.51.100.0/24", 0, 2),
+        entry("e2", "198.51.0.0/16", 0, 2),
+        entry("e3", "2001:db8:7::/48", 0, 2),
+        entry("e4", "2001:db8::/32", 0, 2),
+    ];
+    let (a, b) = (
+        source("a", &["1"], entries.clone()),
+        source("b", &["1"], entries),
+    );
+    let policy = FeedPolicy {
+        monitor: true,
+        shortest: ShortestPrefix { v4: 24, v6: 48 },
+    };
+    let feeds = BTreeMap::from([(feed("b"), policy)]);
+    let sources = [&a, &b];
+    let rules = merge(&PolicyInput {
+        feeds: &feeds,
+        ..input(&sources)
+    });
+    let short = WithheldReason::Refused(RefusalReason::PrefixTooShort);
+    assert_eq!(
+        outcome(&rules),
+        (
+            vec!["e1", "e2", "e3", "e4", "e1", "e3"],
+            vec![("e2", short), ("e4", short)]
+        )
+    );
+    let monitored: Vec<_> = rules.rules.iter().map(|rule| rule.monitor).collect();
+    assert_eq!(monitored, [false, false, false, false, true, true]);
+}
+
+#[test]
+fn what_admission_refused_is_named() {
+    let refused = RefusedEntry {
+        id: "e9".into(),
+        net: "198.51.100.9/32".parse().expect("a prefix"),
+        order: 0,
+        reason: RefusalReason::NoUntil,
+    };
+    let source = with("a", false, &["1"], Vec::new(), vec![refused.clone()]);
+    let rules = merge(&input(&[&source]));
+    let why = WithheldReason::Refused(RefusalReason::NoUntil);
+    assert_eq!(outcome(&rules), (vec![], vec![("e9", why)]));
+    assert!(rules.orders.is_empty());
+    assert_eq!(rules.next_change, None);
+}
+
+#[test]
+fn a_test_enforces_nothing() {
+    let entries = vec![entry("e1", "198.51.100.1/32", 0, 2)];
+    let source = with("a", true, &["1"], entries, Vec::new());
+    assert_eq!(merge(&input(&[&source])), RuleSet::default());
+}
+
+proptest! {
+    #[test]
+    fn overlaps_are_found(
+        protected in vec((any::<u8>(), 0..=8u8), 0..6),
+        (bits, length) in (any::<u8>(), 0..=8u8),
+    ) {
+        // A family of 256 addresses, at the upper end of IPv4.
+        let net = |bits: u8, length: u8| {
+            let address = u32::from(bits) | 0xffff_ff00;
+            ipnet::Ipv4Net::new_assert(address.into(), length + 24).trunc()
+        };
+        let list: Vec<_> = protected
+            .iter()
+            .map(|&(bits, length)| never(&net(bits, length).to_string()))
+            .collect();
+        let net = net(bits, length);
+        let covered = |address: std::net::Ipv4Addr| {
+            list.iter().any(|entry| entry.net.contains(&std::net::IpAddr::V4(address)))
+        };
+        let addresses = net.network().to_bits()..=net.broadcast().to_bits();
+        let inside = addresses.clone().filter(|bits| covered((*bits).into())).count();
+        let expected = match inside {
+            0 => Overlap::None,
+            all if all == addresses.count() => Overlap::Whole,
+            _ => Overlap::Part,
+        };
+        prop_assert_eq!(Protected::new(&list).overlap(&IpNet::V4(net)), expected);
+    }
+}
+
+#[test]
+#[ignore = "takes its time without optimisation: run with --release"]
+fn a_million_entries() {
+    let entries = (0..1_000_000u32)
+        .map(|n| {
+            let address = std::net::Ipv4Addr::from_bits(n.wrapping_mul(2_654_435_761));
+            entry(&format!("e{n}"), &format!("{address}/32"), n % 100, 2)
+        })
+        .collect();
+    let orders: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+    let orders: Vec<&str> = orders.iter().map(String::as_str).collect();
+    let source = source("a", &orders, entries);
+    let never_block = crate::policy::special_use::built_in();
+    let sources = [&source];
+    let input = PolicyInput {
+        never_block: &never_block,
+        ..input(&sources)
+    };
+    let begun = Instant::now();
+    let rules = merge(&input);
+    eprintln!(
+        "merge: {:?}; {} rules, {} withheld",
+        begun.elapsed(),
+        rules.rules.len(),
+        rules.withheld.len()
+    );
+    assert!(!rules.rules.is_empty());
+}

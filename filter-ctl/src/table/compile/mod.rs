@@ -1,0 +1,241 @@
+//! From the rules in force to a table.
+//!
+//! Prefixes become intervals: a sweep over the address space, with a stack of the prefixes that are
+//! open, yields one row where anything changes. What holds in an interval is a *cell*, a run of
+//! clauses: those of the most specific prefix first, then those of each prefix around it, so that a
+//! narrow entry takes nothing from what a wider one blocks.
+//!
+//! - [`interval`]: what the two families have in common;
+//! - [`sweep`]: from sorted prefixes to rows and roots;
+//! - [`condition`]: what a rule asks of a packet, and which rule is named first;
+//! - [`listed`]: a rule in few bytes;
+//! - [`cells`] and [`sets`]: runs of clauses, and the orders they name, each stored once.
+
+mod cells;
+mod condition;
+mod digest;
+mod interval;
+mod listed;
+mod sets;
+mod sweep;
+
+use std::fmt;
+
+use filter_common::{
+    abi::{CLAUSES_CAPACITY, NEVER_BLOCK_ROWS_CAPACITY},
+    limits::{INTERFACES_MAX, rows_for},
+    settings::InterfaceSettings,
+    table::{Key as _, Key6, Row4, Row6},
+};
+
+use self::{
+    cells::Cells,
+    interval::Interval,
+    sweep::{cut, roots, sweep},
+};
+use super::{Arrays, Slot, Table, TimedClause, slots::SlotLedger};
+use crate::{order::OrderId, policy::RuleSet};
+
+pub use digest::digest;
+
+/// Room for rows in one half of the kernel's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Rows of the IPv4 orders.
+    pub v4_rows: u32,
+    /// Rows of the IPv6 orders; of more than [`V6_ROWS_MAX`] only so many are used.
+    pub v6_rows: u32,
+}
+
+/// Rows that the search of the IPv6 table reaches in its steps.
+pub const V6_ROWS_MAX: usize = (1 << Key6::STEPS) - 1;
+
+impl Capacity {
+    /// Room in which as many prefixes of each family always fit.
+    #[must_use]
+    pub const fn for_prefixes(v4: u32, v6: u32) -> Self {
+        Self {
+            v4_rows: rows(v4),
+            v6_rows: rows(v6),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the bound is checked")]
+const fn rows(prefixes: u32) -> u32 {
+    let rows = rows_for(prefixes as usize);
+    if rows > u32::MAX as usize {
+        u32::MAX
+    } else {
+        rows as u32
+    }
+}
+
+/// One generation, ready to be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiled {
+    /// The arrays.
+    pub table: Table,
+    /// The slots that its clauses name, by number, with the orders that each means, sorted.
+    pub slots: Vec<(Slot, Vec<OrderId>)>,
+    /// The rules, as indexes in [`RuleSet::rules`], that were refused because an address would have
+    /// come under more than [`filter_common::limits::CLAUSES_PER_CELL_MAX`] clauses.
+    pub overflowed: Vec<usize>,
+    /// [`digest`] of the table.
+    pub digest: [u8; 32],
+}
+
+/// A rule set that does not fit. What was in force stays in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{part} would need room for {needed}, and there is room for {available}")]
+pub struct CapacityError {
+    /// What is too small.
+    pub part: Part,
+    /// How many would be needed; of clauses, how many at least.
+    pub needed: usize,
+    /// How many there can be.
+    pub available: usize,
+}
+
+/// The parts of a generation that have a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Rows of the IPv4 orders.
+    V4Rows,
+    /// Rows of the IPv6 orders.
+    V6Rows,
+    /// Rows of the IPv4 never-block list.
+    NeverBlockV4Rows,
+    /// Rows of the IPv6 never-block list.
+    NeverBlockV6Rows,
+    /// Clauses.
+    Clauses,
+    /// Slots, those of earlier generations that are not retired included.
+    Slots,
+    /// Settings of interfaces.
+    Settings,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4Rows => "the rows of the IPv4 table",
+            Self::V6Rows => "the rows of the IPv6 table",
+            Self::NeverBlockV4Rows => "the rows of the IPv4 never-block table",
+            Self::NeverBlockV6Rows => "the rows of the IPv6 never-block table",
+            Self::Clauses => "the clauses",
+            Self::Slots => "the slots",
+            Self::Settings => "the settings of interfaces",
+        })
+    }
+}
+
+impl Part {
+    const fn check(self, needed: usize, available: usize) -> Result<(), CapacityError> {
+        if needed > available {
+            return Err(CapacityError {
+                part: self,
+                needed,
+                available,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Compiles a rule set.
+///
+/// - An address is blocked if any rule covers it for that direction, protocol and port; the most
+///   specific matching prefix is charged, and of one prefix the narrowest condition.
+/// - Rules with one prefix and one condition share a clause while they hold: it is charged to all
+///   their orders up to the earliest `until`, to the others up to the next, and so on. What is
+///   monitored stops nothing, so there each order has one clause, with those of the same `until`.
+/// - `until` is rounded up to the hour; the caller compiles anew at the exact time
+///   ([`RuleSet::next_change`]).
+/// - Inside never-block prefixes of any scope nothing is listed, whatever the rules say.
+/// - Where a cell would be too long, rules of its own prefix are refused
+///   ([`Compiled::overflowed`]), never those around it.
+///
+/// The same content makes the same table, in whatever order the rules come; slots already in
+/// `slots` keep their number. Fails as a whole when anything does not fit.
+///
+/// Takes O(n log n) for `n` rules, and while it runs about 60 bytes per IPv4 rule and 150 per IPv6 rule.
+pub fn compile(
+    rules: &RuleSet,
+    settings: &[InterfaceSettings],
+    slots: &SlotLedger,
+    capacity: Capacity,
+) -> Result<Compiled, CapacityError> {
+    Part::Settings.check(settings.len(), INTERFACES_MAX)?;
+    let never_block_v4 = never_block::<Row4>(rules);
+    let never_block_v6 = never_block::<Row6>(rules);
+    Part::NeverBlockV4Rows.check(never_block_v4.len(), NEVER_BLOCK_ROWS_CAPACITY)?;
+    Part::NeverBlockV6Rows.check(never_block_v6.len(), NEVER_BLOCK_ROWS_CAPACITY)?;
+
+    let mut cells = Cells::new(rules, CLAUSES_CAPACITY);
+    let v4 = orders::<Row4>(rules, &mut cells, &never_block_v4)?;
+    Part::V4Rows.check(v4.len(), capacity.v4_rows as usize)?;
+    let v6 = orders::<Row6>(rules, &mut cells, &never_block_v6)?;
+    Part::V6Rows.check(v6.len(), (capacity.v6_rows as usize).min(V6_ROWS_MAX))?;
+
+    let (mut clauses, sets, overflowed) = cells.finish();
+    let numbers = slots.assign(&sets)?;
+    for TimedClause { slot, .. } in &mut clauses {
+        *slot = numbers[*slot as usize];
+    }
+    let mut slots: Vec<_> = numbers.into_iter().zip(sets).collect();
+    slots.sort_unstable_by_key(|(slot, _)| *slot);
+
+    let table = Table {
+        v4: arrays(v4),
+        v6: arrays(v6),
+        never_block_v4: arrays(never_block_v4),
+        never_block_v6: arrays(never_block_v6),
+        clauses,
+        settings: settings.to_vec(),
+    };
+    let digest = digest(&table);
+    Ok(Compiled {
+        table,
+        slots,
+        overflowed,
+        digest,
+    })
+}
+
+/// The rows of the orders of one family.
+fn orders<R: Interval>(
+    rules: &RuleSet,
+    cells: &mut Cells<'_>,
+    never_block: &[R],
+) -> Result<Vec<R>, CapacityError> {
+    let listed = cells.listed::<R>();
+    let rows = sweep(&listed, |around, group| cells.inside(around, group))?;
+    if rules.never_block.is_empty() {
+        return Ok(rows);
+    }
+    Ok(cut(&rows, never_block))
+}
+
+/// The rows of the never-block list of one family; nested entries add up to the stronger scope.
+fn never_block<R: Interval>(rules: &RuleSet) -> Vec<R> {
+    let mut prefixes: Vec<_> = rules
+        .never_block
+        .iter()
+        .filter_map(|entry| R::prefix(&entry.net, entry.scope as u32))
+        .collect();
+    prefixes.sort_unstable_by_key(R::order);
+    let strongest = |around: u32, group: &[interval::Prefix<R::Start, u32>]| {
+        Ok::<_, std::convert::Infallible>(group.iter().fold(around, |scope, p| scope.max(p.what)))
+    };
+    match sweep(&prefixes, strongest) {
+        Ok(rows) => rows,
+    }
+}
+
+fn arrays<R: Interval>(rows: Vec<R>) -> Arrays<R> {
+    Arrays {
+        roots: roots(&rows),
+        rows,
+    }
+}

@@ -1,0 +1,132 @@
+//! From sorted prefixes to rows and roots.
+
+use filter_common::table::{ROOTS, Root};
+
+use super::interval::{Interval, Prefix};
+
+/// The intervals that prefixes, sorted by start and length, cut the address space into.
+///
+/// `inside` is called once for each distinct prefix, an enclosing one always before those in it, with
+/// the value around it and with all that is said of it; it answers with the value inside. Outside of
+/// all prefixes the value is 0.
+///
+/// Neighbours with the same value are one interval; the first begins at address 0.
+pub(super) fn sweep<R: Interval, T, E>(
+    prefixes: &[Prefix<R::Start, T>],
+    mut inside: impl FnMut(u32, &[Prefix<R::Start, T>]) -> Result<u32, E>,
+) -> Result<Vec<R>, E> {
+    let mut rows = Rows::with_capacity(2 * prefixes.len() + 1);
+    // The prefixes that hold the place at hand, outermost first: where each ends, and the value after
+    // that.
+    let mut open: Vec<(Option<R::Start>, u32)> = Vec::new();
+    let mut value = 0;
+    let same = |a: &Prefix<_, _>, b: &Prefix<_, _>| a.start == b.start && a.length == b.length;
+    for group in prefixes.chunk_by(same) {
+        let Some(Prefix { start, length, .. }) = group.first() else {
+            continue;
+        };
+        while let Some(&(Some(past), around)) = open.last()
+            && past <= *start
+        {
+            rows.begin(past, around);
+            value = around;
+            open.pop();
+        }
+        open.push((R::past(*start, *length), value));
+        value = inside(value, group)?;
+        rows.begin(*start, value);
+    }
+    for (past, around) in open.into_iter().rev() {
+        if let Some(past) = past {
+            rows.begin(past, around);
+        }
+    }
+    Ok(rows.0)
+}
+
+/// `rows` with nothing where `holes` has something.
+pub(super) fn cut<R: Interval>(rows: &[R], holes: &[R]) -> Vec<R> {
+    let mut result = Rows::with_capacity(rows.len() + holes.len());
+    let mut rows = rows.iter().peekable();
+    let mut holes = holes.iter().peekable();
+    let (mut value, mut hole) = (0, 0);
+    loop {
+        let row = rows.peek().map(|row| row.start());
+        let start = match (row, holes.peek().map(|hole| hole.start())) {
+            (Some(row), Some(hole)) => row.min(hole),
+            (Some(start), None) | (None, Some(start)) => start,
+            (None, None) => return result.0,
+        };
+        if let Some(row) = rows.next_if(|row| row.start() == start) {
+            value = row.value();
+        }
+        if let Some(row) = holes.next_if(|row| row.start() == start) {
+            hole = row.value();
+        }
+        result.begin(start, if hole == 0 { value } else { 0 });
+    }
+}
+
+/// Rows so far, the first of them at address 0.
+struct Rows<R>(Vec<R>);
+
+impl<R: Interval> Rows<R> {
+    fn with_capacity(rows: usize) -> Self {
+        let mut all = Vec::with_capacity(rows);
+        all.push(R::new(R::ZERO, 0));
+        Self(all)
+    }
+
+    /// From `start`, which is not before the last row, holds `value`.
+    fn begin(&mut self, start: R::Start, value: u32) {
+        let replaced = self.0.pop_if(|last| last.start() == start).is_some();
+        // Without a row before it, the one replaced was the first.
+        let before = self.0.last().map(R::value);
+        debug_assert!(replaced || before.is_some());
+        if before != Some(value) {
+            self.0.push(R::new(start, value));
+        }
+    }
+}
+
+/// Where to search for each value of the upper 16 address bits.
+///
+/// `rows` are sorted, and the first begins at address 0.
+pub(super) fn roots<R: Interval>(rows: &[R]) -> Vec<Root> {
+    let without_rows = |covering| Root {
+        rows: 0,
+        first: covering,
+    };
+    let mut roots = Vec::with_capacity(ROOTS);
+    let mut covering = 0;
+    let mut index = 0;
+    for under in rows.chunk_by(|a, b| R::root(a.start()) == R::root(b.start())) {
+        let (Some(first), Some(last)) = (under.first(), under.last()) else {
+            continue;
+        };
+        let root = R::root(first.start());
+        roots.resize(usize::from(root), without_rows(covering));
+        // A row that begins with the root covers its first address; else the row before does.
+        let count = number(under.len());
+        roots.push(match (R::begins_root(first.start()), count) {
+            (true, 1) => without_rows(first.value()),
+            (true, count) => Root {
+                rows: count - 1,
+                first: index,
+            },
+            (false, count) => Root {
+                rows: count,
+                first: index - 1,
+            },
+        });
+        covering = last.value();
+        index += count;
+    }
+    roots.resize(ROOTS, without_rows(covering));
+    roots
+}
+
+/// A number of rows; capacities are far below.
+fn number(rows: usize) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}
