@@ -12,6 +12,7 @@ mod attach;
 mod control;
 mod generations;
 mod networks;
+mod service;
 mod support;
 mod verdicts;
 mod verifier;

@@ -14,7 +14,10 @@ use std::{
 
 use crate::{
     daemon::handle::{Actor, Handle, Upload},
-    order::FeedName,
+    order::{
+        FeedName,
+        sign::{SIGNATURES_MAX, signature_path},
+    },
 };
 
 /// The time between two looks.
@@ -23,8 +26,6 @@ pub const POLL: Duration = Duration::from_secs(1);
 pub const BUNDLES_PER_LOOK_MAX: usize = 16;
 /// Files looked at; past it the rest is not seen until files are taken away, which the log says.
 pub const FILES_MAX: usize = 10_000;
-/// Signatures of one bundle.
-pub const SIGNATURES_MAX: usize = 16;
 /// A signature file that is longer is none.
 const SIGNATURE_BYTES_MAX: u64 = 4096;
 
@@ -137,17 +138,6 @@ fn look(directory: &Path, seen: &mut BTreeMap<PathBuf, Sighting>) -> io::Result<
         .collect();
     *seen = sightings;
     Ok(ready)
-}
-
-/// `NAME.jsonl.minisig`, then `NAME.jsonl.2.minisig` and so on.
-#[must_use]
-pub fn signature_path(bundle: &Path, number: usize) -> PathBuf {
-    let mut name = bundle.as_os_str().to_owned();
-    if number > 1 {
-        name.push(format!(".{number}"));
-    }
-    name.push(".minisig");
-    name.into()
 }
 
 fn read(sighting: &Sighting, bundle_bytes_max: u64) -> io::Result<(Vec<u8>, Vec<Vec<u8>>)> {

@@ -9,12 +9,14 @@
 //! - [`host`]: the decision on the host, and the same from the plain list;
 //! - [`bpffs`] and [`kernel`]: the program over its maps, run by `BPF_PROG_TEST_RUN`;
 //! - [`netns`], [`tap`] and [`layout`]: networks that exist for one test;
-//! - [`daemon`]: the real binary.
+//! - [`daemon`]: the real binary;
+//! - [`authority`]: who signs bundles.
 #![allow(
     dead_code,
     reason = "a toolbox: a tool without a user at the moment is no fault"
 )]
 
+pub(crate) mod authority;
 pub(crate) mod bpffs;
 pub(crate) mod capture;
 pub(crate) mod compiled;
