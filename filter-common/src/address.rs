@@ -37,10 +37,10 @@ impl Address {
     #[inline(always)]
     #[must_use]
     pub const fn from_v6(bytes: [u8; 16]) -> Self {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bytes;
+        let (high, low) = bytes.split_at(8);
         Self {
-            high: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
-            low: u64::from_be_bytes([i, j, k, l, m, n, o, p]),
+            high: word(high),
+            low: word(low),
         }
     }
 
@@ -53,5 +53,14 @@ impl Address {
     )]
     pub const fn v4(self) -> u32 {
         self.low as u32
+    }
+}
+
+/// The number in eight bytes on the wire.
+#[inline(always)]
+const fn word(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk() {
+        Some(bytes) => u64::from_be_bytes(*bytes),
+        None => 0,
     }
 }

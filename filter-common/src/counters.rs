@@ -27,13 +27,13 @@ pub struct Counter {
 }
 
 /// Counters in the verdict map.
-pub const VERDICT_COUNTERS: usize = INTERFACES_MAX * REASONS_MAX;
+pub const VERDICT_COUNTERS: usize = INTERFACES_MAX * REASONS_MAX as usize;
 
 /// The index of a reason's counter for an interface, see [`INTERFACES_MAX`].
 #[inline(always)]
 #[must_use]
 pub const fn verdict_index(interface: u32, reason: Reason) -> u32 {
-    interface * REASONS_MAX as u32 + reason as u32
+    interface * REASONS_MAX + reason as u32
 }
 
 const _: () = assert!(size_of::<Counter>() == 32 && align_of::<Counter>() == 8);

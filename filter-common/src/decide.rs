@@ -320,7 +320,7 @@ pub fn walk<T: Tables + ?Sized, C: Clock, E: Effects>(
 ) -> Judgement {
     let mut judgement = 0;
     let subject = Subject::new(query.end, query.protocol, query.port);
-    for step in 0..CLAUSES_PER_CELL_MAX as u32 {
+    for step in 0..CLAUSE_STEPS {
         let index = query.number.wrapping_sub(1).wrapping_add(step);
         let Some(clause) = tables.clause(index) else {
             break;
@@ -346,5 +346,8 @@ pub fn walk<T: Tables + ?Sized, C: Clock, E: Effects>(
     }
     Judgement(judgement)
 }
+
+#[expect(clippy::cast_possible_truncation, reason = "a small number")]
+const CLAUSE_STEPS: u32 = CLAUSES_PER_CELL_MAX as u32;
 
 const _: () = assert!(crate::limits::CLAUSES_MAX < 1 << Listing::NUMBER_BITS);

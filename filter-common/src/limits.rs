@@ -15,7 +15,7 @@ pub const HEADER_WINDOW: usize = 512;
 pub const INTERFACES_MAX: usize = 32;
 
 /// Verdict reasons for which the counters have room.
-pub const REASONS_MAX: usize = 64;
+pub const REASONS_MAX: u32 = 64;
 
 /// Sets of orders that can be told apart in the counters at one time. A rule set that needs more is
 /// refused whole and the previous one stays in force.

@@ -110,5 +110,5 @@ const _: () = {
         );
         index += 1;
     }
-    assert!(Reason::ALL.len() <= crate::limits::REASONS_MAX);
+    assert!(Reason::ALL.len() <= crate::limits::REASONS_MAX as usize);
 };

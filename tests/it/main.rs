@@ -1,3 +1,18 @@
-//! Levee's promises, tested from outside.
+//! Levee's promises, tested from outside: real kernels, real packets, the real binary.
+//!
+//! One module per promise; [`support`] holds what they stand on. Tests that need root say so and are
+//! skipped without it.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed, and says where"
+)]
 
-mod spike;
+mod agree;
+mod attach;
+mod control;
+mod generations;
+mod networks;
+mod service;
+mod support;
+mod verdicts;
+mod verifier;

@@ -7,6 +7,7 @@
     reason = "a task talks to the developer who started it"
 )]
 
+mod demo;
 mod ebpf;
 mod paths;
 mod process;
@@ -37,6 +38,8 @@ enum Task {
     Setup,
     /// Build the eBPF object that `filter-ctl` embeds.
     Ebpf,
+    /// Show the main job on real packets, in network namespaces of its own.
+    Demo,
     /// Run every check and every test, as CI does.
     Test(test::Options),
     /// Check the house rules that neither rustfmt nor clippy knows.
@@ -58,6 +61,7 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Setup => setup::run(&paths)?,
         Task::Ebpf => ebpf::run(&paths)?,
+        Task::Demo => demo::run(&paths)?,
         Task::Test(options) => return Ok(test::run(&paths, &options)),
         Task::Tidy => tidy::run(&paths)?,
     }

@@ -6,6 +6,7 @@
 
 use std::{
     fmt,
+    path::PathBuf,
     process::{Command, ExitCode},
     time::Instant,
 };
@@ -158,7 +159,7 @@ fn run_steps(paths: &Paths, steps: &[Step]) -> (Tally, Vec<Step>) {
     (reader.finish(), failed)
 }
 
-fn cargo(paths: &Paths) -> Command {
+pub(crate) fn cargo(paths: &Paths) -> Command {
     let mut command = process::cargo();
     command.current_dir(&paths.root);
     command
@@ -191,7 +192,8 @@ fn unit(paths: &Paths, reader: &mut Reader) -> Result<()> {
     process::tee(&mut command, |line| reader.line(line))
 }
 
-fn integration(paths: &Paths, reader: &mut Reader) -> Result<()> {
+/// Builds the controller with the object embedded and says where it is.
+pub(crate) fn build_filter_ctl(paths: &Paths) -> Result<PathBuf> {
     process::pass_through(cargo(paths).args(["build", "--locked", "--package", "filter-ctl"]))?;
     let filter_ctl = paths.filter_ctl();
     if !filter_ctl.exists() {
@@ -200,6 +202,11 @@ fn integration(paths: &Paths, reader: &mut Reader) -> Result<()> {
             filter_ctl.display()
         );
     }
+    Ok(filter_ctl)
+}
+
+fn integration(paths: &Paths, reader: &mut Reader) -> Result<()> {
+    let filter_ctl = build_filter_ctl(paths)?;
     let mut command = cargo(paths);
     command
         .args([

@@ -50,7 +50,7 @@ impl Event {
 
     /// Adds a detail; nothing if it is empty.
     #[must_use]
-    pub fn detail(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub fn detail(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
         let mut value = value.to_string();
         if value.len() > DETAIL_BYTES_MAX {
             let end = (0..=DETAIL_BYTES_MAX)
@@ -160,10 +160,7 @@ impl Audit {
         let (next, prev) = match last {
             None => (1, GENESIS),
             Some(line) => {
-                let lines = content[..whole]
-                    .iter()
-                    .filter(|byte| **byte == b'\n')
-                    .count() as u64;
+                let lines = content[..whole].split(|byte| *byte == b'\n').count() as u64 - 1;
                 let record = parse(&path, lines, line)?;
                 (record.n + 1, hash(line))
             }

@@ -1,13 +1,13 @@
 //! Bundles and operators' orders: judged, made durable, enforced.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{
-    engine::{Engine, actor_name, failed, invalid, refused},
     enforce::SourceKey,
+    engine::{Engine, actor_name, failed, invalid, refused},
     handle::{Actor, Answer, Upload},
     view::withheld_entry,
 };
@@ -46,8 +46,16 @@ impl Engine {
         received_at: Timestamp,
     ) -> Answer<ApplyReport> {
         self.check_time(received_at)?;
-        let Upload { feed: transport_feed, bundle, signatures } = upload;
-        let untrusted = UntrustedOrder { transport_feed, bundle, signatures };
+        let Upload {
+            feed: transport_feed,
+            bundle,
+            signatures,
+        } = upload;
+        let untrusted = UntrustedOrder {
+            transport_feed,
+            bundle,
+            signatures,
+        };
         let admission = {
             let mark = |feed: &FeedName| self.marks.get(feed).cloned();
             let previous =
@@ -138,7 +146,12 @@ impl Engine {
         let sources = self.sources_with(SourceKey::Bundle(order.feed().clone()), Arc::new(order));
         let local = self.local.clone();
         self.plan(&sources, &local)?;
-        Ok(ApplyReport { enforced: 0, withheld, withheld_total, ..report })
+        Ok(ApplyReport {
+            enforced: 0,
+            withheld,
+            withheld_total,
+            ..report
+        })
     }
 
     /// What became of the entries of a source that is in force.
@@ -147,16 +160,28 @@ impl Engine {
             Provenance::Bundle { epoch, seq, .. } => (Some(*epoch), Some(*seq)),
             Provenance::Operator { .. } => (None, None),
         };
-        let orders: Vec<OrderId> =
-            (0..order.orders().len()).map(|index| order.order_id(index as u32)).collect();
-        let mine: Vec<_> =
-            self.rules.withheld.iter().filter(|entry| orders.contains(&entry.order)).collect();
-        let enforced = self
-            .rules
-            .rules
+        let orders: HashSet<OrderId> = order
+            .orders()
             .iter()
-            .filter(|rule| orders.contains(&self.rules.orders[rule.order as usize].id))
-            .count();
+            .map(|info| OrderId {
+                feed: order.feed().clone(),
+                reference: info.reference.clone(),
+            })
+            .collect();
+        let withheld = self.rules.withheld.iter();
+        let mine: Vec<_> = withheld
+            .filter(|entry| orders.contains(&entry.order))
+            .collect();
+        let of_mine: Vec<bool> = self
+            .rules
+            .orders
+            .iter()
+            .map(|order| orders.contains(&order.id))
+            .collect();
+        let rules = self.rules.rules.iter();
+        let enforced = rules.filter(|rule| of_mine[rule.order as usize]).count();
+        let mut orders: Vec<OrderId> = orders.into_iter().collect();
+        orders.sort_unstable();
         ApplyReport {
             feed: order.feed().clone(),
             status: status.to_owned(),
@@ -164,7 +189,11 @@ impl Engine {
             seq,
             received: (order.entries().len() + order.refused().len()) as u64,
             enforced: enforced as u64,
-            withheld: mine.iter().take(REPORTED_MAX).map(|entry| withheld_entry(entry)).collect(),
+            withheld: mine
+                .iter()
+                .take(REPORTED_MAX)
+                .map(|entry| withheld_entry(entry))
+                .collect(),
             withheld_total: mine.len() as u64,
             orders,
             generation: self.generation(),
@@ -179,10 +208,12 @@ impl Engine {
         let received_at = Timestamp::now();
         self.check_time(received_at)?;
         self.check_undamaged(None)?;
-        let id = OrderId { feed: FeedName::operator(), reference: request.reference.as_str().into() };
-        let withdrawn = |record: &super::local::WithdrawalRecord| {
-            record.order == id && record.entry.is_none()
+        let id = OrderId {
+            feed: FeedName::operator(),
+            reference: request.reference.as_str().into(),
         };
+        let withdrawn =
+            |record: &super::local::WithdrawalRecord| record.order == id && record.entry.is_none();
         if self.local.withdrawals.iter().any(withdrawn) {
             let error = format!(
                 "order {id} is withdrawn; run `filter-ctl order reinstate '{id}'` first, or use \
@@ -191,17 +222,23 @@ impl Engine {
             return Err(refused("withdrawn", error));
         }
         let letter = self.letter(request, actor, received_at)?;
-        let OrdersConfig { shortest_ipv4, shortest_ipv6, until_max_days } = self.config.orders;
+        let OrdersConfig {
+            shortest_ipv4,
+            shortest_ipv6,
+            until_max_days,
+        } = self.config.orders;
         let limits = LetterLimits {
             shortest_ipv4,
             shortest_ipv6,
             until_max_days: u16::try_from(until_max_days).unwrap_or(u16::MAX),
             ..LetterLimits::default()
         };
-        let Entered { order: letter, .. } = enter(self.letters.get(&id.reference), &letter, &limits)
+        let Entered { order: letter, .. } =
+            enter(self.letters.get(&id.reference), &letter, &limits)
+                .map_err(|error| invalid(error.code(), error.to_string()))?;
+        let order = letter
+            .verified()
             .map_err(|error| invalid(error.code(), error.to_string()))?;
-        let order =
-            letter.verified().map_err(|error| invalid(error.code(), error.to_string()))?;
         let order = Arc::new(order);
         let key = SourceKey::Letter(id.reference.clone());
         let sources = self.sources_with(key, Arc::clone(&order));
@@ -242,12 +279,16 @@ impl Engine {
         let protocol = match request.proto.as_deref() {
             None => None,
             Some(text) => Some(parse_protocol(text).ok_or_else(|| {
-                let error = format!("`{text}` is no protocol: expected a name such as tcp, or 0 to 255");
+                let error =
+                    format!("`{text}` is no protocol: expected a name such as tcp, or 0 to 255");
                 invalid("proto", error)
             })?),
         };
-        let ports: Result<Vec<_>, _> =
-            request.ports.iter().map(|port| parse_port_range(port)).collect();
+        let ports: Result<Vec<_>, _> = request
+            .ports
+            .iter()
+            .map(|port| parse_port_range(port))
+            .collect();
         let ports = ports.map_err(|error| invalid("ports", error.to_string()))?;
         let entry = |net: &IpNet| LetterEntry {
             net: *net,
@@ -286,12 +327,19 @@ impl Engine {
         let floor = self.floor.floor();
         Err(failed(
             "clock_behind",
-            format!("the clock says {now}, but it has been {floor} here already; set it right first"),
+            format!(
+                "the clock says {now}, but it has been {floor} here already; set it right first"
+            ),
         ))
     }
 
     fn note_refusal(&mut self, feed: Option<FeedName>, refusal: &Refusal, actor: &Actor) {
-        tracing::warn!(code = refusal.code, actor = actor.name, "a bundle was refused: {}", refusal.error);
+        tracing::warn!(
+            code = refusal.code,
+            actor = actor.name,
+            "a bundle was refused: {}",
+            refusal.error
+        );
         let name = feed.as_ref().map_or("unknown", FeedName::as_str).to_owned();
         self.record(
             Event::new(&actor_name(actor), "bundle_refused", name)
@@ -303,8 +351,10 @@ impl Engine {
             *record.refused.entry(refusal.code.clone()).or_default() += 1;
             record.last_refusal = Some(refusal.clone());
         } else {
-            *self.refused_without_feed.entry(refusal.code.clone()).or_default() += 1;
+            *self
+                .refused_without_feed
+                .entry(refusal.code.clone())
+                .or_default() += 1;
         }
     }
 }
-

@@ -9,8 +9,8 @@ use filter_common::table::Scope;
 use jiff::Timestamp;
 
 use super::{
-    engine::{Engine, actor_name, failed, invalid, not_found, refused},
     enforce::SourceKey,
+    engine::{Engine, actor_name, failed, invalid, not_found, refused},
     handle::{Actor, Answer, Command},
     local::{EXCEPTIONS_MAX, Exception, Local, WITHDRAWALS_MAX, WithdrawalRecord},
 };
@@ -77,10 +77,14 @@ impl Engine {
         let entry = request.entry.as_deref().map(Box::from);
         let known = |record: &WithdrawalRecord| record.order == request.id && record.entry == entry;
         if self.local.withdrawals.iter().any(known) {
-            return Err(refused("already_withdrawn", format!("{} is withdrawn already", subject(request))));
+            return Err(refused(
+                "already_withdrawn",
+                format!("{} is withdrawn already", subject(request)),
+            ));
         }
         if self.local.withdrawals.len() >= WITHDRAWALS_MAX {
-            let error = format!("{WITHDRAWALS_MAX} withdrawals are in force already, which is the limit");
+            let error =
+                format!("{WITHDRAWALS_MAX} withdrawals are in force already, which is the limit");
             return Err(refused("limit", error));
         }
         let mut local = self.local.clone();
@@ -93,7 +97,12 @@ impl Engine {
         });
         let message = format!("{} is withdrawn and no longer enforced", subject(request));
         let event = Event::new(&actor_name(actor), "withdraw", subject(request));
-        self.decide(local, Local::save_withdrawals, event.detail("reason", &request.reason), message)
+        self.decide(
+            local,
+            Local::save_withdrawals,
+            event.detail("reason", &request.reason),
+            message,
+        )
     }
 
     fn reinstate(&mut self, request: &Withdraw, actor: &Actor) -> Answer<Changed> {
@@ -103,18 +112,34 @@ impl Engine {
             record.order != request.id || record.entry.as_deref() != request.entry.as_deref()
         });
         if local.withdrawals.len() == self.local.withdrawals.len() {
-            return Err(not_found("not_withdrawn", format!("{} is not withdrawn", subject(request))));
+            return Err(not_found(
+                "not_withdrawn",
+                format!("{} is not withdrawn", subject(request)),
+            ));
         }
-        let message = format!("{} is enforced again, as far as it has not ended", subject(request));
+        let message = format!(
+            "{} is enforced again, as far as it has not ended",
+            subject(request)
+        );
         let event = Event::new(&actor_name(actor), "reinstate", subject(request));
-        self.decide(local, Local::save_withdrawals, event.detail("reason", &request.reason), message)
+        self.decide(
+            local,
+            Local::save_withdrawals,
+            event.detail("reason", &request.reason),
+            message,
+        )
     }
 
     fn check_known(&self, request: &Withdraw) -> Answer<()> {
-        let sources = self.sources.values().filter(|source| *source.feed() == request.id.feed);
+        let sources = self
+            .sources
+            .values()
+            .filter(|source| *source.feed() == request.id.feed);
         let mut of_order = sources.filter_map(|source| {
             let orders = source.orders().iter();
-            let index = orders.into_iter().position(|info| info.reference == request.id.reference)?;
+            let index = orders
+                .into_iter()
+                .position(|info| info.reference == request.id.reference)?;
             Some((source, index))
         });
         let known = of_order.any(|(source, index)| match &request.entry {
@@ -128,12 +153,20 @@ impl Engine {
             return Ok(());
         }
         let cure = "see `filter-ctl order list`";
-        Err(not_found("no_such_order", format!("there is no {}; {cure}", subject(request))))
+        Err(not_found(
+            "no_such_order",
+            format!("there is no {}; {cure}", subject(request)),
+        ))
     }
 
     fn add_exception(&mut self, request: AddException, actor: &Actor) -> Answer<Changed> {
         self.check_undamaged(None)?;
-        let AddException { net, scope, reason, until } = request;
+        let AddException {
+            net,
+            scope,
+            reason,
+            until,
+        } = request;
         if net.trunc() != net {
             let error = format!("{net} has host bits: expected {}", net.trunc());
             return Err(invalid("host_bits", error));
@@ -155,17 +188,24 @@ impl Engine {
             .transpose()
             .map_err(|error| invalid("until", error.to_string()))?;
         if until.is_some_and(|until| until <= now) {
-            return Err(invalid("until", "the end of the exception has passed".to_owned()));
+            return Err(invalid(
+                "until",
+                "the end of the exception has passed".to_owned(),
+            ));
         }
         let mut local = self.local.clone();
         local.exceptions.retain(|exception| exception.net != net);
         if local.exceptions.len() >= EXCEPTIONS_MAX {
-            let error = format!("{EXCEPTIONS_MAX} exceptions are in force already, which is the limit");
+            let error =
+                format!("{EXCEPTIONS_MAX} exceptions are in force already, which is the limit");
             return Err(refused("limit", error));
         }
         let event = Event::new(&actor_name(actor), "exception_add", net.to_string())
             .detail("scope", if scope == Scope::All { "all" } else { "lists" })
-            .detail("until", until.map_or_else(String::new, |until| until.to_string()))
+            .detail(
+                "until",
+                until.map_or_else(String::new, |until| until.to_string()),
+            )
             .detail("reason", &reason);
         local.exceptions.push(Exception {
             net,
@@ -175,7 +215,12 @@ impl Engine {
             by: actor_name(actor),
             at: now,
         });
-        self.decide(local, Local::save_exceptions, event, format!("{net} is no longer blocked"))
+        self.decide(
+            local,
+            Local::save_exceptions,
+            event,
+            format!("{net} is no longer blocked"),
+        )
     }
 
     fn remove_exception(&mut self, request: &RemoveException, actor: &Actor) -> Answer<Changed> {
@@ -210,13 +255,17 @@ impl Engine {
         self.local = local;
         self.record(event);
         let generation = self.enforce_plan(plan)?;
-        Ok(Changed { message, generation: Some(generation) })
+        Ok(Changed {
+            message,
+            generation: Some(generation),
+        })
     }
 
     fn attach(&mut self, request: &InterfaceRequest, actor: &Actor) -> Answer<Changed> {
         let name = &request.name;
         if self.instance.live().ok().flatten().is_none() {
-            let error = "there is no generation to enforce yet; see the alarms of `filter-ctl status`";
+            let error =
+                "there is no generation to enforce yet; see the alarms of `filter-ctl status`";
             return Err(failed("no_generation", error.to_owned()));
         }
         let attached = self.attach_one(name)?;
@@ -226,7 +275,10 @@ impl Engine {
             attach::Attached::New | attach::Attached::Replaced => format!("{name} is attached"),
         };
         self.record(Event::new(&actor_name(actor), "attach_request", name));
-        Ok(Changed { message, generation: self.generation() })
+        Ok(Changed {
+            message,
+            generation: self.generation(),
+        })
     }
 
     fn detach(&mut self, request: &InterfaceRequest, actor: &Actor) -> Answer<Changed> {
@@ -244,13 +296,19 @@ impl Engine {
             "{name} is detached and not filtered, until `filter-ctl attach {name}` or the next start \
              of the service"
         );
-        Ok(Changed { message, generation: self.generation() })
+        Ok(Changed {
+            message,
+            generation: self.generation(),
+        })
     }
 
     fn panic(&mut self, request: &PanicRequest, actor: &Actor) -> Changed {
         self.instance.set_bypass(request.off);
         let (action, message) = if request.off {
-            ("panic_off", "filtering is off: every packet passes, and is counted as `bypass`")
+            (
+                "panic_off",
+                "filtering is off: every packet passes, and is counted as `bypass`",
+            )
         } else {
             ("panic_on", "filtering is on")
         };
@@ -258,12 +316,19 @@ impl Engine {
         self.record(
             Event::new(&actor_name(actor), action, "filtering").detail("reason", &request.reason),
         );
-        Changed { message: message.to_owned(), generation: self.generation() }
+        Changed {
+            message: message.to_owned(),
+            generation: self.generation(),
+        }
     }
 
     /// The generation in force.
     pub(super) fn generation(&self) -> Option<u64> {
-        self.instance.live().ok().flatten().map(|live| live.generation)
+        self.instance
+            .live()
+            .ok()
+            .flatten()
+            .map(|live| live.generation)
     }
 
     /// Replaces one source, if what results fits.

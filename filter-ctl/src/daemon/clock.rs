@@ -19,7 +19,7 @@ const SAVE_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
 /// The floor, and what of it is on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TimeFloor {
+pub(super) struct TimeFloor {
     floor: Timestamp,
     saved: Timestamp,
 }
@@ -34,27 +34,34 @@ impl TimeFloor {
     /// Reads the floor. A missing or damaged file is no floor: it is a safeguard, and must not keep
     /// the service from starting.
     #[must_use]
-    pub fn load(state_dir: &Path) -> Self {
+    pub(super) fn load(state_dir: &Path) -> Self {
         let stored = std::fs::read(state_dir.join(FILE)).ok();
         let stored = stored.and_then(|bytes| serde_json::from_slice::<Stored>(&bytes).ok());
         let floor = stored.map_or(Timestamp::UNIX_EPOCH, |stored| stored.floor);
-        Self { floor, saved: floor }
+        Self {
+            floor,
+            saved: floor,
+        }
     }
 
     /// The floor.
     #[must_use]
-    pub const fn floor(&self) -> Timestamp {
+    pub(super) const fn floor(&self) -> Timestamp {
         self.floor
     }
 
     /// Whether a clock that says `now` can be right.
     #[must_use]
-    pub fn trusts(&self, now: Timestamp) -> bool {
+    pub(super) fn trusts(&self, now: Timestamp) -> bool {
         now.duration_since(self.floor) >= -TOLERANCE
     }
 
     /// Raises the floor to `now`, and writes it if the one on disk has fallen behind.
-    pub fn observe(&mut self, now: Timestamp, state_dir: &Path) -> Result<(), durable::DurableError> {
+    pub(super) fn observe(
+        &mut self,
+        now: Timestamp,
+        state_dir: &Path,
+    ) -> Result<(), durable::DurableError> {
         self.floor = self.floor.max(now);
         if self.floor.duration_since(self.saved) >= SAVE_EVERY {
             let stored = Stored { floor: self.floor };

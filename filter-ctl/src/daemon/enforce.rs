@@ -97,8 +97,11 @@ impl Engine {
             self.note_table(&compiled);
             return Ok(live.generation);
         }
-        let generation =
-            self.ledger.generation().max(live.map_or(0, |live| live.generation)) + 1;
+        let generation = self
+            .ledger
+            .generation()
+            .max(live.map_or(0, |live| live.generation))
+            + 1;
         self.ledger.slots_mut().adopt(&compiled.slots)?;
         self.ledger.note_generation(generation);
         self.ledger.save(&self.config.state_dir)?;
@@ -118,7 +121,10 @@ impl Engine {
         self.record(
             Event::new("filter-ctl", "generation", generation.to_string())
                 .detail("digest", hex::encode(&compiled.digest))
-                .detail("before", live.map_or_else(String::new, |live| hex::encode(&live.digest)))
+                .detail(
+                    "before",
+                    live.map_or_else(String::new, |live| hex::encode(&live.digest)),
+                )
                 .detail("entries", self.rules.rules.len()),
         );
         tracing::info!(
@@ -131,7 +137,10 @@ impl Engine {
     }
 
     fn note_table(&mut self, compiled: &Compiled) {
-        self.table_rows = [compiled.table.v4.rows.len() as u64, compiled.table.v6.rows.len() as u64];
+        self.table_rows = [
+            compiled.table.v4.rows.len() as u64,
+            compiled.table.v6.rows.len() as u64,
+        ];
     }
 }
 
@@ -162,26 +171,44 @@ pub(super) fn never_block(config: &Config, local: &Local, now: Timestamp) -> Vec
             ScopeSetting::Lists => Scope::Lists,
             ScopeSetting::All => Scope::All,
         };
-        NeverBlock { net, scope, reason: format!("configuration: {reason}") }
+        NeverBlock {
+            net,
+            scope,
+            reason: format!("configuration: {reason}"),
+        }
     }));
-    never_block.extend(local.exceptions.iter().filter(|exception| exception.holds(now)).map(
-        |exception| NeverBlock {
-            net: exception.net,
-            scope: exception.scope(),
-            reason: format!("exception: {}", exception.reason),
-        },
-    ));
+    never_block.extend(
+        local
+            .exceptions
+            .iter()
+            .filter(|exception| exception.holds(now))
+            .map(|exception| NeverBlock {
+                net: exception.net,
+                scope: exception.scope(),
+                reason: format!("exception: {}", exception.reason),
+            }),
+    );
     never_block
 }
 
 fn next_exception_end(local: &Local, now: Timestamp) -> Option<Timestamp> {
-    local.exceptions.iter().filter(|exception| exception.holds(now)).filter_map(|e| e.until).min()
+    local
+        .exceptions
+        .iter()
+        .filter(|exception| exception.holds(now))
+        .filter_map(|e| e.until)
+        .min()
 }
 
 fn feed_policies(config: &Config) -> BTreeMap<FeedName, FeedPolicy> {
-    let shortest =
-        ShortestPrefix { v4: config.orders.shortest_ipv4, v6: config.orders.shortest_ipv6 };
-    let operator = FeedPolicy { monitor: false, shortest };
+    let shortest = ShortestPrefix {
+        v4: config.orders.shortest_ipv4,
+        v6: config.orders.shortest_ipv6,
+    };
+    let operator = FeedPolicy {
+        monitor: false,
+        shortest,
+    };
     let mut policies = BTreeMap::from([(FeedName::operator(), operator)]);
     for feed in &config.feeds {
         // A feed's shortest prefix is bound by its key's scope, which admission has judged.
@@ -195,8 +222,16 @@ fn feed_policies(config: &Config) -> BTreeMap<FeedName, FeedPolicy> {
 fn settings(ledger: &Ledger) -> Vec<InterfaceSettings> {
     let mut settings = vec![InterfaceSettings::default(); ledger.interfaces().len()];
     for known in ledger.interfaces().values() {
-        let enforcement = if known.monitor { Enforcement::Monitor } else { Enforcement::Enforce };
-        let role = if known.customer { Role::Customer } else { Role::Upstream };
+        let enforcement = if known.monitor {
+            Enforcement::Monitor
+        } else {
+            Enforcement::Enforce
+        };
+        let role = if known.customer {
+            Role::Customer
+        } else {
+            Role::Upstream
+        };
         settings[known.number as usize] = InterfaceSettings::new(enforcement, role);
     }
     settings

@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// The state.
-pub struct Engine {
+pub(super) struct Engine {
     pub(super) config: Config,
     pub(super) config_path: PathBuf,
     pub(super) timezone: TimeZone,
@@ -91,9 +91,20 @@ impl Engine {
     /// plans that did not fit.
     pub(super) fn plan(&mut self, sources: &Sources, local: &Local) -> Answer<Plan> {
         let now = Timestamp::now();
-        plan(&self.config, self.capacity(), &self.ledger, sources, local, now).map_err(|error| {
+        plan(
+            &self.config,
+            self.capacity(),
+            &self.ledger,
+            sources,
+            local,
+            now,
+        )
+        .map_err(|error| {
             self.capacity_errors += 1;
-            refused("capacity", format!("{error}; what was in force before stays in force"))
+            refused(
+                "capacity",
+                format!("{error}; what was in force before stays in force"),
+            )
         })
     }
 
@@ -120,7 +131,12 @@ impl Engine {
     }
 
     /// Raises an alarm; logs it if it is new or says something else.
-    pub(super) fn raise(&mut self, code: &'static str, subject: impl Into<String>, message: String) {
+    pub(super) fn raise(
+        &mut self,
+        code: &'static str,
+        subject: impl Into<String>,
+        message: String,
+    ) {
         let key = (code, subject.into());
         if self.alarms.get(&key) != Some(&message) {
             tracing::error!(code, subject = key.1, "{message}");
@@ -179,8 +195,12 @@ impl Engine {
 
     /// Makes sure the program is on every configured interface that was not taken off by hand.
     pub(super) fn attach_all(&mut self) {
-        let names: Vec<String> =
-            self.config.interfaces.iter().map(|interface| interface.name.clone()).collect();
+        let names: Vec<String> = self
+            .config
+            .interfaces
+            .iter()
+            .map(|interface| interface.name.clone())
+            .collect();
         for name in names {
             if self.detached.contains(&name) {
                 continue;
@@ -194,18 +214,30 @@ impl Engine {
 
     /// Puts the program on one configured interface.
     pub(super) fn attach_one(&mut self, name: &str) -> Answer<Attached> {
-        let known = self.config.interfaces.iter().find(|interface| interface.name == name);
+        let known = self
+            .config
+            .interfaces
+            .iter()
+            .find(|interface| interface.name == name);
         let number = self.ledger.interfaces().get(name).map(|known| known.number);
         let (Some(interface), Some(number)) = (known, number) else {
             return Err(not_found(
                 "no_such_interface",
-                format!("{name} is not in the configuration; add an [[interface]] for it and reload"),
+                format!(
+                    "{name} is not in the configuration; add an [[interface]] for it and reload"
+                ),
             ));
         };
         let mode = interface.mode;
-        let attached =
-            attach::attach(&self.pins, &mut self.instance, self.object, name, number, mode)
-                .map_err(|error| failed("attach", error.to_string()))?;
+        let attached = attach::attach(
+            &self.pins,
+            &mut self.instance,
+            self.object,
+            name,
+            number,
+            mode,
+        )
+        .map_err(|error| failed("attach", error.to_string()))?;
         self.interface_errors.remove(name);
         self.clear_alarm("not_attached", name);
         if attached != Attached::Kept {
@@ -245,14 +277,18 @@ impl Engine {
         }
         self.check_clock(now);
         let due = self.rules.next_change.is_some_and(|change| change <= now);
-        let retry = self.alarms.contains_key(&("enforce_failed", "kernel".to_owned()));
+        let retry = self
+            .alarms
+            .contains_key(&("enforce_failed", "kernel".to_owned()));
         if (due || retry) && self.damaged.is_empty() && self.floor.trusts(now) {
             // A failure has raised its alarm and is tried again at a later tick.
             let _alarmed = self.enforce_desired();
         }
         let expired = |exception: &super::local::Exception| !exception.holds(now);
         if self.local.exceptions.iter().any(expired) {
-            self.local.exceptions.retain(|exception| exception.holds(now));
+            self.local
+                .exceptions
+                .retain(|exception| exception.holds(now));
             if let Err(error) = self.local.save_exceptions(&self.config.state_dir) {
                 self.raise("state_not_writable", "exceptions.json", error.to_string());
             }
@@ -294,7 +330,9 @@ impl Engine {
         let mut stale = Vec::new();
         let mut fresh = Vec::new();
         for (key, source) in &self.sources {
-            let SourceKey::Bundle(feed) = key else { continue };
+            let SourceKey::Bundle(feed) = key else {
+                continue;
+            };
             if let crate::order::Provenance::Bundle { expires_at, .. } = source.provenance() {
                 if *expires_at <= now {
                     stale.push((feed.clone(), *expires_at));
@@ -325,17 +363,33 @@ pub(super) fn actor_name(actor: &Actor) -> String {
 }
 
 pub(super) fn refused(code: &str, error: String) -> Refusal {
-    Refusal { kind: RefusalKind::Refused, code: code.to_owned(), error }
+    Refusal {
+        kind: RefusalKind::Refused,
+        code: code.to_owned(),
+        error,
+    }
 }
 
 pub(super) fn failed(code: &str, error: String) -> Refusal {
-    Refusal { kind: RefusalKind::Failed, code: code.to_owned(), error }
+    Refusal {
+        kind: RefusalKind::Failed,
+        code: code.to_owned(),
+        error,
+    }
 }
 
 pub(super) fn invalid(code: &str, error: String) -> Refusal {
-    Refusal { kind: RefusalKind::Invalid, code: code.to_owned(), error }
+    Refusal {
+        kind: RefusalKind::Invalid,
+        code: code.to_owned(),
+        error,
+    }
 }
 
 pub(super) fn not_found(code: &str, error: String) -> Refusal {
-    Refusal { kind: RefusalKind::NotFound, code: code.to_owned(), error }
+    Refusal {
+        kind: RefusalKind::NotFound,
+        code: code.to_owned(),
+        error,
+    }
 }

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{durable, order::OrderId, policy::merge::Withdrawal};
 
 /// Exceptions that can be in force at a time. A further one is refused.
-pub const EXCEPTIONS_MAX: usize = 8192;
+pub(super) const EXCEPTIONS_MAX: usize = 8192;
 /// Withdrawals that can be in force at a time. A further one is refused.
-pub const WITHDRAWALS_MAX: usize = 65_536;
+pub(super) const WITHDRAWALS_MAX: usize = 65_536;
 
 const EXCEPTIONS: &str = "exceptions.json";
 const WITHDRAWALS: &str = "withdrawals.json";
@@ -25,7 +25,7 @@ const WITHDRAWALS: &str = "withdrawals.json";
 /// A prefix that an operator exempted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Exception {
+pub(super) struct Exception {
     /// The prefix.
     pub net: IpNet,
     /// Whether it is exempt from everything, or from orders only.
@@ -43,13 +43,13 @@ pub struct Exception {
 impl Exception {
     /// How far it protects.
     #[must_use]
-    pub const fn scope(&self) -> Scope {
+    pub(super) const fn scope(&self) -> Scope {
         if self.all { Scope::All } else { Scope::Lists }
     }
 
     /// Whether it holds.
     #[must_use]
-    pub fn holds(&self, now: Timestamp) -> bool {
+    pub(super) fn holds(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)
     }
 }
@@ -57,7 +57,7 @@ impl Exception {
 /// An order, or an entry of one, that an operator withdrew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WithdrawalRecord {
+pub(super) struct WithdrawalRecord {
     /// The order.
     pub order: OrderId,
     /// The entry; `None` for the whole order.
@@ -96,7 +96,7 @@ pub enum LocalError {
 
 /// The operators' decisions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Local {
+pub(super) struct Local {
     /// What is exempt.
     pub exceptions: Vec<Exception>,
     /// What is withdrawn.
@@ -105,7 +105,7 @@ pub struct Local {
 
 impl Local {
     /// Reads both files; a file that does not exist is empty.
-    pub fn load(state_dir: &Path) -> Result<Self, LocalError> {
+    pub(super) fn load(state_dir: &Path) -> Result<Self, LocalError> {
         Ok(Self {
             exceptions: read(&state_dir.join(EXCEPTIONS))?,
             withdrawals: read(&state_dir.join(WITHDRAWALS))?,
@@ -113,37 +113,47 @@ impl Local {
     }
 
     /// Writes the exceptions.
-    pub fn save_exceptions(&self, state_dir: &Path) -> Result<(), LocalError> {
+    pub(super) fn save_exceptions(&self, state_dir: &Path) -> Result<(), LocalError> {
         write(&state_dir.join(EXCEPTIONS), &self.exceptions)
     }
 
     /// Writes the withdrawals.
-    pub fn save_withdrawals(&self, state_dir: &Path) -> Result<(), LocalError> {
+    pub(super) fn save_withdrawals(&self, state_dir: &Path) -> Result<(), LocalError> {
         write(&state_dir.join(WITHDRAWALS), &self.withdrawals)
     }
 
     /// The withdrawals as the policy takes them.
     #[must_use]
-    pub fn policy_withdrawals(&self) -> Vec<Withdrawal> {
+    pub(super) fn policy_withdrawals(&self) -> Vec<Withdrawal> {
         self.withdrawals
             .iter()
-            .map(|record| Withdrawal { order: record.order.clone(), entry: record.entry.clone() })
+            .map(|record| Withdrawal {
+                order: record.order.clone(),
+                entry: record.entry.clone(),
+            })
             .collect()
     }
 }
 
 fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, LocalError> {
     match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map_err(|source| LocalError::Damaged { path: path.to_owned(), source }),
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| LocalError::Damaged {
+            path: path.to_owned(),
+            source,
+        }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
-        Err(source) => Err(LocalError::Read { path: path.to_owned(), source }),
+        Err(source) => Err(LocalError::Read {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
 fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), LocalError> {
-    let bytes = serde_json::to_vec_pretty(value)
-        .map_err(|source| LocalError::Damaged { path: path.to_owned(), source })?;
+    let bytes = serde_json::to_vec_pretty(value).map_err(|source| LocalError::Damaged {
+        path: path.to_owned(),
+        source,
+    })?;
     durable::write_atomic(path, &bytes)?;
     Ok(())
 }

@@ -25,4 +25,5 @@ pub mod start;
 mod tasks;
 pub mod view;
 
+pub use local::LocalError;
 pub use tasks::{DaemonError, run};

@@ -4,12 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{
-    engine::Engine,
-    enforce::never_block,
-    local::Exception,
-    view::View,
-};
+use super::{enforce::never_block, engine::Engine, local::Exception, view::View};
 use crate::{
     config::{ActionSetting, RoleSetting},
     http::wire::{FeedStatus, Generation, InterfaceStatus, NeverBlockEntry, Status},
@@ -92,11 +87,15 @@ impl Engine {
         let configured = self.config.feeds.iter().map(|feed| feed.name.clone());
         let trusted = self.trust.feeds().iter().map(|feed| feed.name.clone());
         for feed in configured.chain(trusted).chain([FeedName::operator()]) {
-            statuses.entry(feed.clone()).or_insert_with(|| self.feed_status(feed));
+            statuses
+                .entry(feed.clone())
+                .or_insert_with(|| self.feed_status(feed));
         }
         for source in self.sources.values() {
             let feed = source.feed().clone();
-            let status = statuses.entry(feed.clone()).or_insert_with(|| self.feed_status(feed));
+            let status = statuses
+                .entry(feed.clone())
+                .or_insert_with(|| self.feed_status(feed));
             describe(status, source, now);
         }
         for rule in &self.rules.rules {
@@ -105,7 +104,12 @@ impl Engine {
                 status.enforced += 1;
             }
         }
-        for withheld in self.rules.withheld.iter().filter(|w| w.why != WithheldReason::Ended) {
+        for withheld in self
+            .rules
+            .withheld
+            .iter()
+            .filter(|w| w.why != WithheldReason::Ended)
+        {
             if let Some(status) = statuses.get_mut(&withheld.order.feed) {
                 status.withheld += 1;
             }
@@ -137,7 +141,9 @@ impl Engine {
             let refused = record.refused.iter();
             refused.map(|(code, count)| (feed.clone(), code.clone(), *count))
         });
-        counts.map(|(feed, code, count)| RefusedBundles { feed, code, count }).collect()
+        counts
+            .map(|(feed, code, count)| RefusedBundles { feed, code, count })
+            .collect()
     }
 
     fn never_block_entries(&self, now: Timestamp) -> Vec<NeverBlockEntry> {
@@ -148,8 +154,12 @@ impl Engine {
     }
 
     fn never_block_entry(&self, entry: &NeverBlock) -> NeverBlockEntry {
-        let (origin, reason) = entry.reason.split_once(": ").unwrap_or(("built-in", &entry.reason));
-        let exception = |exception: &&Exception| origin == "exception" && exception.net == entry.net;
+        let (origin, reason) = entry
+            .reason
+            .split_once(": ")
+            .unwrap_or(("built-in", &entry.reason));
+        let exception =
+            |exception: &&Exception| origin == "exception" && exception.net == entry.net;
         let exception = self.local.exceptions.iter().find(exception);
         NeverBlockEntry {
             net: entry.net,
@@ -168,11 +178,21 @@ impl Engine {
 
 /// Adds a source to the status of its feed.
 fn describe(status: &mut FeedStatus, source: &VerifiedOrder, now: Timestamp) {
-    if let Provenance::Bundle { epoch, seq, expires_at, .. } = source.provenance() {
+    if let Provenance::Bundle {
+        epoch,
+        seq,
+        expires_at,
+        ..
+    } = source.provenance()
+    {
         status.epoch = Some(*epoch);
         status.seq = Some(*seq);
         status.expires_at = Some(*expires_at);
     }
     status.admitted_at = status.admitted_at.max(Some(source.admitted_at()));
-    status.desired += source.entries().iter().filter(|entry| now < entry.until).count() as u64;
+    status.desired += source
+        .entries()
+        .iter()
+        .filter(|entry| now < entry.until)
+        .count() as u64;
 }

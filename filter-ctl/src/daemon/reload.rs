@@ -20,8 +20,8 @@ use crate::{
 impl Engine {
     /// Reads the configuration and the trust file. All of it is valid and comes into force, or none.
     pub(super) fn reload(&mut self, actor: &Actor) -> Answer<Changed> {
-        let Loaded { config, .. } = load(&self.config_path)
-            .map_err(|error| invalid("configuration", error.to_string()))?;
+        let Loaded { config, .. } =
+            load(&self.config_path).map_err(|error| invalid("configuration", error.to_string()))?;
         self.check_unchanged(&config)?;
         let trust = read_trust(&config.trust_file)
             .map_err(|error| invalid("trust_file", error.to_string()))?;
@@ -41,13 +41,21 @@ impl Engine {
         self.trust = trust;
         let subject = self.config.trust_file.display().to_string();
         self.clear_alarm("trust_file", &subject);
-        let configured: Vec<String> =
-            self.config.interfaces.iter().map(|interface| interface.name.clone()).collect();
-        self.interface_errors.retain(|name, _| configured.contains(name));
-        self.alarms.retain(|(code, subject), _| *code != "not_attached" || configured.contains(subject));
-        self.record(
-            Event::new(&actor_name(actor), "reload", self.config_path.display().to_string()),
-        );
+        let configured: Vec<String> = self
+            .config
+            .interfaces
+            .iter()
+            .map(|interface| interface.name.clone())
+            .collect();
+        self.interface_errors
+            .retain(|name, _| configured.contains(name));
+        self.alarms
+            .retain(|(code, subject), _| *code != "not_attached" || configured.contains(subject));
+        self.record(Event::new(
+            &actor_name(actor),
+            "reload",
+            self.config_path.display().to_string(),
+        ));
         if !self.damaged.is_empty() {
             self.attach_all();
             let error = "the configuration was read, but what is in force is kept as it is while \
@@ -74,8 +82,11 @@ impl Engine {
             ("capacity", old.capacity == new.capacity),
             ("log", old.log == new.log),
         ];
-        let changed: Vec<&str> =
-            fixed.iter().filter(|(_, same)| !same).map(|(name, _)| *name).collect();
+        let changed: Vec<&str> = fixed
+            .iter()
+            .filter(|(_, same)| !same)
+            .map(|(name, _)| *name)
+            .collect();
         if changed.is_empty() {
             return Ok(());
         }
@@ -92,7 +103,9 @@ impl Engine {
     /// The directories to watch for bundles.
     pub(super) fn feed_directories(&self) -> Vec<(FeedName, PathBuf)> {
         let feeds = self.config.feeds.iter();
-        feeds.filter_map(|feed| Some((feed.name.clone(), feed.directory.clone()?))).collect()
+        feeds
+            .filter_map(|feed| Some((feed.name.clone(), feed.directory.clone()?)))
+            .collect()
     }
 
     /// Ends in good order. What the kernel enforces stays.

@@ -140,7 +140,7 @@ pub(super) fn start(
     }
     engine.load_trust();
     engine.load_sources();
-    engine.bring_up(chosen.old, &chosen.surplus)?;
+    engine.bring_up(chosen.old.as_ref(), &chosen.surplus)?;
     engine.publish_view();
     Ok((engine, receiver, lock))
 }
@@ -166,10 +166,10 @@ impl Engine {
                     self.load_feed(&feed);
                 }
                 for error in damaged {
-                    self.damage("feeds", error.to_string());
+                    self.damage("feeds", &error.to_string());
                 }
             }
-            Err(error) => self.damage("feeds", error.to_string()),
+            Err(error) => self.damage("feeds", &error.to_string()),
         }
         match self.store.load_operators() {
             Ok((letters, damaged)) => {
@@ -177,10 +177,10 @@ impl Engine {
                     self.load_letter(letter);
                 }
                 for error in damaged {
-                    self.damage(FeedName::OPERATOR, error.to_string());
+                    self.damage(FeedName::OPERATOR, &error.to_string());
                 }
             }
-            Err(error) => self.damage(FeedName::OPERATOR, error.to_string()),
+            Err(error) => self.damage(FeedName::OPERATOR, &error.to_string()),
         }
     }
 
@@ -188,7 +188,7 @@ impl Engine {
         let committed = match self.store.load_feed(feed) {
             Ok(Some(committed)) => committed,
             Ok(None) => return,
-            Err(error) => return self.damage(feed.as_str(), error.to_string()),
+            Err(error) => return self.damage(feed.as_str(), &error.to_string()),
         };
         match readmit(&committed, &self.trust, &self.timezone) {
             Ok(Readmitted { order, alarms }) => {
@@ -196,9 +196,10 @@ impl Engine {
                     self.raise(alarm.code(), feed.as_str(), alarm.to_string());
                 }
                 self.marks.insert(feed.clone(), committed.mark);
-                self.sources.insert(SourceKey::Bundle(feed.clone()), Arc::new(order));
+                self.sources
+                    .insert(SourceKey::Bundle(feed.clone()), Arc::new(order));
             }
-            Err(error) => self.damage(feed.as_str(), error.to_string()),
+            Err(error) => self.damage(feed.as_str(), &error.to_string()),
         }
     }
 
@@ -206,21 +207,23 @@ impl Engine {
         match letter.verified() {
             Ok(order) => {
                 let reference = letter.info.reference.clone();
-                self.sources.insert(SourceKey::Letter(reference.clone()), Arc::new(order));
+                self.sources
+                    .insert(SourceKey::Letter(reference.clone()), Arc::new(order));
                 self.letters.insert(reference, letter);
             }
-            Err(error) => self.damage(FeedName::OPERATOR, error.to_string()),
+            Err(error) => self.damage(FeedName::OPERATOR, &error.to_string()),
         }
     }
 
-    fn damage(&mut self, subject: &str, message: String) {
+    fn damage(&mut self, subject: &str, message: &str) {
         let message = format!("{message}; what is in force is kept as it is");
         self.raise("state_damaged", subject, message);
         self.damaged.insert(subject.to_owned());
     }
+
     /// Enforces what was read back and attaches. With damaged state and something in force, what is in
     /// force stays; with nothing in force, what could be read is better than nothing.
-    fn bring_up(&mut self, old: Option<Instance>, surplus: &[u32]) -> Result<(), StartError> {
+    fn bring_up(&mut self, old: Option<&Instance>, surplus: &[u32]) -> Result<(), StartError> {
         if self.note_interfaces().is_err() {
             self.raise(
                 "too_many_interfaces",
@@ -242,13 +245,13 @@ impl Engine {
             // An empty instance in place of a full one would take protection away.
             return Ok(());
         }
-        if let Some(old) = &old {
+        if let Some(old) = old {
             self.instance.set_bypass(old.bypass());
         }
         self.instance.finish()?;
         self.attach_all();
         if self.interface_errors.is_empty() {
-            if let Some(old) = &old {
+            if let Some(old) = old {
                 // Its last packets were counted before the programs were replaced.
                 self.ledger.absorb(old)?;
                 self.ledger.absorb(&self.instance)?;
@@ -286,12 +289,17 @@ fn choose_instance(pins: &PinDir, capacity: Capacity) -> Result<Chosen, StartErr
             }
             // Of an older version, hence finished by an older controller. A newer one's pins are left
             // to it.
-            Err(KernelError::Abi { found, expected, .. }) if found < expected => {
+            Err(KernelError::Abi {
+                found, expected, ..
+            }) if found < expected => {
                 finished.push((number, None));
             }
             Err(error @ KernelError::Abi { .. }) => return Err(error.into()),
             Ok(_) | Err(_) => {
-                tracing::warn!(instance = number, "removing maps that an interrupted start left unfinished");
+                tracing::warn!(
+                    instance = number,
+                    "removing maps that an interrupted start left unfinished"
+                );
                 pins.remove_instance(number)?;
             }
         }
@@ -301,17 +309,32 @@ fn choose_instance(pins: &PinDir, capacity: Capacity) -> Result<Chosen, StartErr
     if let Some((number, instance)) = newest {
         match instance {
             Some(instance) if instance.capacity() == capacity => {
-                return Ok(Chosen { number, instance, old: None, surplus });
+                return Ok(Chosen {
+                    number,
+                    instance,
+                    old: None,
+                    surplus,
+                });
             }
             old => {
                 surplus.push(number);
                 let instance = Instance::create(&pins.instance(next), capacity, nonce())?;
-                return Ok(Chosen { number: next, instance, old, surplus });
+                return Ok(Chosen {
+                    number: next,
+                    instance,
+                    old,
+                    surplus,
+                });
             }
         }
     }
     let instance = Instance::create(&pins.instance(next), capacity, nonce())?;
-    Ok(Chosen { number: next, instance, old: None, surplus })
+    Ok(Chosen {
+        number: next,
+        instance,
+        old: None,
+        surplus,
+    })
 }
 
 /// A number that no other set of maps has.
@@ -329,8 +352,11 @@ fn load_ledger(state_dir: &Path, chosen: &Chosen) -> Result<(Ledger, Option<Stri
         Err(error @ LedgerError::Damaged { .. }) => {
             let path = state_dir.join(crate::observe::ledger::FILE);
             let aside = path.with_extension(format!("damaged-{}", Timestamp::now().as_second()));
-            std::fs::rename(&path, &aside)
-                .map_err(|source| StartError::State { action: "move aside", path, source })?;
+            std::fs::rename(&path, &aside).map_err(|source| StartError::State {
+                action: "move aside",
+                path,
+                source,
+            })?;
             let ledger = Ledger::recover(chosen.old.as_ref().unwrap_or(&chosen.instance))?;
             let message = format!(
                 "{error}; it was moved to {}, and the totals of orders begin anew",
@@ -345,9 +371,17 @@ fn load_ledger(state_dir: &Path, chosen: &Chosen) -> Result<(Ledger, Option<Stri
 fn lock_state(state_dir: &Path) -> Result<StateLock, StartError> {
     let error = |action| {
         let path = state_dir.to_owned();
-        move |source| StartError::State { action, path, source }
+        move |source| StartError::State {
+            action,
+            path,
+            source,
+        }
     };
-    DirBuilder::new().recursive(true).mode(0o750).create(state_dir).map_err(error("create"))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o750)
+        .create(state_dir)
+        .map_err(error("create"))?;
     let directory = File::open(state_dir).map_err(error("open"))?;
     if lock_file(directory.as_fd()).map_err(error("lock"))? {
         Ok(directory)
@@ -364,10 +398,14 @@ pub fn capacity(config: CapacityConfig) -> Capacity {
 
 /// Reads and checks a trust file.
 pub fn read_trust(path: &Path) -> Result<TrustFile, TrustFileError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| TrustFileError::Read { path: path.to_owned(), source })?;
-    TrustFile::parse(&text)
-        .map_err(|source| TrustFileError::Invalid { path: path.to_owned(), source })
+    let text = std::fs::read_to_string(path).map_err(|source| TrustFileError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    TrustFile::parse(&text).map_err(|source| TrustFileError::Invalid {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// A trust file that cannot be used.

@@ -133,7 +133,10 @@ struct Watchers {
 
 impl Watchers {
     fn new(handle: Handle) -> Self {
-        Self { handle, running: BTreeMap::new() }
+        Self {
+            handle,
+            running: BTreeMap::new(),
+        }
     }
 
     /// Watches these directories and no others.

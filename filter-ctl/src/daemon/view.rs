@@ -1,6 +1,10 @@
 //! A snapshot of the service, from which all reads are answered.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -78,19 +82,36 @@ impl View {
     /// See [`super::handle::Handle::explain`]. Looks at every rule in force once.
     #[must_use]
     pub fn explain(&self, address: IpAddr) -> Explanation {
-        let covering: Vec<&Rule> =
-            covering(&self.rules, address).into_iter().map(|index| &self.rules.rules[index]).collect();
-        let never_block = never_block_of(&self.rules, address)
-            .and_then(|found| self.never_block.iter().find(|entry| entry.net == found.net).cloned());
+        let covering: Vec<&Rule> = covering(&self.rules, address)
+            .into_iter()
+            .map(|index| &self.rules.rules[index])
+            .collect();
+        let never_block = never_block_of(&self.rules, address).and_then(|found| {
+            self.never_block
+                .iter()
+                .find(|entry| entry.net == found.net)
+                .cloned()
+        });
         let enforcing = covering.iter().any(|rule| !rule.monitor);
-        let withheld = self.rules.withheld.iter().filter(|entry| entry.net.contains(&address));
+        let withheld = self
+            .rules
+            .withheld
+            .iter()
+            .filter(|entry| entry.net.contains(&address));
         Explanation {
             address,
             blocked: enforcing && never_block.is_none() && !self.status.bypass,
-            orders: covering.into_iter().map(|rule| self.covering_entry(rule)).collect(),
+            orders: covering
+                .into_iter()
+                .map(|rule| self.covering_entry(rule))
+                .collect(),
             never_block,
             withheld: withheld.map(withheld_entry).collect(),
-            generation: self.status.generation.as_ref().map(|generation| generation.number),
+            generation: self
+                .status
+                .generation
+                .as_ref()
+                .map(|generation| generation.number),
         }
     }
 
@@ -107,27 +128,27 @@ impl View {
                 widen(summary, rule.since, rule.until);
             }
         }
-        let mut withdrawn = BTreeMap::<OrderId, u64>::new();
-        let mut refused = BTreeMap::<OrderId, u64>::new();
+        let mut withdrawn = HashSet::new();
+        let mut refused = HashSet::new();
         for entry in &self.rules.withheld {
             if let Some(summary) = summaries.get_mut(&entry.order) {
                 summary.withheld += 1;
             }
-            match entry.why {
-                WithheldReason::Withdrawn => *withdrawn.entry(entry.order.clone()).or_default() += 1,
-                WithheldReason::Refused(_) => *refused.entry(entry.order.clone()).or_default() += 1,
-                WithheldReason::Partial | WithheldReason::Ended => {}
-            }
+            let _known = match entry.why {
+                WithheldReason::Withdrawn => withdrawn.insert(&entry.order),
+                WithheldReason::Refused(_) => refused.insert(&entry.order),
+                WithheldReason::Partial | WithheldReason::Ended => false,
+            };
         }
         for (id, summary) in &mut summaries {
-            summary.status = match (summary.enforced, summary.withheld) {
-                (0, _) if withdrawn.contains_key(id) => "withdrawn",
-                (0, _) if refused.contains_key(id) => "refused",
+            let status = match (summary.enforced, summary.withheld) {
+                (0, _) if withdrawn.contains(id) => "withdrawn",
+                (0, _) if refused.contains(id) => "refused",
                 (0, _) => "ended",
                 (_, 0) => "in_force",
                 _ => "partial",
-            }
-            .to_owned();
+            };
+            status.clone_into(&mut summary.status);
         }
         summaries.into_values().collect()
     }
@@ -135,10 +156,17 @@ impl View {
     /// See [`super::handle::Handle::order`].
     #[must_use]
     pub fn order(&self, id: &OrderId) -> Option<OrderDetail> {
-        let summary = self.orders().into_iter().find(|summary| summary.id == *id)?;
+        let summary = self
+            .orders()
+            .into_iter()
+            .find(|summary| summary.id == *id)?;
         let rules = self.rules.rules.iter();
         let mine = rules.filter(|rule| self.rules.orders[rule.order as usize].id == *id);
-        let withheld = self.rules.withheld.iter().filter(|entry| entry.order == *id);
+        let withheld = self
+            .rules
+            .withheld
+            .iter()
+            .filter(|entry| entry.order == *id);
         Some(OrderDetail {
             summary,
             entries: mine.map(|rule| self.covering_entry(rule)).collect(),
@@ -150,7 +178,10 @@ impl View {
     fn infos(&self) -> impl Iterator<Item = (OrderId, &OrderInfo)> {
         self.sources.iter().flat_map(|source| {
             source.orders().iter().map(|info| {
-                let id = OrderId { feed: source.feed().clone(), reference: info.reference.clone() };
+                let id = OrderId {
+                    feed: source.feed().clone(),
+                    reference: info.reference.clone(),
+                };
                 (id, info)
             })
         })
@@ -188,7 +219,7 @@ impl View {
             net: rule.net,
             dir: rule.direction,
             proto: rule.protocol.map(protocol),
-            ports: rule.ports.iter().map(port_range).collect(),
+            ports: rule.ports.iter().map(|range| port_range(*range)).collect(),
             mode: if rule.monitor { "monitor" } else { "enforce" }.to_owned(),
             since: rule.since,
             until: rule.until,
@@ -224,7 +255,7 @@ fn protocol(number: u8) -> String {
     field::protocol_name(number).map_or_else(|| number.to_string(), ToOwned::to_owned)
 }
 
-fn port_range(range: &PortRange) -> String {
+fn port_range(range: PortRange) -> String {
     if range.first == range.last {
         range.first.to_string()
     } else {

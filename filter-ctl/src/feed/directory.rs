@@ -14,7 +14,10 @@ use std::{
 
 use crate::{
     daemon::handle::{Actor, Handle, Upload},
-    order::FeedName,
+    order::{
+        FeedName,
+        sign::{SIGNATURES_MAX, signature_path},
+    },
 };
 
 /// The time between two looks.
@@ -23,8 +26,6 @@ pub const POLL: Duration = Duration::from_secs(1);
 pub const BUNDLES_PER_LOOK_MAX: usize = 16;
 /// Files looked at; past it the rest is not seen until files are taken away, which the log says.
 pub const FILES_MAX: usize = 10_000;
-/// Signatures of one bundle.
-pub const SIGNATURES_MAX: usize = 16;
 /// A signature file that is longer is none.
 const SIGNATURE_BYTES_MAX: u64 = 4096;
 
@@ -36,7 +37,10 @@ type Sighting = Vec<(PathBuf, Stamp)>;
 
 /// Watches a feed's directory until the service stops.
 pub async fn watch(feed: FeedName, directory: PathBuf, bundle_bytes_max: u64, handle: Handle) {
-    let actor = Actor { uid: None, name: format!("directory {}", directory.display()) };
+    let actor = Actor {
+        uid: None,
+        name: format!("directory {}", directory.display()),
+    };
     let mut seen = BTreeMap::new();
     // Files that could not be moved away are not taken again as long as they do not change.
     let mut handled: BTreeMap<PathBuf, Sighting> = BTreeMap::new();
@@ -57,11 +61,17 @@ pub async fn watch(feed: FeedName, directory: PathBuf, bundle_bytes_max: u64, ha
             }
         };
         handled.retain(|path, _| seen.contains_key(path));
-        let ready = ready.into_iter().filter(|bundle| handled.get(&bundle[0].0) != Some(bundle));
+        let ready = ready
+            .into_iter()
+            .filter(|bundle| handled.get(&bundle[0].0) != Some(bundle));
         for bundle in ready.take(BUNDLES_PER_LOOK_MAX).collect::<Vec<_>>() {
             let outcome = match read(&bundle, bundle_bytes_max) {
                 Ok((bytes, signatures)) => {
-                    let upload = Upload { feed: Some(feed.clone()), bundle: bytes, signatures };
+                    let upload = Upload {
+                        feed: Some(feed.clone()),
+                        bundle: bytes,
+                        signatures,
+                    };
                     match handle.apply(upload, actor.clone()).await {
                         Ok(_) => Ok(()),
                         // Not the bundle's fault: it stays where it is and is tried again.
@@ -93,13 +103,21 @@ fn look(directory: &Path, seen: &mut BTreeMap<PathBuf, Sighting>) -> io::Result<
             break;
         }
         if metadata.is_file() {
-            let stamp = (metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+            let stamp = (
+                metadata.ino(),
+                metadata.len(),
+                metadata.mtime(),
+                metadata.mtime_nsec(),
+            );
             files.insert(entry.path(), stamp);
         }
     }
     let mut sightings = BTreeMap::new();
     for (path, stamp) in &files {
-        if path.extension().is_none_or(|extension| extension != "jsonl") {
+        if path
+            .extension()
+            .is_none_or(|extension| extension != "jsonl")
+        {
             continue;
         }
         let mut sighting = vec![(path.clone(), *stamp)];
@@ -122,21 +140,14 @@ fn look(directory: &Path, seen: &mut BTreeMap<PathBuf, Sighting>) -> io::Result<
     Ok(ready)
 }
 
-/// `NAME.jsonl.minisig`, then `NAME.jsonl.2.minisig` and so on.
-#[must_use]
-pub fn signature_path(bundle: &Path, number: usize) -> PathBuf {
-    let mut name = bundle.as_os_str().to_owned();
-    if number > 1 {
-        name.push(format!(".{number}"));
-    }
-    name.push(".minisig");
-    name.into()
-}
-
 fn read(sighting: &Sighting, bundle_bytes_max: u64) -> io::Result<(Vec<u8>, Vec<Vec<u8>>)> {
     let mut files = Vec::with_capacity(sighting.len());
     for (index, (path, (_, length, ..))) in sighting.iter().enumerate() {
-        let limit = if index == 0 { bundle_bytes_max } else { SIGNATURE_BYTES_MAX };
+        let limit = if index == 0 {
+            bundle_bytes_max
+        } else {
+            SIGNATURE_BYTES_MAX
+        };
         if *length > limit {
             return Err(io::Error::other(format!(
                 "{} has {length} bytes, at most {limit} are read",
@@ -150,7 +161,11 @@ fn read(sighting: &Sighting, bundle_bytes_max: u64) -> io::Result<(Vec<u8>, Vec<
 }
 
 fn put_away(directory: &Path, sighting: &Sighting, outcome: Result<(), String>) -> io::Result<()> {
-    let target = directory.join(if outcome.is_ok() { "accepted" } else { "refused" });
+    let target = directory.join(if outcome.is_ok() {
+        "accepted"
+    } else {
+        "refused"
+    });
     fs::create_dir_all(&target)?;
     for (path, _) in sighting {
         if let Some(name) = path.file_name() {

@@ -3,10 +3,10 @@
 //! A link is created once and pinned; a new program takes the old one's place by `bpf_link_update`,
 //! between two packets. Nothing here detaches but [`detach`].
 
-use std::{fs, io, os::fd::AsFd as _, path::Path};
+use std::{fs, io, os::fd::AsFd as _, path::Path, time::Duration};
 
 use aya::{
-    Ebpf, EbpfLoader, TestRun as _, TestRunOptions,
+    Ebpf, EbpfLoader, TestRun as _, TestRunOptions, TestRunResult,
     programs::{
         ProgramError, Xdp, XdpMode,
         links::{FdLink, PinnedLink},
@@ -85,18 +85,50 @@ impl LoadedProgram {
         Ok(Self { ebpf })
     }
 
+    /// The instructions that the verifier followed to accept the program: its budget is one million.
+    pub fn verified_instructions(&mut self) -> Result<Option<u32>, KernelError> {
+        let info = program(&mut self.ebpf)?
+            .info()
+            .map_err(|error| KernelError::aya("cannot inspect the program", error))?;
+        Ok(info.verified_instruction_count())
+    }
+
     /// Runs the program over a frame, without an interface. True if it drops it.
     pub fn test_run(&mut self, frame: &[u8]) -> Result<bool, KernelError> {
-        const XDP_DROP: u32 = 1;
-        const XDP_PASS: u32 = 2;
-        let options = TestRunOptions {
+        self.run(TestRunOptions {
             data_in: Some(frame),
             ..TestRunOptions::new()
+        })
+    }
+
+    /// Runs the program over a frame of which the first buffer holds only `linear` bytes, as some
+    /// drivers leave it. At least 14; from Linux 6.18 on.
+    pub fn test_run_split(&mut self, frame: &[u8], linear: usize) -> Result<bool, KernelError> {
+        // `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
+        let mut context = [0; 24];
+        let end = u32::try_from(linear).unwrap_or(u32::MAX);
+        context[4..8].copy_from_slice(&end.to_ne_bytes());
+        self.run(TestRunOptions {
+            data_in: Some(frame),
+            ctx_in: Some(&context),
+            ..TestRunOptions::new()
+        })
+    }
+
+    /// Runs the program over a frame many times without leaving the kernel. The mean time of a run.
+    pub fn test_run_repeated(&mut self, frame: &[u8], times: u32) -> Result<Duration, KernelError> {
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            repeat: times,
+            ..TestRunOptions::new()
         };
-        let result = program(&mut self.ebpf)?
-            .test_run(options)
-            .map_err(|error| KernelError::aya("BPF_PROG_TEST_RUN failed", error))?;
-        match result.return_value {
+        Ok(self.result(options)?.duration)
+    }
+
+    fn run(&mut self, options: TestRunOptions<'_>) -> Result<bool, KernelError> {
+        const XDP_DROP: u32 = 1;
+        const XDP_PASS: u32 = 2;
+        match self.result(options)?.return_value {
             XDP_DROP => Ok(true),
             XDP_PASS => Ok(false),
             other => Err(KernelError::Syscall {
@@ -105,6 +137,12 @@ impl LoadedProgram {
                 source: io::Error::other(format!("the program returned {other}")),
             }),
         }
+    }
+
+    fn result(&mut self, options: TestRunOptions<'_>) -> Result<TestRunResult, KernelError> {
+        program(&mut self.ebpf)?
+            .test_run(options)
+            .map_err(|error| KernelError::aya("BPF_PROG_TEST_RUN failed", error))
     }
 }
 
@@ -179,15 +217,12 @@ pub fn attach(
         return Ok(Attached::Kept);
     }
     let mut loaded = LoadedProgram::load(instance, object, number)?;
-    let attached = match existing {
-        Some(link) => {
-            replace(&mut loaded, link, name)?;
-            Attached::Replaced
-        }
-        None => {
-            create(&mut loaded, ifindex, name, mode, &path)?;
-            Attached::New
-        }
+    let attached = if let Some(link) = existing {
+        replace(&mut loaded, link, name)?;
+        Attached::Replaced
+    } else {
+        create(&mut loaded, ifindex, name, mode, &path)?;
+        Attached::New
     };
     instance.write_interface(number, &record)?;
     Ok(attached)

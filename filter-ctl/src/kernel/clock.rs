@@ -12,5 +12,7 @@ pub fn boot_clock() -> Result<BootClock, KernelError> {
     })?;
     let unix = jiff::Timestamp::now().as_nanosecond();
     let difference = (i128::from(boot) - unix).div_euclid(1_000_000_000);
-    Ok(BootClock { boottime_at_unix_0: i64::try_from(difference).unwrap_or(i64::MIN) })
+    Ok(BootClock {
+        boottime_at_unix_0: i64::try_from(difference).unwrap_or(i64::MIN),
+    })
 }

@@ -266,9 +266,17 @@ fn specs(capacity: Capacity) -> Result<Vec<MapSpec>, KernelError> {
             HALVES * SETTINGS_CAPACITY,
         )?,
         array(map::V4_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
-        array(map::V4_ROWS, size_of::<Row4>(), HALVES * capacity.v4_rows as usize)?,
+        array(
+            map::V4_ROWS,
+            size_of::<Row4>(),
+            HALVES * capacity.v4_rows as usize,
+        )?,
         array(map::V6_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
-        array(map::V6_ROWS, size_of::<Row6>(), HALVES * capacity.v6_rows as usize)?,
+        array(
+            map::V6_ROWS,
+            size_of::<Row6>(),
+            HALVES * capacity.v6_rows as usize,
+        )?,
         array(map::NB4_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
         array(
             map::NB4_ROWS,

@@ -93,22 +93,6 @@ impl<T: Record> Mapped<T> {
             );
         }
     }
-
-    /// A copy of the elements from `first` on.
-    ///
-    /// # Panics
-    ///
-    /// If they do not all lie in the array.
-    pub(super) fn read(&self, first: usize, count: usize) -> Vec<T> {
-        assert!(
-            first + count <= self.elements,
-            "a read past the end of a kernel map"
-        );
-        // SAFETY: inside the mapping, as just asserted; every bit pattern is a value.
-        (0..count)
-            .map(|index| unsafe { self.start.as_ptr().add(first + index).read_volatile() })
-            .collect()
-    }
 }
 
 impl Mapped<Control> {

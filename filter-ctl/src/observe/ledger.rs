@@ -10,7 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use filter_common::{counters::Counter, limits::{INTERFACES_MAX, SLOTS_MAX}, verdict::Reason};
+use filter_common::{
+    counters::Counter,
+    limits::{INTERFACES_MAX, SLOTS_MAX},
+    verdict::Reason,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -70,8 +74,18 @@ impl Tally {
 
 impl From<Counter> for Tally {
     fn from(counter: Counter) -> Self {
-        let Counter { packets, bytes, would_packets, would_bytes } = counter;
-        Self { packets, bytes, would_packets, would_bytes }
+        let Counter {
+            packets,
+            bytes,
+            would_packets,
+            would_bytes,
+        } = counter;
+        Self {
+            packets,
+            bytes,
+            would_packets,
+            would_bytes,
+        }
     }
 }
 
@@ -137,7 +151,9 @@ pub enum LedgerError {
     #[error(transparent)]
     Write(#[from] durable::DurableError),
     /// There are too many interfaces.
-    #[error("more than {INTERFACES_MAX} interfaces have been filtered here; start with an empty state directory to forget those that are gone")]
+    #[error(
+        "more than {INTERFACES_MAX} interfaces have been filtered here; start with an empty state directory to forget those that are gone"
+    )]
     Interfaces,
 }
 
@@ -150,12 +166,18 @@ impl Ledger {
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self { version: VERSION, ..Self::default() });
+                return Ok(Self {
+                    version: VERSION,
+                    ..Self::default()
+                });
             }
             Err(source) => return Err(LedgerError::Read { path, source }),
         };
-        let ledger: Self = serde_json::from_slice(&bytes)
-            .map_err(|error| LedgerError::Damaged { path: path.clone(), what: error.to_string() })?;
+        let ledger: Self =
+            serde_json::from_slice(&bytes).map_err(|error| LedgerError::Damaged {
+                path: path.clone(),
+                what: error.to_string(),
+            })?;
         if ledger.version != VERSION {
             let what = format!("its version is {}, expected {VERSION}", ledger.version);
             return Err(LedgerError::Damaged { path, what });
@@ -166,20 +188,34 @@ impl Ledger {
     /// Writes it, atomically and durably.
     pub fn save(&self, state_dir: &Path) -> Result<(), LedgerError> {
         let path = state_dir.join(FILE);
-        let bytes = serde_json::to_vec(self)
-            .map_err(|error| LedgerError::Damaged { path: path.clone(), what: error.to_string() })?;
+        let bytes = serde_json::to_vec(self).map_err(|error| LedgerError::Damaged {
+            path: path.clone(),
+            what: error.to_string(),
+        })?;
         durable::write_atomic(&path, &bytes)?;
         Ok(())
     }
 
     /// Notes an interface's settings and returns its number, a new one if it has none.
-    pub fn interface(&mut self, name: &str, monitor: bool, customer: bool) -> Result<u32, LedgerError> {
+    pub fn interface(
+        &mut self,
+        name: &str,
+        monitor: bool,
+        customer: bool,
+    ) -> Result<u32, LedgerError> {
         let number = match self.interfaces.get(name) {
             Some(known) => known.number,
             None if self.interfaces.len() >= INTERFACES_MAX => return Err(LedgerError::Interfaces),
             None => u32::try_from(self.interfaces.len()).map_err(|_| LedgerError::Interfaces)?,
         };
-        self.interfaces.insert(name.to_owned(), KnownInterface { number, monitor, customer });
+        self.interfaces.insert(
+            name.to_owned(),
+            KnownInterface {
+                number,
+                monitor,
+                customer,
+            },
+        );
         Ok(number)
     }
 
@@ -224,7 +260,11 @@ impl Ledger {
             ..Self::default()
         };
         for (number, name) in instance.interfaces()? {
-            let known = KnownInterface { number, monitor: false, customer: false };
+            let known = KnownInterface {
+                number,
+                monitor: false,
+                customer: false,
+            };
             ledger.interfaces.insert(name, known);
         }
         for slot in 0..Slot::try_from(SLOTS_MAX).unwrap_or(Slot::MAX) {
@@ -253,8 +293,13 @@ impl Ledger {
                 if now.is_zero() {
                     continue;
                 }
-                let before = seen.insert(reason.name().to_owned(), now).unwrap_or_default();
-                totals.entry(reason.name().to_owned()).or_default().add(before.gained(now));
+                let before = seen
+                    .insert(reason.name().to_owned(), now)
+                    .unwrap_or_default();
+                totals
+                    .entry(reason.name().to_owned())
+                    .or_default()
+                    .add(before.gained(now));
             }
         }
         for (slot, orders) in self.slots.iter() {
@@ -262,7 +307,11 @@ impl Ledger {
             if now.is_zero() {
                 continue;
             }
-            let gained = self.seen_slots.insert(slot, now).unwrap_or_default().gained(now);
+            let gained = self
+                .seen_slots
+                .insert(slot, now)
+                .unwrap_or_default()
+                .gained(now);
             if gained.is_zero() {
                 continue;
             }

@@ -3,11 +3,14 @@
 //! Needs root. Nothing here writes but [`panic`] and [`detach`], which touch what they say and
 //! nothing else; the audit log records them, with the user.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::{ledger::{Ledger, LedgerError}, report};
+use super::{
+    ledger::{Ledger, LedgerError},
+    report,
+};
 use crate::{
     audit::{Audit, AuditError, Event},
     http::wire::{Alarm, Generation, InterfaceStatus, Stats, Status},
@@ -78,9 +81,10 @@ pub fn status(pin_dir: &Path) -> Result<Status, OfflineError> {
         alarms: vec![Alarm {
             code: "service_down".to_owned(),
             subject: "filter-ctl run".to_owned(),
-            message: "the service does not answer; the kernel goes on with the generation in force, \
+            message:
+                "the service does not answer; the kernel goes on with the generation in force, \
                       whose entries end at their own until"
-                .to_owned(),
+                    .to_owned(),
         }],
     })
 }
@@ -114,7 +118,10 @@ pub fn panic(
         Instance::open(&pins.instance(number))?.set_bypass(off);
     }
     let action = if off { "panic_off" } else { "panic_on" };
-    Ok(record(state_dir, Event::new(actor, action, "filtering").detail("reason", reason)))
+    Ok(record(
+        state_dir,
+        Event::new(actor, action, "filtering").detail("reason", reason),
+    ))
 }
 
 /// Takes the program off interfaces, all of them where none is named. Returns their names.
@@ -153,8 +160,10 @@ pub fn detach(
     Ok((detached, unrecorded))
 }
 
-fn save_counters(directory: &PathBuf, state_dir: &Path) -> Result<(), OfflineError> {
-    let Ok(instance) = Instance::open(directory) else { return Ok(()) };
+fn save_counters(directory: &Path, state_dir: &Path) -> Result<(), OfflineError> {
+    let Ok(instance) = Instance::open(directory) else {
+        return Ok(());
+    };
     let mut ledger = Ledger::load(state_dir)?;
     ledger.absorb(&instance)?;
     ledger.save(state_dir)?;
@@ -162,7 +171,9 @@ fn save_counters(directory: &PathBuf, state_dir: &Path) -> Result<(), OfflineErr
 }
 
 fn record(state_dir: &Path, event: Event) -> Option<AuditError> {
-    Audit::open(state_dir).and_then(|mut audit| audit.append(event)).err()
+    Audit::open(state_dir)
+        .and_then(|mut audit| audit.append(event))
+        .err()
 }
 
 /// The mode an interface is attached in, if it is.

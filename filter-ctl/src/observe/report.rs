@@ -6,20 +6,24 @@ use filter_common::verdict::{Action, Reason};
 use jiff::Timestamp;
 
 use super::ledger::{Ledger, Tally};
-use crate::http::wire::{
-    Count, FeedStats, InterfaceStats, OrderStats, ReasonStats, Stats, Totals,
-};
+use crate::http::wire::{Count, FeedStats, InterfaceStats, OrderStats, ReasonStats, Stats, Totals};
 
 /// What was dropped.
 #[must_use]
 pub const fn real(tally: Tally) -> Count {
-    Count { packets: tally.packets, bytes: tally.bytes }
+    Count {
+        packets: tally.packets,
+        bytes: tally.bytes,
+    }
 }
 
 /// What would have been dropped.
 #[must_use]
 pub const fn would(tally: Tally) -> Count {
-    Count { packets: tally.would_packets, bytes: tally.would_bytes }
+    Count {
+        packets: tally.would_packets,
+        bytes: tally.would_bytes,
+    }
 }
 
 /// The document of `stats`.
@@ -31,7 +35,10 @@ pub fn stats(ledger: &Ledger, at: Timestamp) -> Stats {
         for (reason, tally) in reasons {
             all.entry(reason).or_default().add(*tally);
         }
-        let reasons = reasons.iter().map(|(reason, tally)| (reason.as_str(), *tally)).collect();
+        let reasons = reasons
+            .iter()
+            .map(|(reason, tally)| (reason.as_str(), *tally))
+            .collect();
         interfaces.push(InterfaceStats {
             name: name.clone(),
             totals: totals(&reasons),
@@ -107,6 +114,10 @@ fn reason_stats(reasons: &BTreeMap<&str, Tally>) -> Vec<ReasonStats> {
             bytes: tally.bytes,
         })
         .collect();
-    stats.sort_by(|a, b| b.packets.cmp(&a.packets).then_with(|| a.reason.cmp(&b.reason)));
+    stats.sort_by(|a, b| {
+        b.packets
+            .cmp(&a.packets)
+            .then_with(|| a.reason.cmp(&b.reason))
+    });
     stats
 }

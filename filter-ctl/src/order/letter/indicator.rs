@@ -149,8 +149,8 @@ fn is_domain(word: &str) -> bool {
     top_is_text && name.len() <= 253 && name.split('.').all(label)
 }
 
-/// Whether a reader would take it for an address or prefix. Dates (`30.12.2026`), version numbers of two
-/// parts, times (`12:30:00`) and hardware addresses are none.
+/// Whether a reader would take it for an address or prefix. Dates (`30.12.2026`), telephone numbers
+/// (`024.3640.4421`), numbers of two parts, times (`12:30:00`) and hardware addresses are none.
 fn looks_like_address(word: &str) -> bool {
     looks_like_ipv4(word) || looks_like_ipv6(word)
 }
@@ -163,16 +163,13 @@ fn looks_like_ipv4(word: &str) -> bool {
     let follows = &word[head.len()..];
     let parts: Vec<_> = head.split('.').collect();
     let numbers = parts.iter().filter(|part| !part.is_empty()).count();
-    let is_date = parts.len() == 3
-        && follows.is_empty()
-        && parts[0].len() <= 2
-        && parts[1].len() <= 2
-        && parts[2].len() == 4;
+    // A date (`30.12.2026`) or a telephone number; no part of an address has four digits.
+    let is_other_number = parts.len() == 3 && parts.iter().any(|part| part.len() > 3);
     // `1.2.3.example.net` is a name.
     let goes_on_as_name = follows.starts_with(|c: char| c.is_alphabetic() || c == '_')
         || (follows.starts_with('-') && is_domain(word));
     let few = parts.len() < 3 && !(parts.len() == 2 && is_short_prefix(follows));
-    numbers >= 2 && !few && !is_date && !goes_on_as_name
+    numbers >= 2 && !few && !is_other_number && !goes_on_as_name
 }
 
 /// `/8` and so on, as in `10.0/8`.

@@ -19,6 +19,9 @@ pub enum ParseErrorKind {
     /// It is too long.
     #[error("{0} bytes: expected at most {LINE_BYTES_MAX}")]
     LineTooLong(usize),
+    /// It is no text.
+    #[error("bytes that are no text: expected UTF-8")]
+    NotText,
     /// It is no JSON object of the documented shape.
     #[error("{0}")]
     Json(String),

@@ -8,6 +8,7 @@
 //! Reading borrows from the bundle's bytes and keeps one line at a time.
 
 mod error;
+mod lines;
 mod raw;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
 
 pub use self::error::{ParseError, ParseErrorKind};
+use self::lines::Lines;
 use self::raw::{RawEntry, RawManifest, RawOrder};
 use super::{
     Direction, FeedName, OrderInfo, PortRange,
@@ -99,10 +101,7 @@ pub fn open<'a>(
     bundle: &'a [u8],
     timezone: &TimeZone,
 ) -> Result<(Manifest, Entries<'a>), ParseError> {
-    let mut lines = Lines {
-        rest: bundle,
-        number: 0,
-    };
+    let mut lines = Lines::new(bundle);
     let at = |kind| ParseError { line: 1, kind };
     let (_, line) = lines
         .next()
@@ -142,7 +141,7 @@ pub fn check(bundle: &[u8], timezone: &TimeZone) -> Result<Manifest, ParseError>
     Ok(manifest)
 }
 
-fn manifest(line: &[u8]) -> Result<Manifest, ParseErrorKind> {
+fn manifest(line: &str) -> Result<Manifest, ParseErrorKind> {
     if line.is_empty() {
         return Err(ParseErrorKind::Blank("the manifest"));
     }
@@ -243,37 +242,6 @@ pub(super) fn check_length(
     }
 }
 
-/// The lines of a bundle, with their numbers, without their ends.
-struct Lines<'a> {
-    rest: &'a [u8],
-    number: u64,
-}
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = Result<(u64, &'a [u8]), ParseError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        self.number += 1;
-        let end = self.rest.iter().position(|byte| *byte == b'\n');
-        let (line, rest) = match end {
-            Some(end) => (&self.rest[..end], &self.rest[end + 1..]),
-            None => (self.rest, &[][..]),
-        };
-        self.rest = rest;
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.len() > LINE_BYTES_MAX {
-            return Some(Err(ParseError {
-                line: self.number,
-                kind: ParseErrorKind::LineTooLong(line.len()),
-            }));
-        }
-        Some(Ok((self.number, line)))
-    }
-}
-
 /// The entries of a bundle, in its order. The first error is the last item.
 pub struct Entries<'a> {
     lines: Lines<'a>,
@@ -323,7 +291,7 @@ impl<'a> Entries<'a> {
         Ok(())
     }
 
-    fn entry(&mut self, line: u64, text: &'a [u8]) -> Result<ParsedEntry<'a>, ParseErrorKind> {
+    fn entry(&mut self, line: u64, text: &'a str) -> Result<ParsedEntry<'a>, ParseErrorKind> {
         let raw: RawEntry<'a> = raw::from_json(text)?;
         check_text("id", &raw.id, ID_BYTES_MAX)?;
         let net = field::parse_net(&raw.net)

@@ -12,8 +12,8 @@ use crate::order::{
 };
 
 /// Reads one line. The message has the column, and not serde_json's line, which is always 1.
-pub(super) fn from_json<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, ParseErrorKind> {
-    serde_json::from_slice(line).map_err(|error| {
+pub(super) fn from_json<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, ParseErrorKind> {
+    serde_json::from_str(line).map_err(|error| {
         let text = error.to_string();
         let text = match text.rsplit_once(" at line ") {
             Some((message, _)) => format!("{message} at column {}", error.column()),

@@ -251,6 +251,20 @@ fn another_type_version_or_kind_is_refused_by_name() {
 }
 
 #[test]
+fn bytes_that_are_no_text_are_named_by_their_line() {
+    let mut bytes = bundle(&[r#"{"id":"e1","net":"203.0.113.7"}"#, "{"]).into_bytes();
+    let at = bytes.len() - 2;
+    bytes[at] = 0xff;
+    let (_, mut entries) = open(&bytes, &TimeZone::UTC).expect("a manifest");
+    assert!(matches!(entries.next(), Some(Ok(_))));
+    let error = entries.next().expect("an error").expect_err("no text");
+    assert_eq!((error.line, error.kind), (3, ParseErrorKind::NotText));
+    assert_eq!(entries.next(), None);
+    let error = open(&[0xff], &TimeZone::UTC).err().expect("no text");
+    assert_eq!((error.line, error.kind), (1, ParseErrorKind::NotText));
+}
+
+#[test]
 fn a_line_past_its_limit_is_refused_unread() {
     let long = format!(
         "{{\"id\":\"e\",\"net\":\"{}\"}}",

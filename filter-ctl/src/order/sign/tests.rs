@@ -143,7 +143,6 @@ fn stock_minisign(arguments: &[&Path]) -> Option<bool> {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 fn the_stock_tool_and_this_one_read_each_other() {
     let directory = tempfile::tempdir().expect("a directory");
     let at = |name: &str| directory.path().join(name);

@@ -99,6 +99,8 @@ impl Store {
     }
 
     /// Stores what was admitted: the bytes, then the mark. It is in force only after this.
+    /// After an error [`Self::mark`] says what holds: almost always the old mark, but the new one if only
+    /// the last synchronising of the directory failed.
     pub fn commit(
         &self,
         untrusted: &UntrustedOrder,

@@ -44,11 +44,19 @@ pub(super) fn apply(bytes: &[u8], entries: &mut [Entry]) -> Result<(), String> {
     for (number, line) in (1..).zip(lines).filter(|(_, line)| !line.is_empty()) {
         let Line { since, ids } =
             serde_json::from_slice(line).map_err(|error| format!("line {number}: {error}"))?;
+        // Written in the order of the entries: the next is most often the one after the last.
+        let mut next = 0;
         for id in ids {
-            let index = entries.binary_search_by(|entry| (*entry.id).cmp(&id));
+            let is_next = entries.get(next).is_some_and(|entry| *entry.id == *id);
+            let index = if is_next {
+                Ok(next)
+            } else {
+                entries.binary_search_by(|entry| (*entry.id).cmp(&id))
+            };
             // An entry that is named and not there was refused under another time zone.
             if let Ok(index) = index {
                 entries[index].since = since;
+                next = index + 1;
             }
         }
     }

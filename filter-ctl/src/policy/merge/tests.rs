@@ -327,7 +327,6 @@ proptest! {
 
 #[test]
 #[ignore = "takes its time without optimisation: run with --release"]
-#[expect(clippy::print_stderr, reason = "prints what it measured")]
 fn a_million_entries() {
     let entries = (0..1_000_000u32)
         .map(|n| {

@@ -12,7 +12,6 @@ use crate::{
 };
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 fn every_host_of_a_published_list_is_found() {
     const LIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/ipsum.txt");
     let Ok(text) = std::fs::read_to_string(LIST) else {
@@ -106,7 +105,6 @@ fn million() -> RuleSet {
 
 #[test]
 #[ignore = "takes its time without optimisation: run with --release"]
-#[expect(clippy::print_stderr, reason = "prints what it measured")]
 fn a_million_and_a_quarter() {
     let rules = million();
     let begun = Instant::now();

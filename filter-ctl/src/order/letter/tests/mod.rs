@@ -1,0 +1,4 @@
+//! What operators' letters promise.
+
+mod lists;
+mod orders;

@@ -1,0 +1,207 @@
+//! Restarts of every kind, under traffic.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
+
+use super::{CONFIG, arrives, dropped, site};
+use crate::support::{
+    daemon::until,
+    layout::{BAD_4, BAD_6, CUSTOMER_4, GOOD_4, Layout},
+    skipped,
+};
+
+/// Sends from a blocked and from a good host while `during` runs; returns how many packets of each
+/// were sent and how many arrived: `[sent, blocked arrived, good arrived]`.
+fn under_traffic(layout: &Layout, during: impl FnOnce()) -> [u64; 3] {
+    let receiver = layout.customer.udp(CUSTOMER_4.parse().unwrap(), 0);
+    receiver
+        .set_read_timeout(Some(Duration::from_millis(20)))
+        .unwrap();
+    let to = receiver.local_addr().unwrap();
+    let [bad, good] = [BAD_4, GOOD_4].map(|remote| layout.upstream.udp(remote.parse().unwrap(), 0));
+    let bad_address = bad.local_addr().unwrap().ip();
+    let stop = AtomicBool::new(false);
+    let [sent, bad_arrived, good_arrived] = [const { AtomicU64::new(0) }; 3];
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                for socket in [&bad, &good] {
+                    socket.send_to(b"levee", to).unwrap();
+                }
+                sent.fetch_add(1, Ordering::Relaxed);
+                thread::sleep(Duration::from_micros(200));
+            }
+        });
+        scope.spawn(|| {
+            let mut buffer = [0; 16];
+            // One more look after the end: what is on its way still counts.
+            while !stop.load(Ordering::Relaxed) || receiver.recv(&mut [0; 16]).is_ok() {
+                while let Ok((_, from)) = receiver.recv_from(&mut buffer) {
+                    let arrived = if from.ip() == bad_address {
+                        &bad_arrived
+                    } else {
+                        &good_arrived
+                    };
+                    arrived.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        during();
+        stop.store(true, Ordering::Relaxed);
+    });
+    [sent, bad_arrived, good_arrived].map(AtomicU64::into_inner)
+}
+
+#[test]
+fn kill_9_under_traffic_lets_no_blocked_packet_pass_before_during_or_after_the_restart() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, _) = site(&layout, CONFIG);
+    let mut service = site.start();
+    site.done(&[
+        "order",
+        "add",
+        "--reference",
+        "1",
+        "--issuer",
+        "x",
+        "--until",
+        "1d",
+        BAD_4,
+        BAD_6,
+    ]);
+    let generation = site.json(&["status"])["generation"].clone();
+    let mut counted = 0;
+    let [sent, bad, good] = under_traffic(&layout, || {
+        for _ in 0..4 {
+            thread::sleep(Duration::from_millis(150));
+            service.kill();
+            thread::sleep(Duration::from_millis(150));
+            service = site.start();
+            let status = site.json(&["status"]);
+            assert_eq!(
+                status["generation"], generation,
+                "the same generation, untouched"
+            );
+            let now = dropped(&site);
+            assert!(now >= counted, "counters go on: {now} after {counted}");
+            counted = now;
+        }
+    });
+    assert_eq!(bad, 0, "of {sent} packets of a blocked host");
+    assert!(
+        good > 0 && sent > 100,
+        "{good} of {sent} good packets arrived"
+    );
+    assert_eq!(dropped(&site), sent, "every one was counted, once");
+}
+
+#[test]
+fn a_change_of_capacity_moves_to_new_maps_under_traffic_without_a_gap_or_a_lost_count() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, _) = site(&layout, CONFIG);
+    let mut service = site.start();
+    site.done(&[
+        "order",
+        "add",
+        "--reference",
+        "1",
+        "--issuer",
+        "x",
+        "--until",
+        "1d",
+        BAD_4,
+    ]);
+    let [sent, bad, good] = under_traffic(&layout, || {
+        for capacity in [5_000, 50_000, 5_000] {
+            thread::sleep(Duration::from_millis(150));
+            assert!(service.terminate().success());
+            site.configure(&format!(
+                "{CONFIG}[capacity]\nipv4 = {capacity}\nipv6 = {capacity}\n"
+            ));
+            service = site.start();
+        }
+    });
+    assert_eq!(bad, 0, "of {sent} packets of a blocked host");
+    assert!(good > 0);
+    assert_eq!(dropped(&site), sent, "every one was counted, once");
+    let instances = std::fs::read_dir(site.pins()).unwrap().count();
+    assert_eq!(
+        instances, 2,
+        "one instance and the links: the others are gone"
+    );
+}
+
+#[test]
+fn a_reboot_brings_back_the_orders_and_the_counters() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, _) = site(&layout, CONFIG);
+    let service = site.start();
+    site.done(&[
+        "order",
+        "add",
+        "--reference",
+        "1",
+        "--issuer",
+        "x",
+        "--until",
+        "1d",
+        BAD_4,
+    ]);
+    assert!(!arrives(&layout, BAD_4));
+    service.terminate();
+    // What a reboot does to the kernel: every pin is gone, and with it every map and link.
+    site.done(&[
+        "detach",
+        "--all",
+        "--config",
+        site.config().to_str().unwrap(),
+    ]);
+    assert!(arrives(&layout, BAD_4), "detached");
+    let _service = site.start();
+    assert!(!arrives(&layout, BAD_4));
+    assert_eq!(dropped(&site), 2);
+}
+
+#[test]
+fn an_interface_that_vanishes_and_returns_is_attached_again() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, _) = site(&layout, CONFIG);
+    let _service = site.start();
+    site.done(&[
+        "order",
+        "add",
+        "--reference",
+        "1",
+        "--issuer",
+        "x",
+        "--until",
+        "1d",
+        BAD_4,
+    ]);
+    layout.router.ip("link delete up0\n");
+    until("its absence is an alarm", || {
+        site.json(&["status"])["alarms"]
+            .to_string()
+            .contains("not_attached")
+    });
+    layout.connect_upstream();
+    until("it is attached again", || {
+        site.json(&["status"])["interfaces"][0]["attached"] == true
+    });
+    assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
+}

@@ -1,0 +1,263 @@
+//! The real binary: the service in a namespace, and the commands that speak with it.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Seek as _},
+    os::unix::net::UnixDatagram,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{bpffs::Bpffs, netns::Namespace, wait_for};
+
+/// How long the service may take to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The binary under test: `LEVEE_FILTER_CTL`, or the one that was built beside this test.
+pub(crate) fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("LEVEE_FILTER_CTL") {
+        return path.into();
+    }
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).unwrap();
+    profile.join("filter-ctl")
+}
+
+/// All that a service leaves behind, and its successor finds: files, pins and configuration.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    namespace: &'a Namespace,
+    directory: TempDir,
+    bpffs: Bpffs,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The exit code; `None` after a signal.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl<'a> Site<'a> {
+    /// An empty one, for a service in this namespace.
+    pub(crate) fn new(namespace: &'a Namespace) -> Self {
+        let site = Self {
+            namespace,
+            directory: TempDir::new().unwrap(),
+            bpffs: Bpffs::mount(),
+        };
+        fs::create_dir(site.path("state")).unwrap();
+        fs::write(site.path("trust.toml"), "").unwrap();
+        site.configure("");
+        site
+    }
+
+    /// A path in its directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Where the service pins.
+    pub(crate) fn pins(&self) -> PathBuf {
+        self.bpffs.pins()
+    }
+
+    /// Writes the configuration: where everything is, and then `rest`, which may set more.
+    ///
+    /// `rest` begins with settings that belong to no section, if it has any.
+    pub(crate) fn configure(&self, rest: &str) {
+        let text = format!(
+            "state_dir = {state:?}\n\
+             control_socket = {socket:?}\n\
+             pin_dir = {pins:?}\n\
+             trust_file = {trust:?}\n\
+             metrics_listen = \"\"\n\
+             {rest}\n",
+            state = self.path("state"),
+            socket = self.socket(),
+            pins = self.pins(),
+            trust = self.path("trust.toml"),
+        );
+        fs::write(self.config(), text).unwrap();
+    }
+
+    /// The configuration file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path("levee.toml")
+    }
+
+    /// The control socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path("control.sock")
+    }
+
+    /// What the service has logged so far, over all its starts.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// Starts the service and waits until it says that it is ready.
+    pub(crate) fn start(&self) -> Daemon {
+        match self.try_start() {
+            Ok(daemon) => daemon,
+            Err(why) => panic!("the service is not ready: {why}\n{}", self.log()),
+        }
+    }
+
+    /// Starts the service; an error if it ends, or does not become ready in time.
+    pub(crate) fn try_start(&self) -> Result<Daemon, String> {
+        let notify = self.path("notify");
+        let _ = fs::remove_file(&notify);
+        let ready = UnixDatagram::bind(&notify).unwrap();
+        ready.set_nonblocking(true).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("log"))
+            .unwrap();
+        let child = self.namespace.spawn(
+            Command::new(binary())
+                .arg("run")
+                .arg("--config")
+                .arg(self.config())
+                .env("NOTIFY_SOCKET", &notify)
+                .stdout(log.try_clone().unwrap())
+                .stderr(log),
+        );
+        let mut daemon = Daemon { child };
+        let outcome = wait_for(PATIENCE, || {
+            if is_ready(&ready) {
+                return Some(Ok(()));
+            }
+            let ended = daemon.child.try_wait().unwrap()?;
+            Some(Err(format!("it ended: {ended}")))
+        });
+        match outcome {
+            Some(Ok(())) => Ok(daemon),
+            Some(Err(why)) => Err(why),
+            None => Err(format!("nothing within {PATIENCE:?}")),
+        }
+    }
+
+    /// Runs a command of the CLI to its end.
+    pub(crate) fn cli(&self, arguments: &[&str]) -> Ended {
+        let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().unwrap());
+        let mut child = self.namespace.spawn(
+            Command::new(binary())
+                .args(arguments)
+                .env("LEVEE_SOCKET", self.socket())
+                .current_dir(self.directory.path())
+                .stdout(stdout.try_clone().unwrap())
+                .stderr(stderr.try_clone().unwrap()),
+        );
+        let Some(status) = wait_for(PATIENCE, || child.try_wait().unwrap()) else {
+            end(&mut child);
+            panic!("{arguments:?} does not end within {PATIENCE:?}");
+        };
+        Ended {
+            code: status.code(),
+            stdout: contents(&mut stdout),
+            stderr: contents(&mut stderr),
+        }
+    }
+
+    /// Runs a command that must succeed, and returns what it printed.
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
+        let ended = self.cli(arguments);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
+        ended.stdout
+    }
+
+    /// Runs a command with `-o json` that must succeed, and returns the document.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let arguments = [arguments, &["-o", "json"]].concat();
+        let text = self.done(&arguments);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
+    }
+}
+
+/// A running service. Killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    child: Child,
+}
+
+impl Daemon {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        end(&mut self.child);
+    }
+
+    /// Asks it to end, and waits.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        self.signal(libc::SIGTERM);
+        wait_for(PATIENCE, || self.child.try_wait().unwrap())
+            .unwrap_or_else(|| panic!("SIGTERM has no effect within {PATIENCE:?}"))
+    }
+
+    /// Asks it to read its configuration anew; returns at once.
+    pub(crate) fn reload(&self) {
+        self.signal(libc::SIGHUP);
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    fn signal(&self, signal: libc::c_int) {
+        let pid = libc::pid_t::try_from(self.pid()).unwrap();
+        // SAFETY: takes numbers; the process is our child and not yet waited for.
+        let result = unsafe { libc::kill(pid, signal) };
+        assert_eq!(result, 0, "kill: {}", io::Error::last_os_error());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+fn end(child: &mut Child) {
+    // One that has ended already is no failure.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Whether the service has told systemd, whose part the test plays, that it is ready.
+fn is_ready(socket: &UnixDatagram) -> bool {
+    let mut message = [0; 4_096];
+    while let Ok(length) = socket.recv(&mut message) {
+        let text = String::from_utf8_lossy(&message[..length]);
+        if text.lines().any(|line| line == "READY=1") {
+            return true;
+        }
+    }
+    false
+}
+
+fn contents(file: &mut File) -> String {
+    let mut text = String::new();
+    file.rewind().unwrap();
+    file.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Waits until something is so, and returns how long that took; panics if it never is.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    wait_for(PATIENCE, || holds().then_some(()))
+        .unwrap_or_else(|| panic!("{what}: not within {PATIENCE:?}"));
+    start.elapsed()
+}

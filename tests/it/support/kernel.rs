@@ -1,0 +1,256 @@
+//! The program over its maps, run by `BPF_PROG_TEST_RUN`: one frame in, all that it changed out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use filter_common::{counters::Counter, verdict::Reason};
+use filter_ctl::{
+    kernel::{
+        KernelError,
+        attach::LoadedProgram,
+        clock::boot_clock,
+        instance::Instance,
+        object::embedded,
+        pins::PinDir,
+        sync::{Published, Publisher},
+    },
+    table::{Capacity, Table},
+};
+
+use super::{bpffs::Bpffs, rules::Rules, skip};
+
+/// Enough for every table that a test writes by hand.
+pub(crate) const SMALL: Capacity = Capacity {
+    v4_rows: 4_096,
+    v6_rows: 4_096,
+};
+
+/// The default configuration: a million IPv4 and a quarter of a million IPv6 prefixes.
+pub(crate) const LARGE: Capacity = Capacity {
+    v4_rows: 2 * 1_048_576 + 1,
+    v6_rows: 2 * 262_144 + 1,
+};
+
+/// An instance with a program over it, on a BPF file system of its own.
+pub(crate) struct Kernel {
+    pub(crate) instance: Instance,
+    pub(crate) publisher: Publisher,
+    pub(crate) program: LoadedProgram,
+    generation: u64,
+    can_split: Option<bool>,
+    slots: BTreeSet<u32>,
+    before: Snapshot,
+    pub(crate) pins: PinDir,
+    // Last, so that it is unmounted after all else is closed.
+    pub(crate) bpffs: Bpffs,
+}
+
+/// What one frame did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) dropped: bool,
+    /// The one verdict under which it was counted.
+    pub(crate) reason: Reason,
+    /// The slots that were charged for a drop.
+    pub(crate) slots: Vec<u32>,
+    /// The slots that were charged for a drop that did not happen.
+    pub(crate) would: Vec<u32>,
+    /// Whether the interface counted it as one that would have been dropped.
+    pub(crate) would_drop: bool,
+}
+
+impl Outcome {
+    pub(crate) fn pass(reason: Reason) -> Self {
+        Self {
+            dropped: false,
+            reason,
+            slots: Vec::new(),
+            would: Vec::new(),
+            would_drop: false,
+        }
+    }
+
+    pub(crate) fn drop(slot: u32) -> Self {
+        Self {
+            dropped: true,
+            slots: vec![slot],
+            ..Self::pass(Reason::Order)
+        }
+    }
+
+    /// Would have been dropped by these slots too.
+    pub(crate) fn would(mut self, slots: &[u32]) -> Self {
+        self.would = slots.to_vec();
+        self.would_drop = true;
+        self
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    /// By reason.
+    pub(crate) verdicts: Vec<Counter>,
+    pub(crate) slots: BTreeMap<u32, Counter>,
+}
+
+impl Kernel {
+    /// Maps and program, and no generation yet.
+    pub(crate) fn empty(capacity: Capacity) -> Self {
+        let bpffs = Bpffs::mount();
+        let pins = PinDir::lock(&bpffs.pins()).unwrap();
+        let mut instance = Instance::create(&pins.instance(1), capacity, 1).unwrap();
+        instance.finish().unwrap();
+        let program = LoadedProgram::load(&instance, embedded().unwrap(), 0).unwrap();
+        let mut kernel = Self {
+            instance,
+            publisher: Publisher::new().unwrap(),
+            program,
+            generation: 0,
+            can_split: None,
+            slots: BTreeSet::new(),
+            before: Snapshot::default(),
+            pins,
+            bpffs,
+        };
+        kernel.before = kernel.snapshot();
+        kernel
+    }
+
+    /// The rules in force.
+    pub(crate) fn with(rules: &Rules) -> Self {
+        let mut kernel = Self::empty(SMALL);
+        kernel.publish(rules);
+        kernel
+    }
+
+    /// Puts rules in force, and remembers which slots to watch.
+    pub(crate) fn publish(&mut self, rules: &Rules) {
+        self.publish_table(&rules.table(), [0; 32]).unwrap();
+        self.slots.extend(rules.slots());
+        self.before = self.snapshot();
+    }
+
+    /// Puts a table in force.
+    pub(crate) fn publish_table(
+        &mut self,
+        table: &Table,
+        digest: [u8; 32],
+    ) -> Result<Published, KernelError> {
+        let published = self.publisher.publish(
+            &mut self.instance,
+            table,
+            digest,
+            boot_clock().unwrap(),
+            self.generation + 1,
+        )?;
+        self.generation = published.generation;
+        Ok(published)
+    }
+
+    /// All counters of interface 0 and of the slots of the rules.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            verdicts: self.instance.verdict_counters(0).unwrap(),
+            slots: self
+                .slots
+                .iter()
+                .map(|slot| (*slot, self.instance.slot_counter(*slot).unwrap()))
+                .collect(),
+        }
+    }
+
+    /// Takes the counters as they are for the state before the next frame.
+    pub(crate) fn settle(&mut self) {
+        self.before = self.snapshot();
+    }
+
+    /// Runs one frame, all of it in one buffer as far as that has room.
+    pub(crate) fn run(&mut self, frame: &[u8]) -> Outcome {
+        self.outcome(frame, |program| program.test_run(frame).unwrap())
+    }
+
+    /// Runs one frame of which the first buffer holds only `linear` bytes.
+    pub(crate) fn run_split(&mut self, frame: &[u8], linear: usize) -> Outcome {
+        self.outcome(frame, |program| {
+            program.test_run_split(frame, linear).unwrap()
+        })
+    }
+
+    /// Whether this kernel can run a frame whose headers are not in one buffer (Linux 6.18 and later).
+    pub(crate) fn can_split(&mut self) -> bool {
+        if let Some(can) = self.can_split {
+            return can;
+        }
+        let frame = [0; 60];
+        let can = self.program.test_run_split(&frame, 14).is_ok();
+        self.settle();
+        if !can {
+            skip(
+                Some("frames in two buffers"),
+                "needs BPF_PROG_TEST_RUN of Linux 6.18",
+            );
+        }
+        self.can_split = Some(can);
+        can
+    }
+
+    fn outcome(&mut self, frame: &[u8], run: impl FnOnce(&mut LoadedProgram) -> bool) -> Outcome {
+        let dropped = run(&mut self.program);
+        let after = self.snapshot();
+        let before = std::mem::replace(&mut self.before, after);
+        let mut verdicts = Vec::new();
+        let mut would_drop = false;
+        let counters = before.verdicts.iter().zip(&self.before.verdicts);
+        for (reason, (before, after)) in Reason::ALL.iter().zip(counters) {
+            let change = Change::between(before, after, frame.len());
+            verdicts.extend(change.real.then_some(*reason));
+            assert!(
+                !change.would || *reason == Reason::Order,
+                "what would have been dropped is counted with the orders, not with {reason:?}"
+            );
+            would_drop |= change.would;
+        }
+        let [reason] = verdicts[..] else {
+            panic!("a frame is counted under one verdict, not under {verdicts:?}");
+        };
+        let mut slots = Vec::new();
+        let mut would = Vec::new();
+        for (slot, after) in &self.before.slots {
+            let change = Change::between(&before.slots[slot], after, frame.len());
+            slots.extend(change.real.then_some(*slot));
+            would.extend(change.would.then_some(*slot));
+        }
+        Outcome {
+            dropped,
+            reason,
+            slots,
+            would,
+            would_drop,
+        }
+    }
+}
+
+/// Whether a counter counted the frame.
+struct Change {
+    real: bool,
+    would: bool,
+}
+
+impl Change {
+    fn between(before: &Counter, after: &Counter, frame: usize) -> Self {
+        let counted = |before: [u64; 2], after: [u64; 2]| match [
+            after[0] - before[0],
+            after[1] - before[1],
+        ] {
+            [0, 0] => false,
+            [1, bytes] if bytes == frame as u64 => true,
+            other => panic!("a frame of {frame} bytes counted as {other:?}"),
+        };
+        Self {
+            real: counted([before.packets, before.bytes], [after.packets, after.bytes]),
+            would: counted(
+                [before.would_packets, before.would_bytes],
+                [after.would_packets, after.would_bytes],
+            ),
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! What is blocked: as a table for the kernel, and as a plain list to compare the table with.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use filter_common::{
+    address::{Address, Family},
+    limits::CLAUSES_PER_CELL_MAX,
+    settings::{Enforcement, InterfaceSettings, Role},
+    table::{ClauseFlags, ROOTS, Root, Row4, Row6, Scope},
+};
+use filter_ctl::table::{Arrays, Table, TimedClause};
+use ipnet::IpNet;
+
+/// A day from now: no test lasts that long.
+pub(crate) fn tomorrow() -> i64 {
+    jiff::Timestamp::now().as_second() + 86_400
+}
+
+/// One entry, with the slot that is charged for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) net: IpNet,
+    pub(crate) slot: u32,
+    pub(crate) from: bool,
+    pub(crate) to: bool,
+    pub(crate) protocol: Option<u8>,
+    pub(crate) ports: Option<[u16; 2]>,
+    pub(crate) until: i64,
+    pub(crate) monitor: bool,
+}
+
+impl Rule {
+    /// Blocks packets from and to a prefix or address.
+    pub(crate) fn new(net: &str, slot: u32) -> Self {
+        Self {
+            net: parse(net),
+            slot,
+            from: true,
+            to: true,
+            protocol: None,
+            ports: None,
+            until: tomorrow(),
+            monitor: false,
+        }
+    }
+
+    pub(crate) const fn only_from(mut self) -> Self {
+        self.to = false;
+        self
+    }
+
+    pub(crate) const fn only_to(mut self) -> Self {
+        self.from = false;
+        self
+    }
+
+    pub(crate) const fn protocol(mut self, protocol: u8) -> Self {
+        self.protocol = Some(protocol);
+        self
+    }
+
+    pub(crate) const fn ports(mut self, first: u16, last: u16) -> Self {
+        self.ports = Some([first, last]);
+        self
+    }
+
+    pub(crate) const fn until(mut self, until: i64) -> Self {
+        self.until = until;
+        self
+    }
+
+    pub(crate) const fn monitor(mut self) -> Self {
+        self.monitor = true;
+        self
+    }
+
+    fn clause(&self) -> TimedClause {
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        TimedClause {
+            slot: self.slot,
+            until: self.until,
+            ports: self.ports.unwrap_or_default(),
+            protocol: self.protocol.unwrap_or_default(),
+            flags: flag(self.from, ClauseFlags::FROM)
+                | flag(self.to, ClauseFlags::TO)
+                | flag(self.monitor, ClauseFlags::MONITOR)
+                | flag(self.protocol.is_some(), ClauseFlags::PROTOCOL)
+                | flag(self.ports.is_some(), ClauseFlags::PORTS),
+        }
+    }
+}
+
+/// All that a generation consists of.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) never_block: Vec<(IpNet, Scope)>,
+    pub(crate) settings: Vec<InterfaceSettings>,
+}
+
+impl Rules {
+    /// On one interface, enforcing.
+    pub(crate) fn new(rules: impl Into<Vec<Rule>>) -> Self {
+        Self {
+            rules: rules.into(),
+            never_block: Vec::new(),
+            settings: vec![InterfaceSettings::new(Enforcement::Enforce, Role::Upstream)],
+        }
+    }
+
+    pub(crate) fn never_block(mut self, net: &str, scope: Scope) -> Self {
+        self.never_block.push((parse(net), scope));
+        self
+    }
+
+    pub(crate) fn monitoring(mut self) -> Self {
+        self.settings = vec![InterfaceSettings::new(Enforcement::Monitor, Role::Upstream)];
+        self
+    }
+
+    /// The slots that its rules name.
+    pub(crate) fn slots(&self) -> BTreeSet<u32> {
+        self.rules.iter().map(|rule| rule.slot).collect()
+    }
+
+    /// The rules that cover an address, the most specific first; of the same prefix, in their order.
+    pub(crate) fn covering(&self, address: IpAddr) -> Vec<&Rule> {
+        let mut covering: Vec<&Rule> = self
+            .rules
+            .iter()
+            .filter(|rule| rule.net.contains(&address))
+            .collect();
+        covering.sort_by_key(|rule| std::cmp::Reverse(rule.net.prefix_len()));
+        covering
+    }
+
+    /// How far an address is protected: the stronger scope wins.
+    pub(crate) fn scope(&self, address: IpAddr) -> u32 {
+        let covering = self.never_block.iter();
+        covering
+            .filter(|(net, _)| net.contains(&address))
+            .map(|(_, scope)| *scope as u32)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The table, made the slowest and plainest way.
+    pub(crate) fn table(&self) -> Table {
+        let mut runs = Runs::default();
+        let mut value = |address: IpAddr| runs.of(&self.covering(address));
+        let rule_nets: Vec<IpNet> = self.rules.iter().map(|rule| rule.net).collect();
+        let never_nets: Vec<IpNet> = self.never_block.iter().map(|(net, _)| *net).collect();
+        let [v4, v6] =
+            [Family::V4, Family::V6].map(|family| intervals(&rule_nets, family, &mut value));
+        let [never4, never6] = [Family::V4, Family::V6]
+            .map(|family| intervals(&never_nets, family, &mut |address| self.scope(address)));
+        Table {
+            v4: arrays4(&v4),
+            v6: arrays6(&v6),
+            never_block_v4: arrays4(&never4),
+            never_block_v6: arrays6(&never6),
+            clauses: runs.clauses,
+            settings: self.settings.clone(),
+        }
+    }
+}
+
+/// The clauses of all intervals, equal ones once.
+#[derive(Default)]
+struct Runs {
+    clauses: Vec<TimedClause>,
+    numbers: BTreeMap<Vec<String>, u32>,
+}
+
+impl Runs {
+    fn of(&mut self, rules: &[&Rule]) -> u32 {
+        assert!(rules.len() <= CLAUSES_PER_CELL_MAX);
+        let Some((last, before)) = rules.split_last() else {
+            return 0;
+        };
+        let key = rules.iter().map(|rule| format!("{rule:?}")).collect();
+        let next = u32::try_from(self.clauses.len() + 1).unwrap();
+        *self.numbers.entry(key).or_insert_with(|| {
+            self.clauses.extend(before.iter().map(|rule| rule.clause()));
+            let mut clause = last.clause();
+            clause.flags |= ClauseFlags::LAST;
+            self.clauses.push(clause);
+            next
+        })
+    }
+}
+
+/// A prefix, or an address as the prefix that holds only it.
+pub(crate) fn parse(net: &str) -> IpNet {
+    net.parse::<IpNet>()
+        .unwrap_or_else(|_| net.parse::<IpAddr>().unwrap().into())
+}
+
+/// The address as a number.
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+const fn bits(family: Family) -> u32 {
+    match family {
+        Family::V4 => 32,
+        Family::V6 => 128,
+    }
+}
+
+fn address(family: Family, number: u128) -> IpAddr {
+    match family {
+        Family::V4 => IpAddr::V4(u32::try_from(number).unwrap().into()),
+        Family::V6 => IpAddr::V6(number.into()),
+    }
+}
+
+/// Where what holds may change, with what holds from there on.
+fn intervals(
+    nets: &[IpNet],
+    family: Family,
+    value: &mut impl FnMut(IpAddr) -> u32,
+) -> Vec<(u128, u32)> {
+    let last = u128::MAX >> (128 - bits(family));
+    let mut starts = BTreeSet::from([0]);
+    for net in nets {
+        if net.network().is_ipv4() == (family == Family::V4) {
+            starts.insert(number(net.network()));
+            let end = number(net.broadcast());
+            if end < last {
+                starts.insert(end + 1);
+            }
+        }
+    }
+    starts
+        .into_iter()
+        .map(|start| (start, value(address(family, start))))
+        .collect()
+}
+
+fn roots(rows: &[(u128, u32)], family: Family) -> Vec<Root> {
+    let shift = bits(family) - 16;
+    let mut covering = 0;
+    (0..ROOTS as u128)
+        .map(|root| {
+            while rows
+                .get(covering + 1)
+                .is_some_and(|row| row.0 <= root << shift)
+            {
+                covering += 1;
+            }
+            let inside = rows[covering + 1..]
+                .iter()
+                .take_while(|row| row.0 >> shift == root)
+                .count();
+            Root {
+                rows: u32::try_from(inside).unwrap(),
+                first: if inside == 0 {
+                    rows[covering].1
+                } else {
+                    u32::try_from(covering).unwrap()
+                },
+            }
+        })
+        .collect()
+}
+
+fn arrays4(rows: &[(u128, u32)]) -> Arrays<Row4> {
+    Arrays {
+        roots: roots(rows, Family::V4),
+        rows: rows
+            .iter()
+            .map(|&(start, value)| Row4 {
+                start: u32::try_from(start).unwrap(),
+                value,
+            })
+            .collect(),
+    }
+}
+
+fn arrays6(rows: &[(u128, u32)]) -> Arrays<Row6> {
+    Arrays {
+        roots: roots(rows, Family::V6),
+        rows: rows
+            .iter()
+            .map(|&(start, value)| {
+                let Address { high, low } = Address::from_v6(start.to_be_bytes());
+                Row6 {
+                    high,
+                    low,
+                    value,
+                    reserved: 0,
+                }
+            })
+            .collect(),
+    }
+}

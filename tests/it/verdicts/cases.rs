@@ -1,0 +1,412 @@
+//! The matcher table: rules, a flow, and what comes of it.
+
+use filter_common::{table::Scope, verdict::Reason};
+
+use crate::support::{
+    kernel::Outcome,
+    packet::{Flow, number},
+    rules::{Rule, Rules},
+    wrapping::{Shows, Wrapping},
+};
+
+/// The addresses that the cases speak of.
+pub(super) struct Names {
+    pub(super) bad: &'static str,
+    /// Around `bad`.
+    pub(super) net: &'static str,
+    /// Around `net`.
+    pub(super) wide: &'static str,
+    /// In `net`, and the neighbours of `bad`.
+    pub(super) neighbors: [&'static str; 2],
+    pub(super) other_bad: &'static str,
+    pub(super) inside: &'static str,
+    pub(super) inside_net: &'static str,
+    pub(super) everything: &'static str,
+}
+
+pub(super) const V4: Names = Names {
+    bad: "203.0.113.7",
+    net: "203.0.113.0/24",
+    wide: "203.0.0.0/16",
+    neighbors: ["203.0.113.6", "203.0.113.8"],
+    other_bad: "198.51.100.9",
+    inside: "192.0.2.1",
+    inside_net: "192.0.2.0/24",
+    everything: "0.0.0.0/0",
+};
+
+pub(super) const V6: Names = Names {
+    bad: "2001:db8:bad::7",
+    net: "2001:db8:bad::/64",
+    wide: "2001:db8:bad::/48",
+    neighbors: ["2001:db8:bad::6", "2001:db8:bad::8"],
+    other_bad: "3fff:9::9",
+    inside: "2001:db8:1::1",
+    inside_net: "2001:db8:1::/64",
+    everything: "::/0",
+};
+
+/// A matcher: rules, a flow, and what comes of it.
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) rules: Rules,
+    pub(super) flow: Flow,
+    /// What must be known of the flow for the rules to see it.
+    pub(super) needs: Shows,
+    /// What comes of it then.
+    pub(super) seen: Outcome,
+    /// And what otherwise.
+    pub(super) blind: Outcome,
+}
+
+pub(super) const PORTS: [u16; 2] = [53, 4_000];
+
+fn pass() -> Outcome {
+    Outcome::pass(Reason::Clean)
+}
+
+/// A case whose rules ask for addresses only.
+fn case(name: &'static str, rules: Rules, [from, to]: [&str; 2], outcome: Outcome) -> Case {
+    Case {
+        name,
+        rules,
+        flow: Flow::udp(from, to, PORTS),
+        needs: Shows::Addresses,
+        blind: outcome.clone(),
+        seen: outcome,
+    }
+}
+
+impl Case {
+    fn needs(mut self, needs: Shows, blind: Outcome) -> Self {
+        self.needs = needs;
+        self.blind = blind;
+        self
+    }
+
+    fn protocol(mut self, protocol: u8) -> Self {
+        self.flow.protocol = protocol;
+        self
+    }
+
+    pub(super) fn expected(&self, wrapping: &Wrapping) -> Outcome {
+        let outcome = if wrapping.shows >= self.needs {
+            &self.seen
+        } else {
+            &self.blind
+        };
+        let mut outcome = outcome.clone();
+        // A header that is cut matters only to a protocol that has ports in it.
+        let whole = wrapping.otherwise == Reason::TruncatedTransport
+            && !number::WITH_PORTS.contains(&self.flow.protocol);
+        if outcome.reason == Reason::Clean && !whole {
+            outcome.reason = wrapping.otherwise;
+        }
+        outcome
+    }
+}
+
+pub(super) fn cases(n: &Names) -> Vec<Case> {
+    let out = [n.bad, n.inside];
+    let back = [n.inside, n.bad];
+    let only = |rule: Rule| Rules::new([rule]);
+    let both = || only(Rule::new(n.bad, 1));
+    let mut cases = vec![
+        case("blocked source", both(), out, Outcome::drop(1)),
+        case("blocked destination", both(), back, Outcome::drop(1)),
+        case("clean", both(), [n.inside, n.other_bad], pass()),
+        case(
+            "the address before",
+            both(),
+            [n.neighbors[0], n.inside],
+            pass(),
+        ),
+        case(
+            "the address behind",
+            both(),
+            [n.inside, n.neighbors[1]],
+            pass(),
+        ),
+        case(
+            "both ends blocked: the source is charged",
+            Rules::new([Rule::new(n.bad, 1), Rule::new(n.other_bad, 2)]),
+            [n.other_bad, n.bad],
+            Outcome::drop(2),
+        ),
+        case(
+            "from, as source",
+            only(Rule::new(n.bad, 1).only_from()),
+            out,
+            Outcome::drop(1),
+        ),
+        case(
+            "from, as destination",
+            only(Rule::new(n.bad, 1).only_from()),
+            back,
+            pass(),
+        ),
+        case(
+            "to, as source",
+            only(Rule::new(n.bad, 1).only_to()),
+            out,
+            pass(),
+        ),
+        case(
+            "to, as destination",
+            only(Rule::new(n.bad, 1).only_to()),
+            back,
+            Outcome::drop(1),
+        ),
+        case(
+            "everything",
+            only(Rule::new(n.everything, 9)),
+            out,
+            Outcome::drop(9),
+        ),
+        case(
+            "of nested prefixes the most specific is charged",
+            Rules::new([
+                Rule::new(n.wide, 1),
+                Rule::new(n.bad, 3),
+                Rule::new(n.net, 2),
+            ]),
+            out,
+            Outcome::drop(3),
+        ),
+        case(
+            "beside the most specific, the next",
+            Rules::new([
+                Rule::new(n.wide, 1),
+                Rule::new(n.bad, 3),
+                Rule::new(n.net, 2),
+            ]),
+            [n.neighbors[1], n.inside],
+            Outcome::drop(2),
+        ),
+    ];
+    cases.extend(narrow_cases(n));
+    cases.extend(never_block_cases(n));
+    cases.extend(monitor_cases(n));
+    cases.extend(deadline_cases(n));
+    cases
+}
+
+fn narrow_cases(n: &Names) -> Vec<Case> {
+    let out = [n.bad, n.inside];
+    let back = [n.inside, n.bad];
+    let udp = || Rules::new([Rule::new(n.bad, 1).protocol(number::UDP)]);
+    let ports = |first, last| Rules::new([Rule::new(n.bad, 1).ports(first, last)]);
+    let narrow = || {
+        Rules::new([
+            Rule::new(n.net, 1),
+            Rule::new(n.bad, 2).protocol(number::UDP).ports(53, 53),
+        ])
+    };
+    let port = |case: Case| case.needs(Shows::Ports, pass());
+    vec![
+        case("protocol", udp(), out, Outcome::drop(1)).needs(Shows::Protocol, pass()),
+        case("another protocol", udp(), out, pass()).protocol(number::TCP),
+        port(case(
+            "the source's port",
+            ports(53, 53),
+            out,
+            Outcome::drop(1),
+        )),
+        port(case(
+            "a range that ends with it",
+            ports(1, 53),
+            out,
+            Outcome::drop(1),
+        )),
+        port(case(
+            "a range that begins with it",
+            ports(53, 99),
+            out,
+            Outcome::drop(1),
+        )),
+        port(case("all ports", ports(0, 65_535), out, Outcome::drop(1))),
+        port(case(
+            "the destination's port",
+            ports(4_000, 4_000),
+            back,
+            Outcome::drop(1),
+        )),
+        case("a range below", ports(0, 52), out, pass()),
+        case("a range above", ports(54, 65_535), out, pass()),
+        case(
+            "the other end's port, of a source",
+            ports(4_000, 4_000),
+            out,
+            pass(),
+        ),
+        case(
+            "the other end's port, of a destination",
+            ports(53, 53),
+            back,
+            pass(),
+        ),
+        case("a protocol without ports", ports(0, 65_535), out, pass()).protocol(number::GRE),
+        port(case("protocol and port", narrow(), out, Outcome::drop(2)))
+            .needs(Shows::Ports, Outcome::drop(1)),
+        case(
+            "a narrow entry does not unblock",
+            narrow(),
+            out,
+            Outcome::drop(1),
+        )
+        .protocol(number::TCP),
+    ]
+}
+
+fn never_block_cases(n: &Names) -> Vec<Case> {
+    let out = [n.bad, n.inside];
+    let rules = || Rules::new([Rule::new(n.bad, 1), Rule::new(n.inside_net, 2)]);
+    let never = Outcome::pass(Reason::NeverBlock);
+    let only_bad = || Rules::new([Rule::new(n.bad, 1)]);
+    vec![
+        case(
+            "a listed end that is protected",
+            only_bad().never_block(n.bad, Scope::Lists),
+            out,
+            pass(),
+        ),
+        case(
+            "a listed destination that is protected",
+            only_bad().never_block(n.net, Scope::Lists),
+            [n.inside, n.bad],
+            pass(),
+        ),
+        case(
+            "protection of one end does not protect the other",
+            rules().never_block(n.bad, Scope::Lists),
+            out,
+            Outcome::drop(2),
+        ),
+        case(
+            "a listed source cannot reach a protected destination",
+            rules().never_block(n.inside, Scope::Lists),
+            out,
+            Outcome::drop(1),
+        ),
+        case(
+            "scope all, source",
+            rules().never_block(n.bad, Scope::All),
+            out,
+            never.clone(),
+        ),
+        case(
+            "scope all, destination",
+            rules().never_block(n.inside, Scope::All),
+            out,
+            never.clone(),
+        ),
+        case(
+            "the stronger scope wins inside",
+            rules()
+                .never_block(n.net, Scope::Lists)
+                .never_block(n.bad, Scope::All),
+            out,
+            never.clone(),
+        ),
+        case(
+            "the stronger scope wins outside",
+            rules()
+                .never_block(n.net, Scope::All)
+                .never_block(n.bad, Scope::Lists),
+            out,
+            never,
+        ),
+    ]
+}
+
+fn monitor_cases(n: &Names) -> Vec<Case> {
+    let out = [n.bad, n.inside];
+    vec![
+        case(
+            "a monitored entry",
+            Rules::new([Rule::new(n.bad, 1).monitor()]),
+            out,
+            pass().would(&[1]),
+        ),
+        case(
+            "a monitored entry under an enforced one",
+            Rules::new([Rule::new(n.bad, 1).monitor(), Rule::new(n.net, 2)]),
+            out,
+            Outcome::drop(2).would(&[1]),
+        ),
+        case(
+            "a monitored source and an enforced destination",
+            Rules::new([Rule::new(n.bad, 1).monitor(), Rule::new(n.inside, 2)]),
+            out,
+            Outcome::drop(2).would(&[1]),
+        ),
+        case(
+            "an enforced entry over a monitored one",
+            Rules::new([Rule::new(n.bad, 1), Rule::new(n.net, 2).monitor()]),
+            out,
+            Outcome::drop(1),
+        ),
+        case(
+            "a monitored entry that does not match",
+            Rules::new([Rule::new(n.bad, 1).only_to().monitor()]),
+            out,
+            pass(),
+        ),
+        case(
+            "a monitoring interface counts for every entry",
+            Rules::new([
+                Rule::new(n.bad, 1),
+                Rule::new(n.net, 2),
+                Rule::new(n.inside, 3),
+            ])
+            .monitoring(),
+            out,
+            pass().would(&[1, 2, 3]),
+        ),
+        case(
+            "never-block is no match of a monitoring interface",
+            Rules::new([Rule::new(n.bad, 1)])
+                .monitoring()
+                .never_block(n.bad, Scope::Lists),
+            out,
+            pass(),
+        ),
+    ]
+}
+
+fn deadline_cases(n: &Names) -> Vec<Case> {
+    let out = [n.bad, n.inside];
+    let past = jiff::Timestamp::now().as_second() - 1;
+    vec![
+        case(
+            "an entry whose time has passed",
+            Rules::new([Rule::new(n.bad, 1).until(past)]),
+            out,
+            pass(),
+        ),
+        case(
+            "a time before this machine started",
+            Rules::new([Rule::new(n.bad, 1).until(1)]),
+            out,
+            pass(),
+        ),
+        case(
+            "a time out of the clock's reach",
+            Rules::new([Rule::new(n.bad, 1).until(jiff::Timestamp::MAX.as_second())]),
+            out,
+            Outcome::drop(1),
+        ),
+        case(
+            "a covering entry outlives a narrow one",
+            Rules::new([Rule::new(n.bad, 1).until(past), Rule::new(n.wide, 2)]),
+            out,
+            Outcome::drop(2),
+        ),
+        case(
+            "a monitored entry whose time has passed",
+            Rules::new([Rule::new(n.bad, 1).until(past).monitor()]),
+            out,
+            pass(),
+        ),
+    ]
+}
