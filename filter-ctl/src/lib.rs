@@ -13,9 +13,11 @@
 //! [`daemon`] and nowhere else.
 
 pub mod audit;
+pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod durable;
+pub mod exit;
 pub mod feed;
 pub mod http;
 pub mod kernel;

@@ -1,3 +1,7 @@
 //! The `filter-ctl` binary.
 
-fn main() {}
+use filter_ctl::{cli, exit::Exit};
+
+fn main() -> Exit {
+    cli::main()
+}

@@ -9,12 +9,13 @@ use filter_common::limits::{INTERFACES_MAX, NEVER_BLOCK_PREFIXES_MAX, rows_for};
 use ipnet::IpNet;
 
 use super::{CapacityConfig, Config};
-use crate::order::FeedName;
+use crate::order::{
+    FeedName,
+    trust::{SHORTEST_IPV4_FLOOR, SHORTEST_IPV6_FLOOR, UNTIL_DAYS_MAX},
+};
 
 /// The longest path that fits the address of a Unix socket.
 const SOCKET_PATH_MAX: usize = 107;
-/// The furthest that `orders.until_max_days` may reach.
-const UNTIL_DAYS_MAX: u32 = 3_660;
 
 const _: () = {
     assert!(rows_for(CapacityConfig::IPV4_MAX as usize) < 1 << 24);
@@ -221,13 +222,23 @@ fn numbers(config: &Config, findings: &mut Findings) {
         orders, capacity, ..
     } = config;
     for (key, value, least, most) in [
-        ("orders.shortest_ipv4", orders.shortest_ipv4.into(), 1, 32),
-        ("orders.shortest_ipv6", orders.shortest_ipv6.into(), 1, 128),
+        (
+            "orders.shortest_ipv4",
+            orders.shortest_ipv4.into(),
+            SHORTEST_IPV4_FLOOR.into(),
+            32,
+        ),
+        (
+            "orders.shortest_ipv6",
+            orders.shortest_ipv6.into(),
+            SHORTEST_IPV6_FLOOR.into(),
+            128,
+        ),
         (
             "orders.until_max_days",
             orders.until_max_days,
             1,
-            UNTIL_DAYS_MAX,
+            UNTIL_DAYS_MAX.into(),
         ),
         ("capacity.ipv4", capacity.ipv4, 1, CapacityConfig::IPV4_MAX),
         ("capacity.ipv6", capacity.ipv6, 1, CapacityConfig::IPV6_MAX),

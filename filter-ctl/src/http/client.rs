@@ -42,11 +42,7 @@ const PANIC_TIME_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens.
-    #[error(
-        "the service is not reachable at {}: {reason}; is `filter-ctl run` running, and is this its \
-         control socket?",
-        .socket.display()
-    )]
+    #[error("the service is not reachable at {}: {reason}", .socket.display())]
     Unreachable {
         /// The socket.
         socket: PathBuf,

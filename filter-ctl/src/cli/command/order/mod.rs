@@ -1,0 +1,125 @@
+//! `order`: blocking orders.
+//!
+//! - here: looking, withdrawing, reinstating;
+//! - [`add`]: a letter that an operator types in;
+//! - [`apply`]: a bundle that an authority signed.
+
+pub mod add;
+pub mod apply;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use super::Context;
+use crate::{
+    cli::{failure::Failure, output::Outcome, text},
+    exit::Exit,
+    http::wire::{ApplyReport, Withdraw},
+    order::OrderId,
+};
+
+/// The verbs.
+#[derive(Clone, Debug, Subcommand)]
+pub enum OrderCommand {
+    /// List the orders
+    List,
+    /// Show an order with its entries
+    Show(ShowArgs),
+    /// Enter an order from a letter
+    Add(add::AddArgs),
+    /// Apply signed bundles, one after the other
+    Apply(apply::ApplyArgs),
+    /// Stop enforcing an order or one of its entries; never waits for an approval
+    Withdraw(WithdrawArgs),
+    /// Enforce again what was withdrawn
+    Reinstate(WithdrawArgs),
+}
+
+/// The arguments of `show`.
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// The order: FEED:REFERENCE
+    #[arg(value_parser = order_id)]
+    id: OrderId,
+}
+
+/// The arguments of `withdraw` and `reinstate`.
+#[derive(Args, Clone, Debug)]
+pub struct WithdrawArgs {
+    /// The order: FEED:REFERENCE
+    #[arg(value_parser = order_id)]
+    id: OrderId,
+    /// One entry of it only
+    #[arg(long)]
+    entry: Option<String>,
+    /// Why; it goes to the audit log
+    #[arg(long, default_value = "", hide_default_value = true)]
+    reason: String,
+}
+
+fn order_id(text: &str) -> Result<OrderId, String> {
+    OrderId::try_from(text.to_owned()).map_err(|error| error.to_string())
+}
+
+pub(super) fn run(context: &Context, command: OrderCommand) -> Result<Outcome, Failure> {
+    let service = &context.service;
+    match command {
+        OrderCommand::List => {
+            let orders = service.ask(async |client| client.orders().await)?;
+            context.document(&orders, || text::order::list(&orders))
+        }
+        OrderCommand::Show(ShowArgs { id }) => {
+            let order = service.ask(async |client| client.order(&id).await)?;
+            context.document(&order, || text::order::show(&order, Timestamp::now()))
+        }
+        OrderCommand::Add(args) => add::run(context, args),
+        OrderCommand::Apply(args) => apply::run(context, &args),
+        OrderCommand::Withdraw(args) => {
+            let request = args.into();
+            let changed = service.ask(async |client| client.withdraw(&request).await)?;
+            context.changed(&changed)
+        }
+        OrderCommand::Reinstate(args) => {
+            let request = args.into();
+            let changed = service.ask(async |client| client.reinstate(&request).await)?;
+            context.changed(&changed)
+        }
+    }
+}
+
+impl From<WithdrawArgs> for Withdraw {
+    fn from(args: WithdrawArgs) -> Self {
+        let WithdrawArgs { id, entry, reason } = args;
+        Self { id, entry, reason }
+    }
+}
+
+/// The exit code for what became of entries: what an operator withdrew or what has ended is no refusal.
+fn exit_of(report: &ApplyReport) -> Exit {
+    let refused = |status: &str| matches!(status, "refused" | "partial");
+    let listed = report.withheld.iter().any(|entry| refused(&entry.status));
+    let unlisted = report.withheld_total > report.withheld.len() as u64;
+    if listed || unlisted {
+        Exit::Refused
+    } else {
+        Exit::Done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::samples;
+
+    #[test]
+    fn refused_entries_decide_the_exit_code() {
+        let mut report = samples::apply_report();
+        assert_eq!(exit_of(&report), Exit::Refused);
+        report.withheld[0].status = "partial".to_owned();
+        assert_eq!(exit_of(&report), Exit::Refused);
+        report.withheld[0].status = "withdrawn".to_owned();
+        assert_eq!(exit_of(&report), Exit::Done);
+        report.withheld_total = 2;
+        assert_eq!(exit_of(&report), Exit::Refused);
+    }
+}

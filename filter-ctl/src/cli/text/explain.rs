@@ -1,0 +1,187 @@
+//! The text of `explain`: blocked or not, and on whose order.
+
+use jiff::Timestamp;
+
+use super::{bytes, count, fields, number, order::packets, time, time_and_distance};
+use crate::{
+    cli::sanitize,
+    http::wire::{CoveringEntry, Explanation, NeverBlockEntry, WithheldEntry},
+};
+
+/// The text, as of `now`.
+#[must_use]
+pub fn text(explanation: &Explanation, now: Timestamp) -> String {
+    let Explanation {
+        address,
+        blocked,
+        orders,
+        never_block,
+        withheld,
+        generation,
+    } = explanation;
+    let verdict = if *blocked {
+        let enforcing = orders.iter().filter(|entry| entry.mode != "monitor");
+        let entries = count(enforcing.count() as u64, "entry", "entries");
+        format!("{address} is BLOCKED by {entries}")
+    } else if never_block.is_some() {
+        format!("{address} is not blocked: it is on the never-block list")
+    } else if !orders.is_empty() {
+        format!("{address} is not blocked, though orders in force cover it")
+    } else {
+        format!("{address} is not blocked: no order in force covers it")
+    };
+    let mut text = match generation {
+        Some(generation) => format!("{verdict} (generation {generation}).\n"),
+        None => format!("{verdict} (nothing is in force).\n"),
+    };
+    if let Some(entry) = never_block {
+        text += &format!("\n{}", protection(entry));
+    }
+    for entry in orders {
+        text += &format!("\n{}", covering(entry, now));
+    }
+    if !withheld.is_empty() {
+        text += "\nNot in force\n";
+        text += &withheld_table(withheld);
+    }
+    text
+}
+
+fn protection(entry: &NeverBlockEntry) -> String {
+    let what = if entry.scope == "all" {
+        "never blocked, whatever for"
+    } else {
+        "never blocked by orders"
+    };
+    let by = entry.by.as_ref().map_or_else(String::new, Clone::clone);
+    let until = entry.until.map_or_else(String::new, time);
+    format!(
+        "{} {what}\n{}",
+        entry.net,
+        fields(
+            2,
+            &[
+                ("origin", entry.origin.clone()),
+                ("reason", entry.reason.clone()),
+                ("until", until),
+                ("by", by),
+            ],
+        )
+    )
+}
+
+fn covering(entry: &CoveringEntry, now: Timestamp) -> String {
+    let monitored = if entry.mode == "monitor" {
+        ", counted only (monitor)"
+    } else {
+        ""
+    };
+    let head = format!("{} {}{monitored}", entry.net, packets(entry));
+    format!(
+        "{}\n{}",
+        sanitize::line(&head),
+        fields(
+            2,
+            &[
+                ("order", format!("{}, entry {}", entry.id, entry.entry)),
+                ("issuer", entry.issuer.clone()),
+                ("basis", entry.basis.clone()),
+                ("reason", entry.reason.clone()),
+                ("since", time(entry.since)),
+                ("until", time_and_distance(entry.until, now)),
+                (
+                    "dropped",
+                    format!(
+                        "{} ({}) by the whole order",
+                        count(entry.dropped.packets, "packet", "packets"),
+                        bytes(entry.dropped.bytes)
+                    ),
+                ),
+            ],
+        )
+    )
+}
+
+/// Entries that are not in force, a line each.
+#[must_use]
+pub fn withheld_table(entries: &[WithheldEntry]) -> String {
+    use super::table::{Side, Table};
+    let mut table = Table::new(&[
+        ("NET", Side::Left),
+        ("STATUS", Side::Left),
+        ("REASON", Side::Left),
+        ("ORDER", Side::Left),
+        ("ENTRY", Side::Left),
+    ]);
+    for entry in entries {
+        table.row([
+            entry.net.to_string(),
+            entry.status.clone(),
+            entry.reason.clone().unwrap_or_else(|| "-".to_owned()),
+            entry.id.to_string(),
+            entry.entry.clone(),
+        ]);
+    }
+    table.render(2)
+}
+
+/// How many more entries there are than are listed.
+#[must_use]
+pub fn more(listed: usize, total: u64) -> String {
+    match total.saturating_sub(listed as u64) {
+        0 => String::new(),
+        more => format!("  and {} more\n", number(more)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::samples;
+
+    #[test]
+    fn a_blocked_address() {
+        let mut explanation = samples::explanation();
+        explanation.orders[0].reason = "botnet\x1b[31m C2".to_owned();
+        explanation.withheld.push(samples::withheld_entry());
+        assert_eq!(
+            text(&explanation, samples::time("2026-11-23T12:00:00Z")),
+            "\
+203.0.113.7 is BLOCKED by 1 entry (generation 42).
+
+203.0.113.0/24 to it, tcp, ports 443 8000-8010
+  order    ncsc:298/VNCERT-DPUC, entry e2
+  issuer   VNCERT/CC
+  basis    Decree 53/2022
+  reason   botnet\\u{1b}[31m C2
+  since    2026-11-23 08:00:04Z
+  until    2026-12-30 00:00:00Z (in 36 d)
+  dropped  1,234,567 packets (74.10 MB) by the whole order
+
+Not in force
+  NET           STATUS   REASON       ORDER                 ENTRY
+  192.0.2.0/24  refused  never_block  ncsc:298/VNCERT-DPUC  e7
+"
+        );
+    }
+
+    #[test]
+    fn a_protected_address() {
+        let mut explanation = samples::explanation();
+        explanation.blocked = false;
+        explanation.orders.clear();
+        explanation.never_block = Some(samples::never_block_entry());
+        assert_eq!(
+            text(&explanation, samples::time("2026-11-23T12:00:00Z")),
+            "\
+203.0.113.7 is not blocked: it is on the never-block list (generation 42).
+
+203.0.113.0/28 never blocked by orders
+  origin  exception
+  reason  our resolver
+  until   2026-12-01 00:00:00Z
+  by      alice (uid 1000)
+"
+        );
+    }
+}

@@ -1,0 +1,154 @@
+//! The text of `status`: alarms, then whether anything is filtered, then what.
+
+use jiff::Timestamp;
+
+use super::{
+    count, feed,
+    table::{Side, Table},
+    time_and_distance,
+};
+use crate::{cli::sanitize, http::wire::Status};
+
+/// The text, as of `now`.
+#[must_use]
+pub fn text(status: &Status, now: Timestamp) -> String {
+    let mut text = alarms(status);
+    text += &filtering(status, now);
+    text += &interfaces(status);
+    if !status.feeds.is_empty() {
+        text += "\nFeeds\n";
+        text += &feed::table(&status.feeds);
+    }
+    text
+}
+
+fn alarms(status: &Status) -> String {
+    let mut text = String::new();
+    if status.bypass {
+        text += "FILTERING IS OFF: the kill switch is set and every packet passes. \
+                 `filter-ctl panic on` filters again.\n\n";
+    }
+    if status.alarms.is_empty() {
+        return text;
+    }
+    text += &format!("{}\n", count(status.alarms.len() as u64, "ALARM", "ALARMS"));
+    for alarm in &status.alarms {
+        let line = format!("{} ({}): {}", alarm.code, alarm.subject, alarm.message);
+        text += &format!("  {}\n", sanitize::line(&line));
+    }
+    text.push('\n');
+    text
+}
+
+fn filtering(status: &Status, now: Timestamp) -> String {
+    let generation = match &status.generation {
+        None => "nothing: no generation has been published".to_owned(),
+        Some(generation) => {
+            let entries = generation.entries.map_or_else(String::new, |entries| {
+                format!(", {}", count(entries, "entry", "entries"))
+            });
+            format!(
+                "generation {}{entries}, since {}",
+                generation.number,
+                time_and_distance(generation.published_at, now)
+            )
+        }
+    };
+    let service = match status.started_at {
+        _ if !status.service => {
+            "NOT RUNNING: this was read from the pins, on which the kernel filters by itself"
+                .to_owned()
+        }
+        Some(started) => format!(
+            "running, version {}, since {}",
+            status.version,
+            time_and_distance(started, now)
+        ),
+        None => format!("starting, version {}", status.version),
+    };
+    super::fields(0, &[("In force", generation), ("Service", service)])
+}
+
+fn interfaces(status: &Status) -> String {
+    if status.interfaces.is_empty() {
+        return "\nNo interface is filtered.\n".to_owned();
+    }
+    let mut table = Table::new(&[
+        ("NAME", Side::Left),
+        ("ROLE", Side::Left),
+        ("MODE", Side::Left),
+        ("ACTION", Side::Left),
+        ("STATE", Side::Left),
+    ]);
+    for interface in &status.interfaces {
+        let state = match (&interface.error, interface.attached) {
+            (_, true) => "attached".to_owned(),
+            (Some(error), false) => format!("NOT ATTACHED: {error}"),
+            (None, false) => "NOT ATTACHED".to_owned(),
+        };
+        table.row([
+            interface.name.clone(),
+            interface.role.clone(),
+            interface.mode.name().to_owned(),
+            interface.action.clone(),
+            state,
+        ]);
+    }
+    format!("\nInterfaces\n{}", table.render(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::samples;
+
+    #[test]
+    fn a_running_service_with_an_alarm() {
+        let now = samples::time("2026-11-24T09:00:05Z");
+        assert_eq!(
+            text(&samples::status(), now),
+            "\
+1 ALARM
+  feed_stale (ncsc): the last bundle expired at 2026-11-24T08:00:00Z
+
+In force  generation 42, 1,000,002 entries, since 2026-11-23 08:00:05Z (25 h ago)
+Service   running, version 0.1.0, since 2026-11-20 08:00:00Z (4 d ago)
+
+Interfaces
+  NAME  ROLE      MODE     ACTION   STATE
+  eth0  upstream  native   enforce  attached
+  eth1  customer  generic  monitor  NOT ATTACHED: interface eth1 does not exist
+
+Feeds
+  NAME  MODE      ENFORCED  WITHHELD  EPOCH/SEQ  ADMITTED              EXPIRES               REFUSED
+  ncsc  enforce  1,000,000         3       1/42  2026-11-23 08:00:04Z  2026-11-24 08:00:00Z        0
+"
+        );
+    }
+
+    #[test]
+    fn a_dead_service_with_the_kill_switch_set() {
+        let mut status = samples::status();
+        status.service = false;
+        status.started_at = None;
+        status.bypass = true;
+        status.alarms.clear();
+        status.feeds.clear();
+        status.interfaces.clear();
+        if let Some(generation) = &mut status.generation {
+            generation.entries = None;
+        }
+        let now = samples::time("2026-11-23T08:00:35Z");
+        assert_eq!(
+            text(&status, now),
+            "\
+FILTERING IS OFF: the kill switch is set and every packet passes. `filter-ctl panic on` filters again.
+
+In force  generation 42, since 2026-11-23 08:00:05Z (30 s ago)
+Service   NOT RUNNING: this was read from the pins, on which the kernel filters by itself
+
+No interface is filtered.
+"
+        );
+    }
+}
