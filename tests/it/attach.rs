@@ -258,6 +258,27 @@ fn a_change_of_mode_is_refused() {
     }
 }
 
+/// Where only the pin is removed, the kernel takes the program off at leisure: it goes on dropping for
+/// a moment, and whoever attaches in it finds the interface occupied.
+#[test]
+fn what_is_detached_is_off_at_once() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let mut wire = Wire::new(&layout);
+    let mut kernel = kernel();
+    let object = embedded().unwrap();
+    for round in 0..10 {
+        for mode in Mode::ALL {
+            let attached = kernel.attach(&layout.router, object, UP, mode);
+            assert_eq!(attached.unwrap(), Attached::New, "round {round}");
+            assert!(detach(&kernel.pins, UP).unwrap());
+            assert!(wire.leaks(), "round {round}");
+        }
+    }
+}
+
 #[test]
 fn an_interface_that_carries_another_program_is_refused_by_name() {
     if skipped() {

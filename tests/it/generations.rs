@@ -20,7 +20,7 @@ use filter_ctl::{
     kernel::{
         KernelError, attach::LoadedProgram, instance::Instance, object::embedded, pins::PinDir,
     },
-    table::{Capacity, Table},
+    table::{Table, compile::Capacity},
 };
 
 use crate::support::{
@@ -189,7 +189,7 @@ fn a_table_that_does_not_fit_changes_nothing() {
     let mut full = fits.clone();
     full.v4
         .rows
-        .resize(SMALL.v4_rows, *full.v4.rows.last().unwrap());
+        .resize(SMALL.v4_rows as usize, *full.v4.rows.last().unwrap());
     kernel.publish_table(&full, [8; 32]).unwrap();
     assert_eq!(kernel.run(&frame(A, B)), Outcome::drop(1));
 }

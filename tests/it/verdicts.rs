@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use filter_common::verdict::Reason;
 
 use crate::support::{
+    compiled::CompiledRules,
     kernel::{Kernel, Outcome, SMALL},
     packet::{Flow, Frame, V4 as V4Header, V6 as V6Header, link::ethertype, number},
     rules::{Rule, Rules},
@@ -49,6 +50,29 @@ fn v4_verdicts_hold_in_every_wrapping() {
 #[test]
 fn v6_verdicts_hold_in_every_wrapping() {
     every_case_in_every_wrapping(&V6);
+}
+
+/// The matcher table again, with the tables that the product's compiler makes of the rules.
+#[test]
+fn compiled_rules_mean_the_same() {
+    if skipped() {
+        return;
+    }
+    for names in [&V4, &V6] {
+        let mut kernel = Kernel::empty(SMALL);
+        for case in cases(names) {
+            let compiled = CompiledRules::new(&case.rules, SMALL);
+            kernel.publish_table(&compiled, [0; 32]).unwrap();
+            kernel.watch(compiled.slots());
+            for wrapping in wrapping::all(case.flow.source) {
+                let mut expected = case.expected(&wrapping);
+                expected.slots = compiled.renumbered(&expected.slots);
+                expected.would = compiled.renumbered(&expected.would);
+                let what = format!("{} ({})", case.name, wrapping.name);
+                assert_eq!(kernel.run(&wrapping.frame(&case.flow)), expected, "{what}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -228,17 +228,19 @@ pub fn attach(
     Ok(attached)
 }
 
-/// Takes the program off an interface; false if it was not on it.
+/// Takes the program off an interface, before it returns; false if it was not on it.
 pub fn detach(pins: &PinDir, name: &str) -> Result<bool, KernelError> {
     let mut detached = false;
     for mode in Mode::ALL {
         let path = pins.link(mode, name);
-        // The link ends with its last reference, which is this pin.
-        match fs::remove_file(&path) {
-            Ok(()) => detached = true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(pins_error("unpin", &path)(error)),
+        if !path.exists() {
+            continue;
         }
+        // A link also ends with its last pin, but the kernel takes its time about that.
+        let link = sys::open_pin(&path).map_err(pins_error("open", &path))?;
+        sys::detach_link(link.as_fd()).map_err(pins_error("detach", &path))?;
+        fs::remove_file(&path).map_err(pins_error("unpin", &path))?;
+        detached = true;
     }
     Ok(detached)
 }

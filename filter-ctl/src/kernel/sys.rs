@@ -182,6 +182,19 @@ pub(super) fn link_ifindex(link: BorrowedFd<'_>) -> io::Result<u32> {
     Ok(info.ifindex)
 }
 
+/// Takes the program of a link off its interface; nothing happens where the interface is gone.
+pub(super) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
+    #[repr(C)]
+    struct LinkDetach {
+        link_fd: u32,
+    }
+    const BPF_LINK_DETACH: libc::c_int = 34;
+    let mut attributes = LinkDetach {
+        link_fd: u32::try_from(link.as_raw_fd()).map_err(io::Error::other)?,
+    };
+    bpf(BPF_LINK_DETACH, &mut attributes).map(drop)
+}
+
 /// Opens what is pinned at `path`.
 pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     #[repr(C)]

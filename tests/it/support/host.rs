@@ -4,24 +4,22 @@ use std::net::IpAddr;
 
 use filter_common::{
     address::{Address, Family},
-    decide::{Clock, Effects, Tables, decide},
+    decide::{Clock, Effects, decide},
     packet::{Classified, Packet, classify},
-    settings::InterfaceSettings,
-    table::{Clause, Intervals, Key4, Key6, Root, Row4, Row6, Scope, find},
+    table::Scope,
     verdict::{Reason, Verdict},
 };
 use filter_ctl::{
     kernel::clock::boot_clock,
-    table::{Arrays, Table},
+    table::{Table, clock::BootClock, host::HostTables},
 };
 
 use super::rules::{Rule, Rules};
 
-/// A table with its deadlines on this machine's clock.
+/// A table on this machine's clock.
 pub(crate) struct Host {
     table: Table,
-    clauses: Vec<Clause>,
-    settings: InterfaceSettings,
+    clock: BootClock,
 }
 
 /// What is decided about a frame.
@@ -33,23 +31,21 @@ pub(crate) struct Decision {
 }
 
 impl Host {
-    pub(crate) fn new(rules: &Rules) -> Self {
-        let table = rules.table();
-        let clock = boot_clock().unwrap();
+    pub(crate) fn new(table: Table) -> Self {
         Self {
-            clauses: table
-                .clauses
-                .iter()
-                .map(|clause| clause.at(clock))
-                .collect(),
-            settings: table.settings[0],
             table,
+            clock: boot_clock().unwrap(),
         }
     }
 
     pub(crate) fn decide(&self, frame: &[u8]) -> Decision {
         let mut would = Would(Vec::new());
-        let verdict = decide(&classify(frame), self.settings, self, &Now, &mut would);
+        let tables = HostTables {
+            table: &self.table,
+            clock: self.clock,
+        };
+        let settings = self.table.settings[0];
+        let verdict = decide(&classify(frame), settings, &tables, &Now, &mut would);
         Decision {
             verdict,
             would: would.0,
@@ -79,65 +75,13 @@ impl Clock for Now {
     }
 }
 
-/// The arrays of one table.
-struct Rows<'a, R>(&'a Arrays<R>);
-
-impl Intervals<Key4> for Rows<'_, Row4> {
-    fn root(&self, index: u32) -> Option<Root> {
-        self.0.roots.get(index as usize).copied()
-    }
-
-    fn start(&self, index: u32) -> Option<Key4> {
-        Some(Key4(self.0.rows.get(index as usize)?.start))
-    }
-
-    fn value(&self, index: u32) -> Option<u32> {
-        Some(self.0.rows.get(index as usize)?.value)
-    }
-}
-
-impl Intervals<Key6> for Rows<'_, Row6> {
-    fn root(&self, index: u32) -> Option<Root> {
-        self.0.roots.get(index as usize).copied()
-    }
-
-    fn start(&self, index: u32) -> Option<Key6> {
-        let Row6 { high, low, .. } = *self.0.rows.get(index as usize)?;
-        Some(Key6(Address { high, low }))
-    }
-
-    fn value(&self, index: u32) -> Option<u32> {
-        Some(self.0.rows.get(index as usize)?.value)
-    }
-}
-
-impl Tables for Host {
-    fn never_block(&self, family: Family, address: Address) -> u32 {
-        match family {
-            Family::V4 => find(&Rows(&self.table.never_block_v4), Key4(address.v4())),
-            Family::V6 => find(&Rows(&self.table.never_block_v6), Key6(address)),
-        }
-    }
-
-    fn listed(&self, family: Family, address: Address) -> u32 {
-        match family {
-            Family::V4 => find(&Rows(&self.table.v4), Key4(address.v4())),
-            Family::V6 => find(&Rows(&self.table.v6), Key6(address)),
-        }
-    }
-
-    fn clause(&self, index: u32) -> Option<Clause> {
-        self.clauses.get(index as usize).copied()
-    }
-}
-
 /// The same decision without any table, each rule looked at in turn; the parser is the product's.
 pub(crate) fn decide_plainly(rules: &Rules, frame: &[u8]) -> Decision {
     let packet = match classify(frame) {
         Classified::Ip(packet) => packet,
         Classified::Other(reason) => return passes(reason),
     };
-    let ends = [packet.source, packet.destination].map(|end| standard(packet.family, end));
+    let ends = ends(&packet);
     let scopes = ends.map(|end| rules.scope(end));
     if scopes.contains(&(Scope::All as u32)) {
         return passes(Reason::NeverBlock);
@@ -157,6 +101,8 @@ pub(crate) fn decide_plainly(rules: &Rules, frame: &[u8]) -> Decision {
             } else {
                 decision.verdict.reason = Reason::Order;
                 decision.verdict.slot = rule.slot;
+            }
+            if !rule.monitor {
                 return decision;
             }
         }
@@ -164,7 +110,8 @@ pub(crate) fn decide_plainly(rules: &Rules, frame: &[u8]) -> Decision {
     decision
 }
 
-fn speaks_of(rule: &Rule, packet: &Packet, is_source: bool) -> bool {
+/// Whether a rule that covers an end of a packet means that packet.
+pub(crate) fn speaks_of(rule: &Rule, packet: &Packet, is_source: bool) -> bool {
     let (direction, port) = if is_source {
         (rule.from, packet.source_port())
     } else {
@@ -185,7 +132,12 @@ fn passes(reason: Reason) -> Decision {
     }
 }
 
-pub(crate) fn standard(family: Family, address: Address) -> IpAddr {
+/// Both ends of a packet, the source first.
+pub(crate) fn ends(packet: &Packet) -> [IpAddr; 2] {
+    [packet.source, packet.destination].map(|end| standard(packet.family, end))
+}
+
+fn standard(family: Family, address: Address) -> IpAddr {
     match family {
         Family::V4 => IpAddr::V4(address.v4().into()),
         Family::V6 => IpAddr::V6((u128::from(address.high) << 64 | u128::from(address.low)).into()),

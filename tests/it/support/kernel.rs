@@ -13,7 +13,7 @@ use filter_ctl::{
         pins::PinDir,
         sync::{Published, Publisher},
     },
-    table::{Capacity, Table},
+    table::{Table, compile::Capacity},
 };
 
 use super::{bpffs::Bpffs, rules::Rules, skip};
@@ -25,10 +25,7 @@ pub(crate) const SMALL: Capacity = Capacity {
 };
 
 /// The default configuration: a million IPv4 and a quarter of a million IPv6 prefixes.
-pub(crate) const LARGE: Capacity = Capacity {
-    v4_rows: 2 * 1_048_576 + 1,
-    v6_rows: 2 * 262_144 + 1,
-};
+pub(crate) const LARGE: Capacity = Capacity::for_prefixes(1 << 20, 1 << 18);
 
 /// An instance with a program over it, on a BPF file system of its own.
 pub(crate) struct Kernel {
@@ -125,8 +122,13 @@ impl Kernel {
     /// Puts rules in force, and remembers which slots to watch.
     pub(crate) fn publish(&mut self, rules: &Rules) {
         self.publish_table(&rules.table(), [0; 32]).unwrap();
-        self.slots.extend(rules.slots());
-        self.before = self.snapshot();
+        self.watch(rules.slots());
+    }
+
+    /// Looks at the counters of these slots too.
+    pub(crate) fn watch(&mut self, slots: impl IntoIterator<Item = u32>) {
+        self.slots.extend(slots);
+        self.settle();
     }
 
     /// Puts a table in force.

@@ -3,6 +3,7 @@
 //! - [`packet`]: frames of every kind, right or deliberately wrong;
 //! - [`wrapping`]: one flow in every wrapping that must not matter;
 //! - [`rules`]: what is blocked, as a table and as a plain list to compare it with;
+//! - [`compiled`]: the same rules by the product's compiler;
 //! - [`random`]: numbers that can be had again;
 //! - [`generate`] and [`capture`]: frames to try, made up and recorded;
 //! - [`host`]: the decision on the host, and the same from the plain list;
@@ -18,6 +19,7 @@
 pub(crate) mod authority;
 pub(crate) mod bpffs;
 pub(crate) mod capture;
+pub(crate) mod compiled;
 pub(crate) mod daemon;
 pub(crate) mod generate;
 pub(crate) mod host;

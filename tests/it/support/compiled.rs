@@ -1,0 +1,134 @@
+//! The same rules by the product's own compiler.
+
+use std::{net::IpAddr, ops::Deref};
+
+use filter_common::packet::{Classified, classify};
+use filter_ctl::{
+    order::{Direction, FeedName, OrderId, OrderInfo, PortRange},
+    policy::{self, NeverBlock, RuleOrder, RuleSet},
+    table::{
+        Table,
+        compile::{Capacity, Compiled, compile},
+        slots::SlotLedger,
+    },
+};
+
+use super::{
+    host::{ends, speaks_of},
+    rules::{Rule, Rules},
+};
+
+/// A compiled table, with the meaning of its slots.
+#[derive(Clone, Debug)]
+pub(crate) struct CompiledRules {
+    compiled: Compiled,
+}
+
+impl Deref for CompiledRules {
+    type Target = Table;
+
+    fn deref(&self) -> &Table {
+        &self.compiled.table
+    }
+}
+
+impl CompiledRules {
+    pub(crate) fn new(rules: &Rules, capacity: Capacity) -> Self {
+        let ledger = SlotLedger::default();
+        let compiled = compile(&rule_set(rules), &rules.settings, &ledger, capacity).unwrap();
+        assert!(compiled.overflowed.is_empty(), "no cell is too long");
+        Self { compiled }
+    }
+
+    /// The slots in use.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
+        self.compiled.slots.iter().map(|(slot, _)| *slot)
+    }
+
+    /// The numbers that slots of the hand-made table have here, sorted. Each order has its own.
+    pub(crate) fn renumbered(&self, slots: &[u32]) -> Vec<u32> {
+        let mut numbers: Vec<u32> = slots
+            .iter()
+            .map(|slot| {
+                let mut known = self.compiled.slots.iter();
+                let order = [id(*slot)];
+                known.find(|(_, orders)| **orders == order).unwrap().0
+            })
+            .collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// Whether each order that a slot means covers the frame, for one end of it or the other.
+    pub(crate) fn slot_covers(&self, slot: u32, rules: &Rules, frame: &[u8]) -> bool {
+        let Classified::Ip(packet) = classify(frame) else {
+            return false;
+        };
+        let mut slots = self.compiled.slots.iter();
+        let Some((_, orders)) = slots.find(|(number, _)| *number == slot) else {
+            return false;
+        };
+        let covers = |rule: &&Rule, index: usize, end: IpAddr| {
+            rule.net.contains(&end) && speaks_of(rule, &packet, index == 0)
+        };
+        orders.iter().all(|order| {
+            let own = rules.rules.iter().filter(|rule| id(rule.slot) == *order);
+            ends(&packet).into_iter().enumerate().any(|(index, end)| {
+                let mut own = own.clone();
+                own.any(|rule| covers(&rule, index, end))
+            })
+        })
+    }
+}
+
+/// The order that a slot number of the hand-made table stands for.
+fn id(slot: u32) -> OrderId {
+    OrderId {
+        feed: FeedName::operator(),
+        reference: slot.to_string().into(),
+    }
+}
+
+fn rule_set(rules: &Rules) -> RuleSet {
+    let last = rules.rules.iter().map(|rule| rule.slot).max().unwrap_or(0);
+    let orders = (0..=last).map(|slot| RuleOrder {
+        id: id(slot),
+        info: OrderInfo {
+            reference: slot.to_string().into(),
+            issuer: "test".into(),
+            basis: "".into(),
+            reason: "".into(),
+        },
+    });
+    let never_block = rules.never_block.iter().map(|(net, scope)| NeverBlock {
+        net: *net,
+        scope: *scope,
+        reason: "test".to_owned(),
+    });
+    RuleSet {
+        orders: orders.collect(),
+        rules: rules.rules.iter().map(rule).collect(),
+        never_block: never_block.collect(),
+        withheld: Vec::new(),
+        next_change: None,
+    }
+}
+
+fn rule(rule: &Rule) -> policy::Rule {
+    let ports = rule.ports.map(|[first, last]| PortRange { first, last });
+    policy::Rule {
+        net: rule.net,
+        direction: match (rule.from, rule.to) {
+            (true, false) => Direction::From,
+            (false, true) => Direction::To,
+            _ => Direction::Both,
+        },
+        protocol: rule.protocol,
+        ports: ports.into_iter().collect(),
+        until: jiff::Timestamp::from_second(rule.until).unwrap(),
+        since: jiff::Timestamp::UNIX_EPOCH,
+        monitor: rule.monitor,
+        order: rule.slot,
+        entry: "e".into(),
+    }
+}
