@@ -120,8 +120,14 @@ impl Namespace {
         }
     }
 
+    /// Whether an interface sends what it is given. Its flags are no answer: until the kernel has looked
+    /// at the carrier, it says "unknown", and the flags take that for "up".
     fn is_up(&self, interface: &str) -> bool {
-        self.run(|| interface_flags(interface) & libc::IFF_RUNNING != 0)
+        let mut command = Command::new("ip");
+        command.args(["-json", "link", "show", "dev", interface]);
+        let output = self.run(|| command.output()).unwrap();
+        let links: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        links[0]["operstate"] == "UP" && links[0]["qdisc"] != "noop"
     }
 
     /// The MAC address of an interface.
@@ -195,14 +201,6 @@ fn interface_mac(interface: &str) -> Option<[u8; 6]> {
         *to = from.cast_unsigned();
     }
     Some(mac)
-}
-
-/// What an interface is and does; 0 if there is none.
-fn interface_flags(interface: &str) -> i32 {
-    request(interface, libc::SIOCGIFFLAGS).map_or(0, |answer| {
-        // SAFETY: the request that succeeded has filled this member in.
-        i32::from(unsafe { answer.ifr_ifru.ifru_flags })
-    })
 }
 
 /// Asks the kernel about an interface of this thread's namespace; `None` if there is none.
