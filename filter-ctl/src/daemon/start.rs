@@ -303,6 +303,7 @@ impl Engine {
         self.attach_all();
         if self.interface_errors.is_empty() {
             if let Some(old) = old {
+                self.publisher.wait()?;
                 rest.absorb(old)?;
                 self.ledger.join(rest);
             }
