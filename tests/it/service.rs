@@ -107,21 +107,10 @@ fn a_signed_order_drops_real_packets_and_the_counters_say_whose_order_it_was() {
     let explanation = site.json(&["explain", BAD_4]);
     assert_eq!(explanation["blocked"], true);
     let entry = &explanation["orders"][0];
+    let net = format!("{BAD_4}/32");
     assert_eq!(
-        [
-            &entry["feed"],
-            &entry["issuer"],
-            &entry["reference"],
-            &entry["net"],
-            &entry["dir"]
-        ],
-        [
-            &"cert".into(),
-            &"CERT".into(),
-            &"7/2026".into(),
-            &format!("{BAD_4}/32").into(),
-            &"both".into()
-        ]
+        ["feed", "issuer", "reference", "net", "dir"].map(|field| entry[field].as_str().unwrap()),
+        ["cert", "CERT", "7/2026", &net, "both"]
     );
     assert_eq!(site.json(&["explain", GOOD_4])["blocked"], false);
 

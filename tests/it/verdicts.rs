@@ -4,6 +4,7 @@
 //! Ethernet header in a second buffer.
 
 mod cases;
+mod exceptions;
 
 use std::net::IpAddr;
 

@@ -51,10 +51,10 @@ fn status_stats_panic_and_detach_work_on_the_pins_of_a_dead_service() {
         !arrives(&layout, BAD_4),
         "a dead controller changes nothing"
     );
-    let stats = json(&["stats"]);
-    assert_eq!(stats["totals"]["dropped"]["packets"], 2);
-    assert_eq!(stats["orders"][0]["id"], "operator:1");
-    assert_eq!(stats["orders"][0]["packets"], 2);
+    let counters = json(&["stats"]);
+    assert_eq!(counters["totals"]["dropped"]["packets"], 2);
+    assert_eq!(counters["orders"][0]["id"], "operator:1");
+    assert_eq!(counters["orders"][0]["packets"], 2);
 
     done(&["panic", "off", "--reason", "a test"]);
     assert!(

@@ -13,9 +13,9 @@ use crate::support::{
     skipped,
 };
 
-/// Sends from a blocked and from a good host while `during` runs; returns how many packets of each
-/// were sent and how many arrived: `[sent, blocked arrived, good arrived]`.
-fn under_traffic(layout: &Layout, during: impl FnOnce()) -> [u64; 3] {
+/// Sends from a blocked and from a good host while `during` runs; returns what that returns, and how
+/// many packets of each were sent and how many arrived: `[sent, blocked arrived, good arrived]`.
+fn under_traffic<T>(layout: &Layout, during: impl FnOnce() -> T) -> (T, [u64; 3]) {
     let receiver = layout.customer.udp(CUSTOMER_4.parse().unwrap(), 0);
     receiver
         .set_read_timeout(Some(Duration::from_millis(20)))
@@ -25,7 +25,7 @@ fn under_traffic(layout: &Layout, during: impl FnOnce()) -> [u64; 3] {
     let bad_address = bad.local_addr().unwrap().ip();
     let stop = AtomicBool::new(false);
     let [sent, bad_arrived, good_arrived] = [const { AtomicU64::new(0) }; 3];
-    thread::scope(|scope| {
+    let result = thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 for socket in [&bad, &good] {
@@ -49,10 +49,12 @@ fn under_traffic(layout: &Layout, during: impl FnOnce()) -> [u64; 3] {
                 }
             }
         });
-        during();
+        let result = during();
         stop.store(true, Ordering::Relaxed);
+        result
     });
-    [sent, bad_arrived, good_arrived].map(AtomicU64::into_inner)
+    let counts = [sent, bad_arrived, good_arrived].map(AtomicU64::into_inner);
+    (result, counts)
 }
 
 #[test]
@@ -77,7 +79,7 @@ fn kill_9_under_traffic_lets_no_blocked_packet_pass_before_during_or_after_the_r
     ]);
     let generation = site.json(&["status"])["generation"].clone();
     let mut counted = 0;
-    let [sent, bad, good] = under_traffic(&layout, || {
+    let (_service, [sent, bad, good]) = under_traffic(&layout, || {
         for _ in 0..4 {
             thread::sleep(Duration::from_millis(150));
             service.kill();
@@ -92,6 +94,7 @@ fn kill_9_under_traffic_lets_no_blocked_packet_pass_before_during_or_after_the_r
             assert!(now >= counted, "counters go on: {now} after {counted}");
             counted = now;
         }
+        service
     });
     assert_eq!(bad, 0, "of {sent} packets of a blocked host");
     assert!(
@@ -120,7 +123,7 @@ fn a_change_of_capacity_moves_to_new_maps_under_traffic_without_a_gap_or_a_lost_
         "1d",
         BAD_4,
     ]);
-    let [sent, bad, good] = under_traffic(&layout, || {
+    let (_service, [sent, bad, good]) = under_traffic(&layout, || {
         for capacity in [5_000, 50_000, 5_000] {
             thread::sleep(Duration::from_millis(150));
             assert!(service.terminate().success());
@@ -129,6 +132,7 @@ fn a_change_of_capacity_moves_to_new_maps_under_traffic_without_a_gap_or_a_lost_
             ));
             service = site.start();
         }
+        service
     });
     assert_eq!(bad, 0, "of {sent} packets of a blocked host");
     assert!(good > 0);

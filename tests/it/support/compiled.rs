@@ -72,7 +72,7 @@ impl CompiledRules {
             rule.net.contains(&end) && speaks_of(rule, &packet, index == 0)
         };
         orders.iter().all(|order| {
-            let own = rules.rules.iter().filter(|rule| id(rule.slot) == *order);
+            let own = rules.entries.iter().filter(|rule| id(rule.slot) == *order);
             ends(&packet).into_iter().enumerate().any(|(index, end)| {
                 let mut own = own.clone();
                 own.any(|rule| covers(&rule, index, end))
@@ -90,7 +90,12 @@ fn id(slot: u32) -> OrderId {
 }
 
 fn rule_set(rules: &Rules) -> RuleSet {
-    let last = rules.rules.iter().map(|rule| rule.slot).max().unwrap_or(0);
+    let last = rules
+        .entries
+        .iter()
+        .map(|rule| rule.slot)
+        .max()
+        .unwrap_or(0);
     let orders = (0..=last).map(|slot| RuleOrder {
         id: id(slot),
         info: OrderInfo {
@@ -107,7 +112,7 @@ fn rule_set(rules: &Rules) -> RuleSet {
     });
     RuleSet {
         orders: orders.collect(),
-        rules: rules.rules.iter().map(rule).collect(),
+        rules: rules.entries.iter().map(rule).collect(),
         never_block: never_block.collect(),
         withheld: Vec::new(),
         next_change: None,

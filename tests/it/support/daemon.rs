@@ -73,16 +73,16 @@ impl<'a> Site<'a> {
     /// `rest` begins with settings that belong to no section, if it has any.
     pub(crate) fn configure(&self, rest: &str) {
         let text = format!(
-            "state_dir = {state:?}\n\
-             control_socket = {socket:?}\n\
-             pin_dir = {pins:?}\n\
-             trust_file = {trust:?}\n\
+            "state_dir = \"{state}\"\n\
+             control_socket = \"{socket}\"\n\
+             pin_dir = \"{pins}\"\n\
+             trust_file = \"{trust}\"\n\
              metrics_listen = \"\"\n\
              {rest}\n",
-            state = self.path("state"),
-            socket = self.socket(),
-            pins = self.pins(),
-            trust = self.path("trust.toml"),
+            state = self.path("state").display(),
+            socket = self.socket().display(),
+            pins = self.pins().display(),
+            trust = self.path("trust.toml").display(),
         );
         fs::write(self.config(), text).unwrap();
     }

@@ -21,7 +21,7 @@ pub(crate) fn rules(random: &mut Random, v6: bool, count: usize) -> Rules {
         let net = net(random, v6);
         // Those that share an address with it are at least as many as it joins there.
         let overlap = |rule: &&Rule| rule.net.contains(&net) || net.contains(&rule.net);
-        if rules.rules.iter().filter(overlap).count() >= CLAUSES_PER_CELL_MAX {
+        if rules.entries.iter().filter(overlap).count() >= CLAUSES_PER_CELL_MAX {
             continue;
         }
         let mut rule = Rule::new(&net.to_string(), u32::try_from(1 + index % 200).unwrap());
@@ -45,7 +45,7 @@ pub(crate) fn rules(random: &mut Random, v6: bool, count: usize) -> Rules {
             let yesterday = rule.until - 2 * 86_400;
             rule = rule.until(yesterday);
         }
-        rules.rules.push(rule);
+        rules.entries.push(rule);
     }
     for _ in 0..count / 10 {
         let scope = if random.one_in(4) {
@@ -95,8 +95,8 @@ fn place6(random: &mut Random) -> u128 {
 
 /// An address on or beside an edge of a rule, or in a crowded place.
 fn address(random: &mut Random, rules: &Rules, v6: bool) -> IpAddr {
-    if !rules.rules.is_empty() && !random.one_in(4) {
-        let net = random.pick(&rules.rules).net;
+    if !rules.entries.is_empty() && !random.one_in(4) {
+        let net = random.pick(&rules.entries).net;
         let step = u128::from(random.next() % 3);
         let edge = if random.one_in(2) {
             net.network()
@@ -183,7 +183,7 @@ pub(crate) fn frame(random: &mut Random, rules: &Rules, v6: bool) -> Vec<u8> {
 /// Now and then changes bytes of the headers, or cuts the frame.
 pub(crate) fn damage(random: &mut Random, frame: &mut Vec<u8>) {
     if random.one_in(3) {
-        for _ in 0..1 + random.below(4) {
+        for _ in 0..=random.below(4) {
             let reach = frame.len().min(120);
             let at = random.below(reach);
             frame[at] = match random.below(3) {

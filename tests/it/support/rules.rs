@@ -96,16 +96,16 @@ impl Rule {
 /// All that a generation consists of.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
-    pub(crate) rules: Vec<Rule>,
+    pub(crate) entries: Vec<Rule>,
     pub(crate) never_block: Vec<(IpNet, Scope)>,
     pub(crate) settings: Vec<InterfaceSettings>,
 }
 
 impl Rules {
     /// On one interface, enforcing.
-    pub(crate) fn new(rules: impl Into<Vec<Rule>>) -> Self {
+    pub(crate) fn new(entries: impl Into<Vec<Rule>>) -> Self {
         Self {
-            rules: rules.into(),
+            entries: entries.into(),
             never_block: Vec::new(),
             settings: vec![InterfaceSettings::new(Enforcement::Enforce, Role::Upstream)],
         }
@@ -123,13 +123,13 @@ impl Rules {
 
     /// The slots that its rules name.
     pub(crate) fn slots(&self) -> BTreeSet<u32> {
-        self.rules.iter().map(|rule| rule.slot).collect()
+        self.entries.iter().map(|rule| rule.slot).collect()
     }
 
     /// The rules that cover an address, the most specific first; of the same prefix, in their order.
     pub(crate) fn covering(&self, address: IpAddr) -> Vec<&Rule> {
         let mut covering: Vec<&Rule> = self
-            .rules
+            .entries
             .iter()
             .filter(|rule| rule.net.contains(&address))
             .collect();
@@ -151,7 +151,7 @@ impl Rules {
     pub(crate) fn table(&self) -> Table {
         let mut runs = Runs::default();
         let mut value = |address: IpAddr| runs.of(&self.covering(address));
-        let rule_nets: Vec<IpNet> = self.rules.iter().map(|rule| rule.net).collect();
+        let rule_nets: Vec<IpNet> = self.entries.iter().map(|rule| rule.net).collect();
         let never_nets: Vec<IpNet> = self.never_block.iter().map(|(net, _)| *net).collect();
         let [v4, v6] =
             [Family::V4, Family::V6].map(|family| intervals(&rule_nets, family, &mut value));

@@ -109,7 +109,7 @@ impl Tap {
         message.msg_iov = &raw mut buffer;
         message.msg_iovlen = 1;
         message.msg_control = control.as_mut_ptr().cast();
-        message.msg_controllen = mem::size_of_val(&control);
+        message.msg_controllen = size_of_val(&control);
         // SAFETY: every pointer in `message` is to a live, writable buffer of the length beside it.
         let length = unsafe {
             libc::recvmsg(
@@ -159,7 +159,9 @@ fn stripped_tag(message: &libc::msghdr) -> Option<(u16, u16)> {
 
 fn open(interface: &str) -> io::Result<Tap> {
     // The protocol is in network order.
-    let all = u16::to_be(libc::ETH_P_ALL as u16);
+    let all = u16::try_from(libc::ETH_P_ALL)
+        .map_err(io::Error::other)?
+        .to_be();
     // Of no protocol, so that it sees nothing before it is bound to its interface.
     // SAFETY: takes numbers only.
     let socket = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
@@ -179,7 +181,7 @@ fn open(interface: &str) -> io::Result<Tap> {
     set(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, 64 << 20)?;
     // SAFETY: all-zero is a valid value of a plain record.
     let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
-    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_family = u16::try_from(libc::AF_PACKET).map_err(io::Error::other)?;
     address.sll_protocol = all;
     address.sll_ifindex = i32::try_from(index).map_err(io::Error::other)?;
     // SAFETY: a live descriptor and a live record of the length given.

@@ -101,7 +101,7 @@ pub(crate) fn all(address: IpAddr) -> Vec<Wrapping> {
     for (link, tags) in [
         ("untagged", vec![]),
         ("802.1Q", vec![Tag::q(100)]),
-        ("802.1Q with priority", vec![Tag::q(0xe000 | 4_094)]),
+        ("802.1Q with priority", vec![Tag::q(0xeffe)]),
         ("802.1ad + 802.1Q", vec![Tag::ad(200), Tag::q(100)]),
         ("0x9100 + 802.1Q", vec![Tag::old(200), Tag::q(100)]),
         ("0x9100", vec![Tag::old(200)]),
@@ -241,50 +241,47 @@ fn forms_v6() -> Vec<NamedForm> {
     ];
     let mut forms: Vec<NamedForm> = chains
         .into_iter()
-        .map(|(name, shows, chain)| {
-            let form = Form::V6 { chain, ends: false };
-            (name.to_owned(), shows, Reason::Clean, form, 64)
-        })
+        .map(|(name, shows, chain)| form_v6(name, shows, Reason::Clean, chain, 64))
         .collect();
-    forms.push((
-        "one header more".to_owned(),
-        Shows::Addresses,
-        Reason::ExtensionLimit,
-        Form::V6 {
-            chain: vec![E::destination(0); 9],
-            ends: false,
-        },
-        64,
-    ));
-    forms.push((
-        "a chain past the header window".to_owned(),
-        Shows::Protocol,
-        Reason::TruncatedTransport,
-        Form::V6 {
-            chain: vec![E::destination(63)],
-            ends: false,
-        },
-        64,
-    ));
-    forms.push((
-        "no next header".to_owned(),
-        Shows::Addresses,
-        Reason::Clean,
-        Form::V6 {
-            chain: vec![],
-            ends: true,
-        },
-        64,
-    ));
-    forms.push((
-        "a frame of 9,000 bytes".to_owned(),
-        Shows::Ports,
-        Reason::Clean,
-        Form::V6 {
-            chain: vec![],
-            ends: false,
-        },
-        8_930,
-    ));
+    forms.extend([
+        form_v6(
+            "one header more",
+            Shows::Addresses,
+            Reason::ExtensionLimit,
+            vec![E::destination(0); 9],
+            64,
+        ),
+        form_v6(
+            "a chain past the header window",
+            Shows::Protocol,
+            Reason::TruncatedTransport,
+            vec![E::destination(63)],
+            64,
+        ),
+        form_v6(
+            "a frame of 9,000 bytes",
+            Shows::Ports,
+            Reason::Clean,
+            vec![],
+            8_930,
+        ),
+    ]);
+    let nothing = Form::V6 {
+        chain: vec![],
+        ends: true,
+    };
+    let name = "no next header".to_owned();
+    forms.push((name, Shows::Addresses, Reason::Clean, nothing, 64));
     forms
+}
+
+fn form_v6(
+    name: &str,
+    shows: Shows,
+    otherwise: Reason,
+    chain: Vec<Extension>,
+    payload: usize,
+) -> NamedForm {
+    let form = Form::V6 { chain, ends: false };
+    (name.to_owned(), shows, otherwise, form, payload)
 }

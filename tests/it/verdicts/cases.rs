@@ -1,7 +1,8 @@
 //! The matcher table: rules, a flow, and what comes of it.
 
-use filter_common::{table::Scope, verdict::Reason};
+use filter_common::verdict::Reason;
 
+use super::exceptions;
 use crate::support::{
     kernel::Outcome,
     packet::{Flow, number},
@@ -61,12 +62,17 @@ pub(super) struct Case {
 
 pub(super) const PORTS: [u16; 2] = [53, 4_000];
 
-fn pass() -> Outcome {
+pub(super) fn pass() -> Outcome {
     Outcome::pass(Reason::Clean)
 }
 
 /// A case whose rules ask for addresses only.
-fn case(name: &'static str, rules: Rules, [from, to]: [&str; 2], outcome: Outcome) -> Case {
+pub(super) fn case(
+    name: &'static str,
+    rules: Rules,
+    [from, to]: [&str; 2],
+    outcome: Outcome,
+) -> Case {
     Case {
         name,
         rules,
@@ -185,9 +191,9 @@ pub(super) fn cases(n: &Names) -> Vec<Case> {
         ),
     ];
     cases.extend(narrow_cases(n));
-    cases.extend(never_block_cases(n));
-    cases.extend(monitor_cases(n));
-    cases.extend(deadline_cases(n));
+    cases.extend(exceptions::never_block_cases(n));
+    cases.extend(exceptions::monitor_cases(n));
+    cases.extend(exceptions::deadline_cases(n));
     cases
 }
 
@@ -255,170 +261,5 @@ fn narrow_cases(n: &Names) -> Vec<Case> {
             Outcome::drop(1),
         )
         .protocol(number::TCP),
-    ]
-}
-
-fn never_block_cases(n: &Names) -> Vec<Case> {
-    let out = [n.bad, n.inside];
-    let rules = || Rules::new([Rule::new(n.bad, 1), Rule::new(n.inside_net, 2)]);
-    let never = Outcome::pass(Reason::NeverBlock);
-    let only_bad = || Rules::new([Rule::new(n.bad, 1)]);
-    vec![
-        case(
-            "a listed end that is protected",
-            only_bad().never_block(n.bad, Scope::Lists),
-            out,
-            pass(),
-        ),
-        case(
-            "a listed destination that is protected",
-            only_bad().never_block(n.net, Scope::Lists),
-            [n.inside, n.bad],
-            pass(),
-        ),
-        case(
-            "protection of one end does not protect the other",
-            rules().never_block(n.bad, Scope::Lists),
-            out,
-            Outcome::drop(2),
-        ),
-        case(
-            "a listed source cannot reach a protected destination",
-            rules().never_block(n.inside, Scope::Lists),
-            out,
-            Outcome::drop(1),
-        ),
-        case(
-            "scope all, source",
-            rules().never_block(n.bad, Scope::All),
-            out,
-            never.clone(),
-        ),
-        case(
-            "scope all, destination",
-            rules().never_block(n.inside, Scope::All),
-            out,
-            never.clone(),
-        ),
-        case(
-            "the stronger scope wins inside",
-            rules()
-                .never_block(n.net, Scope::Lists)
-                .never_block(n.bad, Scope::All),
-            out,
-            never.clone(),
-        ),
-        case(
-            "the stronger scope wins outside",
-            rules()
-                .never_block(n.net, Scope::All)
-                .never_block(n.bad, Scope::Lists),
-            out,
-            never,
-        ),
-    ]
-}
-
-fn monitor_cases(n: &Names) -> Vec<Case> {
-    let out = [n.bad, n.inside];
-    vec![
-        case(
-            "a monitored entry",
-            Rules::new([Rule::new(n.bad, 1).monitor()]),
-            out,
-            pass().would(&[1]),
-        ),
-        case(
-            "a monitored entry under an enforced one",
-            Rules::new([Rule::new(n.bad, 1).monitor(), Rule::new(n.net, 2)]),
-            out,
-            Outcome::drop(2).would(&[1]),
-        ),
-        case(
-            "a monitored source and an enforced destination",
-            Rules::new([Rule::new(n.bad, 1).monitor(), Rule::new(n.inside, 2)]),
-            out,
-            Outcome::drop(2).would(&[1]),
-        ),
-        case(
-            "an enforced entry over a monitored one",
-            Rules::new([Rule::new(n.bad, 1), Rule::new(n.net, 2).monitor()]),
-            out,
-            Outcome::drop(1),
-        ),
-        case(
-            "a monitored entry that does not match",
-            Rules::new([Rule::new(n.bad, 1).only_to().monitor()]),
-            out,
-            pass(),
-        ),
-        case(
-            "a monitoring interface counts what it would drop",
-            Rules::new([
-                Rule::new(n.bad, 1),
-                Rule::new(n.net, 2),
-                Rule::new(n.inside, 3),
-            ])
-            .monitoring(),
-            out,
-            pass().would(&[1]),
-        ),
-        case(
-            "a monitoring interface counts monitored entries on the way",
-            Rules::new([
-                Rule::new(n.bad, 1).monitor(),
-                Rule::new(n.net, 2),
-                Rule::new(n.inside, 3),
-            ])
-            .monitoring(),
-            out,
-            pass().would(&[1, 2]),
-        ),
-        case(
-            "never-block is no match of a monitoring interface",
-            Rules::new([Rule::new(n.bad, 1)])
-                .monitoring()
-                .never_block(n.bad, Scope::Lists),
-            out,
-            pass(),
-        ),
-    ]
-}
-
-fn deadline_cases(n: &Names) -> Vec<Case> {
-    let out = [n.bad, n.inside];
-    // The compiler rounds up to the hour.
-    let past = jiff::Timestamp::now().as_second() - 3_601;
-    vec![
-        case(
-            "an entry whose time has passed",
-            Rules::new([Rule::new(n.bad, 1).until(past)]),
-            out,
-            pass(),
-        ),
-        case(
-            "a time before this machine started",
-            Rules::new([Rule::new(n.bad, 1).until(1)]),
-            out,
-            pass(),
-        ),
-        case(
-            "a time out of the clock's reach",
-            Rules::new([Rule::new(n.bad, 1).until(jiff::Timestamp::MAX.as_second())]),
-            out,
-            Outcome::drop(1),
-        ),
-        case(
-            "a covering entry outlives a narrow one",
-            Rules::new([Rule::new(n.bad, 1).until(past), Rule::new(n.wide, 2)]),
-            out,
-            Outcome::drop(2),
-        ),
-        case(
-            "a monitored entry whose time has passed",
-            Rules::new([Rule::new(n.bad, 1).until(past).monitor()]),
-            out,
-            pass(),
-        ),
     ]
 }
