@@ -129,8 +129,10 @@ pub struct InfoHeader {
     pub digests: [[u8; 32]; HALVES],
     /// Unix time in seconds at which each half was published.
     pub published: [i64; HALVES],
+    /// CLOCK_BOOTTIME less Unix time, in seconds, by which each half's deadlines were set.
+    pub clocks: [i64; HALVES],
     /// Zero; room for later versions.
-    pub reserved: [u8; 24],
+    pub reserved: [u8; 8],
 }
 
 /// What describes an attached interface.

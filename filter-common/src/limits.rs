@@ -28,8 +28,9 @@ pub const CLAUSES_MAX: usize = 262_144;
 /// Clauses that one address can be subject to. An entry that would make it more is refused.
 pub const CLAUSES_PER_CELL_MAX: usize = 64;
 
-/// Never-block prefixes per family that always fit. A configuration with more is refused.
-pub const NEVER_BLOCK_PREFIXES_MAX: usize = 16_384;
+/// Never-block prefixes per family that fit: built-in, configured and exceptions together. A set of
+/// more is refused whole and the previous one stays in force.
+pub const NEVER_BLOCK_PREFIXES_MAX: usize = 32_768;
 
 /// Rows that `prefixes` prefixes can make of the address space: each begins one interval and its end
 /// begins another, and one row covers what comes before.

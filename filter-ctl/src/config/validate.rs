@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use filter_common::limits::{INTERFACES_MAX, NEVER_BLOCK_PREFIXES_MAX, rows_for};
+use filter_common::limits::{INTERFACES_MAX, rows_for};
 use ipnet::IpNet;
 
 use super::{CapacityConfig, Config};
@@ -13,6 +13,10 @@ use crate::order::{
     FeedName,
     trust::{SHORTEST_IPV4_FLOOR, SHORTEST_IPV6_FLOOR, UNTIL_DAYS_MAX},
 };
+
+/// Never-block prefixes per family that can be configured. The tables hold as many again for the
+/// built-in ones and the operators' exceptions. A configuration with more is refused.
+pub(super) const NEVER_BLOCK_CONFIGURED_MAX: usize = 16_384;
 
 /// The longest path that fits the address of a Unix socket.
 const SOCKET_PATH_MAX: usize = 107;
@@ -206,11 +210,11 @@ fn never_block(config: &Config, findings: &mut Findings) {
         }
     }
     for (family, count) in [("IPv4", v4), ("IPv6", v6)] {
-        if count > NEVER_BLOCK_PREFIXES_MAX {
+        if count > NEVER_BLOCK_CONFIGURED_MAX {
             findings.problem(
                 "never_block",
                 format!(
-                    "{count} {family} prefixes are listed; at most {NEVER_BLOCK_PREFIXES_MAX} fit"
+                    "{count} {family} prefixes are listed; at most {NEVER_BLOCK_CONFIGURED_MAX} fit"
                 ),
             );
         }

@@ -14,13 +14,13 @@ use super::{
 use crate::{
     audit::Event,
     config::OrdersConfig,
-    http::wire::{AddOrder, ApplyReport, Refusal, WithheldEntry},
+    http::wire::{AddOrder, ApplyReport, Refusal, RefusalKind, WithheldEntry},
     order::{
         FeedName, OrderId, OrderInfo, Provenance, VerifiedOrder,
         field::{parse_moment, parse_port_range, parse_protocol, parse_until},
         hex,
         letter::{Entered, Letter, LetterEntry, LetterLimits, enter},
-        verify::{Admission, Admitted, Context, UntrustedOrder, admit},
+        verify::{Admission, Admitted, Context, Mark, ReadmitAlarm, UntrustedOrder, admit},
     },
 };
 
@@ -33,7 +33,10 @@ impl Engine {
         let received_at = Timestamp::now();
         let transport_feed = upload.feed.clone();
         let result = self.apply_bundle(upload, actor, received_at);
-        if let Err(refusal) = &result {
+        // What failed was not judged: it is no refusal, and can be tried again.
+        if let Err(refusal) = &result
+            && refusal.kind == RefusalKind::Refused
+        {
             self.note_refusal(transport_feed, refusal, actor);
         }
         result
@@ -69,6 +72,9 @@ impl Engine {
                 .map_err(|error| refused(error.code(), error.to_string()))?
         };
         match admission {
+            Admission::Repeat { feed, mark } if self.damaged.contains(feed.as_str()) => {
+                self.repair(&untrusted, &feed, &mark, actor, received_at)
+            }
             Admission::Repeat { feed, .. } => self.repeat(&feed, received_at),
             Admission::Test(order) => self.test_bundle(*order, received_at),
             Admission::New(admitted) => self.commit(&untrusted, *admitted, actor, received_at),
@@ -99,6 +105,9 @@ impl Engine {
         if let Err(error) = self.store.prune(&feed) {
             tracing::warn!(%feed, %error, "cannot remove old bundles");
         }
+        for code in ReadmitAlarm::CODES {
+            self.clear_alarm(code, feed.as_str());
+        }
         if self.damaged.remove(feed.as_str()) {
             self.clear_alarm("state_damaged", feed.as_str());
         }
@@ -120,6 +129,32 @@ impl Engine {
             enforced_at: Some(enforced_at),
             ..self.report(&order, "enforced", received_at)
         })
+    }
+
+    /// Puts the very bundle that the mark names back in place of a stored one that cannot be read.
+    fn repair(
+        &mut self,
+        untrusted: &UntrustedOrder,
+        feed: &FeedName,
+        mark: &Mark,
+        actor: &Actor,
+        received_at: Timestamp,
+    ) -> Answer<ApplyReport> {
+        self.check_undamaged(Some(feed))?;
+        self.store
+            .restore(untrusted, feed, mark)
+            .map_err(|error| failed("commit", error.to_string()))?;
+        self.damaged.remove(feed.as_str());
+        self.clear_alarm("state_damaged", feed.as_str());
+        self.load_feed(feed);
+        self.record(Event::new(
+            &actor_name(actor),
+            "bundle_restored",
+            feed.as_str(),
+        ));
+        self.check_undamaged(None)?;
+        self.enforce_desired()?;
+        self.repeat(feed, received_at)
     }
 
     fn repeat(&self, feed: &FeedName, received_at: Timestamp) -> Answer<ApplyReport> {
@@ -297,10 +332,15 @@ impl Engine {
             ports: ports.clone(),
             until: Some(until),
         };
+        // Without an authority of its own, an order is the operator's.
+        let issuer = match request.issuer.trim() {
+            "" => format!("operator {}", actor.name),
+            issuer => issuer.to_owned(),
+        };
         Ok(Letter {
             info: OrderInfo {
                 reference: request.reference.as_str().into(),
-                issuer: request.issuer.as_str().into(),
+                issuer: issuer.into(),
                 basis: request.basis.as_str().into(),
                 reason: request.reason.as_str().into(),
             },
@@ -346,15 +386,11 @@ impl Engine {
                 .detail("code", &refusal.code)
                 .detail("error", &refusal.error),
         );
-        if let Some(feed) = feed {
+        let unknown = || FeedName::try_from("unknown".to_owned()).ok();
+        if let Some(feed) = feed.or_else(unknown) {
             let record = self.feeds.entry(feed).or_default();
             *record.refused.entry(refusal.code.clone()).or_default() += 1;
             record.last_refusal = Some(refusal.clone());
-        } else {
-            *self
-                .refused_without_feed
-                .entry(refusal.code.clone())
-                .or_default() += 1;
         }
     }
 }

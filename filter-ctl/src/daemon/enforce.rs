@@ -12,7 +12,7 @@ use super::engine::Engine;
 use crate::{
     audit::Event,
     config::{ActionSetting, Config, NeverBlockSetting, ScopeSetting},
-    kernel::{KernelError, clock::boot_clock},
+    kernel::{KernelError, clock::boot_clock, instance::Live},
     observe::ledger::{Ledger, LedgerError},
     order::{FeedName, RefusalReason, VerifiedOrder, hex},
     policy::{
@@ -21,6 +21,7 @@ use crate::{
         special_use,
     },
     table::{
+        clock::BootClock,
         compile::{Capacity, CapacityError, Compiled, compile},
         slots,
     },
@@ -92,7 +93,9 @@ impl Engine {
     pub(super) fn enforce(&mut self, plan: Plan) -> Result<u64, EnforceError> {
         let Plan { rules, compiled } = plan;
         let live = self.instance.live()?;
-        if let Some(live) = live.filter(|live| live.digest == compiled.digest) {
+        let clock = boot_clock()?;
+        let same = |live: &Live| live.digest == compiled.digest && !has_been_set(live.clock, clock);
+        if let Some(live) = live.filter(same) {
             self.rules = Arc::new(rules);
             self.note_table(&compiled);
             return Ok(live.generation);
@@ -104,12 +107,18 @@ impl Engine {
             + 1;
         self.ledger.slots_mut().adopt(&compiled.slots)?;
         self.ledger.note_generation(generation);
-        self.ledger.save(&self.config.state_dir)?;
+        if let Err(error) = self.ledger.save(&self.config.state_dir) {
+            // With nothing in force, as after a reboot onto a full disk, protection comes first.
+            if live.is_some() {
+                return Err(error.into());
+            }
+            self.raise("state_not_writable", "ledger.json", error.to_string());
+        }
         let published = self.publisher.publish(
             &mut self.instance,
             &compiled.table,
             compiled.digest,
-            boot_clock()?,
+            clock,
             generation,
         )?;
         self.publish_durations.observe(published.write);
@@ -142,6 +151,13 @@ impl Engine {
             compiled.table.v6.rows.len() as u64,
         ];
     }
+}
+
+/// Whether the wall clock was set between two readings, by more than it drifts. Deadlines in the kernel
+/// then stand at the wrong time.
+pub(super) const fn has_been_set(before: BootClock, now: BootClock) -> bool {
+    const DRIFT_SECONDS: u64 = 30;
+    before.boottime_at_unix_0.abs_diff(now.boottime_at_unix_0) > DRIFT_SECONDS
 }
 
 /// Takes rules that could not be represented out of the set and says so.

@@ -14,17 +14,18 @@ use tokio::sync::watch;
 
 use super::{
     clock::TimeFloor,
-    enforce::{Plan, SourceKey, Sources, plan},
+    enforce::{Plan, SourceKey, Sources, has_been_set, plan},
     handle::{Actor, Answer},
     local::Local,
     view::View,
 };
 use crate::{
-    audit::{Audit, Event},
+    audit::{Audit, AuditError, Event},
     config::{ActionSetting, Config, RoleSetting},
     http::wire::{Alarm, Refusal, RefusalKind},
     kernel::{
         attach::{self, Attached},
+        clock::boot_clock,
         instance::Instance,
         pins::PinDir,
         sync::Publisher,
@@ -48,7 +49,8 @@ pub(super) struct Engine {
     pub(super) publisher: Publisher,
     pub(super) object: &'static [u8],
     pub(super) ledger: Ledger,
-    pub(super) audit: Audit,
+    /// `None` while it cannot be opened.
+    pub(super) audit: Option<Audit>,
     pub(super) local: Local,
     pub(super) floor: TimeFloor,
     pub(super) sources: Sources,
@@ -60,13 +62,13 @@ pub(super) struct Engine {
     pub(super) rules: Arc<RuleSet>,
     pub(super) table_rows: [u64; 2],
     pub(super) feeds: BTreeMap<FeedName, FeedRecord>,
-    /// Bundles refused before their feed was known, by code.
-    pub(super) refused_without_feed: BTreeMap<String, u64>,
     pub(super) alarms: BTreeMap<(&'static str, String), String>,
     /// Interfaces that were taken off by hand, and stay off until they are put on by hand or the
     /// service starts anew.
     pub(super) detached: BTreeSet<String>,
     pub(super) interface_errors: BTreeMap<String, String>,
+    /// Ticks since the start.
+    pub(super) seconds: u64,
     pub(super) capacity_errors: u64,
     pub(super) publish_durations: Durations,
     pub(super) enforce_durations: Durations,
@@ -120,6 +122,7 @@ impl Engine {
         match self.enforce(plan) {
             Ok(generation) => {
                 self.clear_alarm("enforce_failed", "kernel");
+                self.clear_alarm("capacity", "tables");
                 Ok(generation)
             }
             Err(error) => {
@@ -154,9 +157,28 @@ impl Engine {
     /// Records an event. What is to be recorded has been done already, so a log that cannot be written
     /// is an alarm, not a failure.
     pub(super) fn record(&mut self, event: Event) {
-        match self.audit.append(event) {
+        match self.append(event) {
             Ok(()) => self.clear_alarm("audit_failed", "audit.log"),
             Err(error) => self.raise("audit_failed", "audit.log", error.to_string()),
+        }
+    }
+
+    fn append(&mut self, event: Event) -> Result<(), AuditError> {
+        let mut audit = match self.audit.take() {
+            Some(audit) => audit,
+            None => Audit::open(&self.config.state_dir)?,
+        };
+        let result = audit.append(event);
+        self.audit = Some(audit);
+        result
+    }
+
+    /// Whether the wall clock was set since the generation in force was published.
+    fn clock_was_set(&self) -> bool {
+        let live = self.instance.live().ok().flatten();
+        match (live, boot_clock()) {
+            (Some(live), Ok(now)) => has_been_set(live.clock, now),
+            (None, _) | (_, Err(_)) => false,
         }
     }
 
@@ -194,7 +216,15 @@ impl Engine {
     }
 
     /// Makes sure the program is on every configured interface that was not taken off by hand.
+    ///
+    /// Nothing is put on while there is nothing to enforce: an empty instance in place of a full one
+    /// would take protection away. One that failed is tried again every few seconds.
     pub(super) fn attach_all(&mut self) {
+        const RETRY_EVERY_SECONDS: u64 = 5;
+        if self.generation().is_none() {
+            return;
+        }
+        let retry = self.seconds.is_multiple_of(RETRY_EVERY_SECONDS);
         let names: Vec<String> = self
             .config
             .interfaces
@@ -202,7 +232,8 @@ impl Engine {
             .map(|interface| interface.name.clone())
             .collect();
         for name in names {
-            if self.detached.contains(&name) {
+            if self.detached.contains(&name) || self.interface_errors.contains_key(&name) && !retry
+            {
                 continue;
             }
             if let Err(refusal) = self.attach_one(&name) {
@@ -276,7 +307,9 @@ impl Engine {
             self.clear_alarm("state_not_writable", "clock.json");
         }
         self.check_clock(now);
-        let due = self.rules.next_change.is_some_and(|change| change <= now);
+        self.seconds += 1;
+        let clock_set = self.clock_was_set();
+        let due = clock_set || self.rules.next_change.is_some_and(|change| change <= now);
         let retry = self
             .alarms
             .contains_key(&("enforce_failed", "kernel".to_owned()));
@@ -291,6 +324,8 @@ impl Engine {
                 .retain(|exception| exception.holds(now));
             if let Err(error) = self.local.save_exceptions(&self.config.state_dir) {
                 self.raise("state_not_writable", "exceptions.json", error.to_string());
+            } else {
+                self.clear_alarm("state_not_writable", "exceptions.json");
             }
         }
         self.attach_all();

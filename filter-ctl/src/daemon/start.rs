@@ -20,7 +20,7 @@ use super::{
     clock::TimeFloor,
     enforce::{SourceKey, Sources},
     engine::Engine,
-    local::{Local, LocalError},
+    local::Local,
     view::View,
 };
 use crate::{
@@ -65,15 +65,15 @@ pub enum StartError {
     /// The stored orders.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The operators' decisions.
-    #[error(transparent)]
-    Local(#[from] LocalError),
-    /// The audit log.
-    #[error(transparent)]
-    Audit(#[from] AuditError),
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// New maps would hold less than those in force.
+    #[error(
+        "the maps in force were made by another version or for another [capacity], and new ones \
+         cannot take their place: {0}; the kernel goes on with the old ones"
+    )]
+    Takeover(String),
 }
 
 /// The lock on the state directory, held as long as the service runs.
@@ -87,21 +87,18 @@ pub(super) fn start(
     let object = object::embedded().map_err(KernelError::from)?;
     let timezone = TimeZone::get(&config.timezone).map_err(StartError::Timezone)?;
     let lock = lock_state(&config.state_dir)?;
-    let mut audit = Audit::open(&config.state_dir)?;
-    let local = Local::load(&config.state_dir)?;
     let store = Store::open(&config.state_dir)?;
 
     let pins = PinDir::lock(&config.pin_dir)?;
     let chosen = choose_instance(&pins, capacity(config.capacity))?;
     let (mut ledger, ledger_alarm) = load_ledger(&config.state_dir, &chosen)?;
+    let takes_over = !chosen.surplus.is_empty() && chosen.instance.live()?.is_none();
     if let Some(old) = &chosen.old {
         ledger.absorb(old)?;
     }
-    audit.append(
-        Event::new("filter-ctl", "start", env!("CARGO_PKG_VERSION"))
-            .detail("config", config_path.display())
-            .detail("instance", chosen.number),
-    )?;
+    let started = Event::new("filter-ctl", "start", env!("CARGO_PKG_VERSION"))
+        .detail("config", config_path.display())
+        .detail("instance", chosen.number);
     let floor = TimeFloor::load(&config.state_dir);
     let (sender, receiver) = watch::channel(Arc::new(View::starting()));
     let mut engine = Engine {
@@ -113,8 +110,8 @@ pub(super) fn start(
         publisher: Publisher::new()?,
         object,
         ledger,
-        audit,
-        local,
+        audit: None,
+        local: Local::default(),
         floor,
         sources: Sources::new(),
         marks: BTreeMap::new(),
@@ -123,10 +120,10 @@ pub(super) fn start(
         rules: Arc::new(RuleSet::default()),
         table_rows: [0, 0],
         feeds: BTreeMap::new(),
-        refused_without_feed: BTreeMap::new(),
         alarms: BTreeMap::new(),
         detached: BTreeSet::new(),
         interface_errors: BTreeMap::new(),
+        seconds: 0,
         capacity_errors: 0,
         publish_durations: Durations::default(),
         enforce_durations: Durations::default(),
@@ -138,8 +135,14 @@ pub(super) fn start(
     if let Some(message) = ledger_alarm {
         engine.raise("ledger_lost", "ledger.json", message);
     }
+    engine.open_audit();
+    engine.record(started);
     engine.load_trust();
+    engine.load_local();
     engine.load_sources();
+    if takes_over {
+        engine.check_takeover()?;
+    }
     engine.bring_up(chosen.old.as_ref(), &chosen.surplus)?;
     engine.publish_view();
     Ok((engine, receiver, lock))
@@ -155,6 +158,48 @@ impl Engine {
                 let message = format!("{error}; until this is mended no bundle is admitted");
                 self.raise("trust_file", subject, message);
             }
+        }
+    }
+
+    /// Opens the audit log. One whose end makes no sense is moved aside, with an alarm: it is evidence,
+    /// and must not keep the service from protecting.
+    fn open_audit(&mut self) {
+        match Audit::open(&self.config.state_dir) {
+            Ok(audit) => self.audit = Some(audit),
+            Err(error @ AuditError::Damaged { .. }) => {
+                let path = self.config.state_dir.join(crate::audit::FILE);
+                let aside =
+                    path.with_extension(format!("damaged-{}", Timestamp::now().as_second()));
+                let outcome = match std::fs::rename(&path, &aside) {
+                    Ok(()) => format!("it was moved to {}", aside.display()),
+                    Err(error) => format!("it cannot be moved aside either: {error}"),
+                };
+                self.raise("audit_damaged", "audit.log", format!("{error}; {outcome}"));
+            }
+            Err(error) => self.raise("audit_failed", "audit.log", error.to_string()),
+        }
+    }
+
+    /// Reads the operators' decisions.
+    fn load_local(&mut self) {
+        match Local::load(&self.config.state_dir) {
+            Ok(local) => self.local = local,
+            Err(error) => self.damage("decisions", &error.to_string()),
+        }
+    }
+
+    /// A new instance must hold all that the old one did, or the old one stays in force.
+    fn check_takeover(&mut self) -> Result<(), StartError> {
+        if !self.damaged.is_empty() {
+            let alarms = self.alarm_list();
+            let what = alarms.iter().filter(|alarm| alarm.code == "state_damaged");
+            let what: Vec<String> = what.map(|alarm| alarm.message.clone()).collect();
+            return Err(StartError::Takeover(what.join("; ")));
+        }
+        let (sources, local) = (self.sources.clone(), self.local.clone());
+        match self.plan(&sources, &local) {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(StartError::Takeover(refusal.error)),
         }
     }
 
@@ -184,7 +229,11 @@ impl Engine {
         }
     }
 
-    fn load_feed(&mut self, feed: &FeedName) {
+    pub(super) fn load_feed(&mut self, feed: &FeedName) {
+        // Known even where the bundle is not: what came before must not come again.
+        if let Ok(Some(mark)) = self.store.mark(feed) {
+            self.marks.insert(feed.clone(), mark);
+        }
         let committed = match self.store.load_feed(feed) {
             Ok(Some(committed)) => committed,
             Ok(None) => return,
@@ -195,7 +244,6 @@ impl Engine {
                 for alarm in alarms {
                     self.raise(alarm.code(), feed.as_str(), alarm.to_string());
                 }
-                self.marks.insert(feed.clone(), committed.mark);
                 self.sources
                     .insert(SourceKey::Bundle(feed.clone()), Arc::new(order));
             }
@@ -232,14 +280,15 @@ impl Engine {
             );
         }
         let (sources, local) = (self.sources.clone(), self.local.clone());
-        if self.damaged.is_empty() || self.instance.live()?.is_none() {
-            match self.plan(&sources, &local) {
-                Ok(plan) => {
-                    // A failure has raised its alarm; the pins, if any, go on enforcing.
-                    let _alarmed = self.enforce_plan(plan);
-                }
-                Err(refusal) => self.raise("capacity", "tables", refusal.error),
+        let keep = !self.damaged.is_empty() && self.instance.live()?.is_some();
+        match self.plan(&sources, &local) {
+            // What can be read is shown, though more is in force.
+            Ok(plan) if keep => self.rules = Arc::new(plan.rules),
+            Ok(plan) => {
+                // A failure has raised its alarm; the pins, if any, go on enforcing.
+                let _alarmed = self.enforce_plan(plan);
             }
+            Err(refusal) => self.raise("capacity", "tables", refusal.error),
         }
         if self.instance.live()?.is_none() {
             // An empty instance in place of a full one would take protection away.
@@ -291,17 +340,17 @@ fn choose_instance(pins: &PinDir, capacity: Capacity) -> Result<Chosen, StartErr
             // to it.
             Err(KernelError::Abi {
                 found, expected, ..
-            }) if found < expected => {
+            }) if (1..expected).contains(&found) => {
                 finished.push((number, None));
             }
-            Err(error @ KernelError::Abi { .. }) => return Err(error.into()),
-            Ok(_) | Err(_) => {
-                tracing::warn!(
-                    instance = number,
-                    "removing maps that an interrupted start left unfinished"
-                );
-                pins.remove_instance(number)?;
+            Ok(_) => unfinished(pins, number)?,
+            // A crash while it was made, before its record was written.
+            Err(KernelError::Abi { found: 0, .. }) => unfinished(pins, number)?,
+            Err(KernelError::Pins { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                unfinished(pins, number)?;
             }
+            // Anything else may pass, and what it is about may be in force.
+            Err(error) => return Err(error.into()),
         }
     }
     let newest = finished.pop();
@@ -337,6 +386,15 @@ fn choose_instance(pins: &PinDir, capacity: Capacity) -> Result<Chosen, StartErr
     })
 }
 
+/// Removes what an interrupted start left behind.
+fn unfinished(pins: &PinDir, number: u32) -> Result<(), KernelError> {
+    tracing::warn!(
+        instance = number,
+        "removing maps that an interrupted start left unfinished"
+    );
+    pins.remove_instance(number)
+}
+
 /// A number that no other set of maps has.
 fn nonce() -> u64 {
     use std::hash::{BuildHasher as _, Hasher as _};
@@ -348,7 +406,15 @@ fn nonce() -> u64 {
 
 fn load_ledger(state_dir: &Path, chosen: &Chosen) -> Result<(Ledger, Option<String>), StartError> {
     match Ledger::load(state_dir) {
-        Ok(ledger) => Ok((ledger, None)),
+        Ok(Some(ledger)) => Ok((ledger, None)),
+        Ok(None) => {
+            let instance = chosen.old.as_ref().unwrap_or(&chosen.instance);
+            if instance.live()?.is_none() {
+                return Ok((Ledger::new(), None));
+            }
+            let message = "it is missing; the totals of orders begin anew".to_owned();
+            Ok((Ledger::recover(instance)?, Some(message)))
+        }
         Err(error @ LedgerError::Damaged { .. }) => {
             let path = state_dir.join(crate::observe::ledger::FILE);
             let aside = path.with_extension(format!("damaged-{}", Timestamp::now().as_second()));

@@ -1,7 +1,7 @@
 //! What waits: signals, sockets, directories, the clock. Everything here ends up as a call of the
 //! engine.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
@@ -62,8 +62,7 @@ async fn serve(config: Config, config_path: PathBuf) -> Result<(), DaemonError> 
     let control = server::bind(&control_socket)?;
     tokio::spawn(server::serve(control, handle.clone()));
     if let Some(address) = metrics_listen {
-        let listener = health::bind(address).await?;
-        tokio::spawn(health::serve(listener, handle.clone()));
+        tokio::spawn(serve_metrics(address, handle.clone()));
     }
     let result = attend(&mut engine, receiver, handle).await;
     engine.stop();
@@ -71,6 +70,18 @@ async fn serve(config: Config, config_path: PathBuf) -> Result<(), DaemonError> 
         tracing::warn!(socket = %control_socket.display(), %error, "cannot remove the socket");
     }
     result
+}
+
+/// Serves metrics and health as soon as their address can be had, which at boot may be later.
+async fn serve_metrics(address: SocketAddr, handle: Handle) {
+    const RETRY: Duration = Duration::from_secs(5);
+    loop {
+        match health::bind(address).await {
+            Ok(listener) => return health::serve(listener, handle).await,
+            Err(error) => tracing::error!(%error, "metrics are not served yet"),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
 }
 
 async fn attend(

@@ -410,7 +410,8 @@ pub struct ApplyReport {
 pub struct AddOrder {
     /// The number of the decision or letter.
     pub reference: String,
-    /// The authority.
+    /// The authority; without one, the operator who enters it.
+    #[serde(default)]
     pub issuer: String,
     /// The legal basis.
     #[serde(default)]

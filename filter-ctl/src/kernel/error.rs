@@ -132,7 +132,7 @@ impl KernelError {
 /// The cure of the commonest failure.
 fn hint(error: &io::Error) -> &'static str {
     if matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES)) {
-        " (this needs root, or CAP_BPF, CAP_NET_ADMIN and write access to the pin directory)"
+        " (this needs root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and write access to the pin directory)"
     } else {
         ""
     }

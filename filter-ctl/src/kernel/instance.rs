@@ -24,7 +24,7 @@ use super::{
     pins::pins_error,
     sys::{self, MapSpec},
 };
-use crate::table::compile::Capacity;
+use crate::table::{clock::BootClock, compile::Capacity};
 
 /// A per-CPU counter as the map holds it.
 pub(super) type RawCounter = [u64; size_of::<Counter>() / 8];
@@ -48,6 +48,8 @@ pub struct Live {
     pub digest: [u8; 32],
     /// Unix time in seconds of its publication.
     pub published: i64,
+    /// The clocks by which its deadlines were set.
+    pub clock: BootClock,
 }
 
 impl Instance {
@@ -80,7 +82,8 @@ impl Instance {
             v6_rows: capacity.v6_rows,
             digests: [[0; 32]; HALVES],
             published: [0; HALVES],
-            reserved: [0; 24],
+            clocks: [0; HALVES],
+            reserved: [0; 8],
         })?;
         Ok(instance)
     }
@@ -162,6 +165,9 @@ impl Instance {
             generation,
             digest: header.digests[half],
             published: header.published[half],
+            clock: BootClock {
+                boottime_at_unix_0: header.clocks[half],
+            },
         }))
     }
 
@@ -385,6 +391,7 @@ fn encode_header(header: &InfoHeader) -> [u8; INFO_RECORD] {
         v6_rows,
         digests,
         published,
+        clocks,
         reserved,
     } = header;
     let mut bytes = Vec::with_capacity(INFO_RECORD);
@@ -395,6 +402,7 @@ fn encode_header(header: &InfoHeader) -> [u8; INFO_RECORD] {
     bytes.extend(v6_rows.to_ne_bytes());
     bytes.extend(digests.iter().flatten());
     bytes.extend(published.iter().flat_map(|time| time.to_ne_bytes()));
+    bytes.extend(clocks.iter().flat_map(|clock| clock.to_ne_bytes()));
     bytes.extend(reserved);
     Fields(&bytes).take()
 }
@@ -409,6 +417,10 @@ fn decode_header(record: &[u8; INFO_RECORD]) -> InfoHeader {
         v6_rows: u32::from_ne_bytes(fields.take()),
         digests: [fields.take(), fields.take()],
         published: [
+            i64::from_ne_bytes(fields.take()),
+            i64::from_ne_bytes(fields.take()),
+        ],
+        clocks: [
             i64::from_ne_bytes(fields.take()),
             i64::from_ne_bytes(fields.take()),
         ],

@@ -67,6 +67,7 @@ impl Publisher {
         let mut header = instance.header()?;
         header.digests[half as usize] = digest;
         header.published[half as usize] = jiff::Timestamp::now().as_second();
+        header.clocks[half as usize] = clock.boottime_at_unix_0;
         instance.write_header(&header)?;
         instance
             .control

@@ -152,7 +152,7 @@ pub enum LedgerError {
     Write(#[from] durable::DurableError),
     /// There are too many interfaces.
     #[error(
-        "more than {INTERFACES_MAX} interfaces have been filtered here; start with an empty state directory to forget those that are gone"
+        "more than {INTERFACES_MAX} interfaces have been filtered here; `filter-ctl detach --all` with the service stopped, then remove ledger.json from the state directory, which forgets those that are gone and all totals"
     )]
     Interfaces,
 }
@@ -160,16 +160,22 @@ pub enum LedgerError {
 const VERSION: u32 = 1;
 
 impl Ledger {
-    /// Reads the ledger below the state directory; an empty one if there is none yet.
-    pub fn load(state_dir: &Path) -> Result<Self, LedgerError> {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            version: VERSION,
+            ..Self::default()
+        }
+    }
+
+    /// Reads the ledger below the state directory, if there is one.
+    pub fn load(state_dir: &Path) -> Result<Option<Self>, LedgerError> {
         let path = state_dir.join(FILE);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self {
-                    version: VERSION,
-                    ..Self::default()
-                });
+                return Ok(None);
             }
             Err(source) => return Err(LedgerError::Read { path, source }),
         };
@@ -182,7 +188,7 @@ impl Ledger {
             let what = format!("its version is {}, expected {VERSION}", ledger.version);
             return Err(LedgerError::Damaged { path, what });
         }
-        Ok(ledger)
+        Ok(Some(ledger))
     }
 
     /// Writes it, atomically and durably.

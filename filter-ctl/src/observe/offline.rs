@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use filter_common::abi::instance_state;
 use jiff::Timestamp;
 
 use super::{
@@ -15,8 +16,7 @@ use crate::{
     audit::{Audit, AuditError, Event},
     http::wire::{Alarm, Generation, InterfaceStatus, Stats, Status},
     kernel::{
-        KernelError,
-        attach::{self, Mode},
+        KernelError, attach,
         instance::{Instance, Live},
         pins::PinDir,
     },
@@ -49,9 +49,21 @@ pub fn generation(live: &Live) -> Generation {
 
 /// The instance in force, that is, the newest.
 fn instance(pins: &PinDir) -> Result<Instance, KernelError> {
-    let newest = pins.instances()?.pop();
-    let number = newest.ok_or_else(|| KernelError::NothingPinned(pins.path().to_owned()))?;
-    Instance::open(&pins.instance(number))
+    for number in pins.instances()?.into_iter().rev() {
+        let instance = Instance::open(&pins.instance(number))?;
+        if instance.header()?.state == instance_state::READY {
+            return Ok(instance);
+        }
+    }
+    Err(KernelError::NothingPinned(pins.path().to_owned()))
+}
+
+/// The ledger; where there is none, what the maps themselves say.
+fn ledger(state_dir: &Path, instance: &Instance) -> Result<Ledger, OfflineError> {
+    match Ledger::load(state_dir)? {
+        Some(ledger) => Ok(ledger),
+        None => Ok(Ledger::recover(instance)?),
+    }
 }
 
 /// What is attached and in force.
@@ -93,7 +105,7 @@ pub fn status(pin_dir: &Path) -> Result<Status, OfflineError> {
 pub fn stats(pin_dir: &Path, state_dir: &Path) -> Result<Stats, OfflineError> {
     let pins = PinDir::look(pin_dir)?;
     let instance = instance(&pins)?;
-    let mut ledger = Ledger::load(state_dir)?;
+    let mut ledger = ledger(state_dir, &instance)?;
     ledger.absorb(&instance)?;
     Ok(report::stats(&ledger, Timestamp::now()))
 }
@@ -114,9 +126,19 @@ pub fn panic(
     if numbers.is_empty() {
         return Err(KernelError::NothingPinned(pin_dir.to_owned()).into());
     }
-    for number in numbers {
-        Instance::open(&pins.instance(number))?.set_bypass(off);
+    // Every instance that can be read, the newest first: one that cannot must not keep the switch from
+    // the others.
+    let mut outcome = Err(KernelError::NothingPinned(pin_dir.to_owned()));
+    for number in numbers.into_iter().rev() {
+        match Instance::open(&pins.instance(number)) {
+            Ok(instance) => {
+                instance.set_bypass(off);
+                outcome = Ok(());
+            }
+            Err(error) => outcome = outcome.or(Err(error)),
+        }
     }
+    outcome?;
     let action = if off { "panic_off" } else { "panic_on" };
     Ok(record(
         state_dir,
@@ -164,7 +186,7 @@ fn save_counters(directory: &Path, state_dir: &Path) -> Result<(), OfflineError>
     let Ok(instance) = Instance::open(directory) else {
         return Ok(());
     };
-    let mut ledger = Ledger::load(state_dir)?;
+    let mut ledger = ledger(state_dir, &instance)?;
     ledger.absorb(&instance)?;
     ledger.save(state_dir)?;
     Ok(())
@@ -174,14 +196,4 @@ fn record(state_dir: &Path, event: Event) -> Option<AuditError> {
     Audit::open(state_dir)
         .and_then(|mut audit| audit.append(event))
         .err()
-}
-
-/// The mode an interface is attached in, if it is.
-pub fn attached_mode(pins: &PinDir, name: &str) -> Result<Option<Mode>, KernelError> {
-    for mode in Mode::ALL {
-        if attach::is_attached(pins, name, mode)? {
-            return Ok(Some(mode));
-        }
-    }
-    Ok(None)
 }

@@ -47,6 +47,9 @@ pub struct KeygenArgs {
     /// A file whose first line is the password of the secret key; `-` for standard input
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// Leave the secret key unencrypted, and do not warn of it
+    #[arg(long, conflicts_with = "password_file")]
+    no_password: bool,
     /// Replace existing files
     #[arg(long)]
     force: bool,
@@ -130,13 +133,13 @@ fn keygen(context: &Context, args: &KeygenArgs) -> Result<Outcome, Failure> {
             ],
         )
     })?;
-    Ok(match password {
-        Some(_) => outcome,
-        None => outcome.with_note(
-            "the secret key is not encrypted: keep it where only the signer can read it, or make one \
-             with --password-file",
-        ),
-    })
+    if password.is_some() || args.no_password {
+        return Ok(outcome);
+    }
+    Ok(outcome.with_note(
+        "the secret key is not encrypted: keep it where only the signer can read it, or make one \
+         with --password-file",
+    ))
 }
 
 fn sign(context: &Context, args: &SignArgs) -> Result<Outcome, Failure> {

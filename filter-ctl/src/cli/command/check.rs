@@ -1,9 +1,6 @@
 //! `check`: the configuration, the trust file and the machine, without changing anything.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nix::{
@@ -23,6 +20,7 @@ use crate::{
         Config, DEFAULT_PATH,
         load::{Loaded, load},
     },
+    daemon::start::{TrustFileError, read_trust},
     kernel::object,
     order::trust::TrustFile,
 };
@@ -79,24 +77,14 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Outcome, Failur
 
 /// Reads the trust file. Without any feed there need not be one.
 fn trust(config: &Config, warnings: &mut Vec<String>) -> Result<TrustFile, Failure> {
-    let path = config.trust_file.display();
-    let text = match fs::read_to_string(&config.trust_file) {
-        Ok(text) => text,
-        Err(error) if config.feeds.is_empty() => {
-            warnings.push(format!(
-                "cannot read the trust file {path}: {error}; no bundle can be admitted without it"
-            ));
-            return Ok(TrustFile::default());
+    let trust = match read_trust(&config.trust_file) {
+        Ok(trust) => trust,
+        Err(error @ TrustFileError::Read { .. }) if config.feeds.is_empty() => {
+            warnings.push(format!("{error}; no bundle can be admitted without it"));
+            TrustFile::default()
         }
-        Err(error) => {
-            return Err(Failure::invalid(
-                "trust_file",
-                format!("cannot read the trust file {path}: {error}"),
-            ));
-        }
+        Err(error) => return Err(Failure::invalid("trust_file", error.to_string())),
     };
-    let trust = TrustFile::parse(&text)
-        .map_err(|error| Failure::invalid("trust_file", format!("{path}: {error}")))?;
     for feed in &config.feeds {
         if trust.feed(&feed.name).is_none() {
             warnings.push(format!(

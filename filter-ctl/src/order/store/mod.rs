@@ -124,13 +124,39 @@ impl Store {
         }
         let directory = self.feed_directory(feed);
         durable::create_directory(&directory)?;
-        let bundle = directory.join(BundleName::of(mark).to_string());
+        let since = names::since_path(&directory.join(BundleName::of(mark).to_string()));
+        durable::write_atomic(&since, &encode_since(order))?;
+        self.write_bundle(untrusted, feed, mark)?;
+        write_json(&directory.join(MARK), mark)
+    }
+
+    /// Puts the very bundle that the stored mark names in place of one that cannot be read.
+    pub fn restore(
+        &self,
+        untrusted: &UntrustedOrder,
+        feed: &FeedName,
+        mark: &Mark,
+    ) -> Result<(), StoreError> {
+        let sha256: [u8; 32] = Sha256::digest(&untrusted.bundle).into();
+        if sha256 != mark.sha256 || self.mark(feed)?.as_ref() != Some(mark) {
+            return Err(StoreError::OtherBytes(feed.clone()));
+        }
+        self.write_bundle(untrusted, feed, mark)
+    }
+
+    fn write_bundle(
+        &self,
+        untrusted: &UntrustedOrder,
+        feed: &FeedName,
+        mark: &Mark,
+    ) -> Result<(), StoreError> {
+        let bundle = self
+            .feed_directory(feed)
+            .join(BundleName::of(mark).to_string());
         for (number, signature) in (1..).zip(&untrusted.signatures) {
             durable::write_atomic(&signature_path(&bundle, number), signature)?;
         }
-        durable::write_atomic(&names::since_path(&bundle), &encode_since(order))?;
-        durable::write_atomic(&bundle, &untrusted.bundle)?;
-        write_json(&directory.join(MARK), mark)
+        Ok(durable::write_atomic(&bundle, &untrusted.bundle)?)
     }
 
     /// Removes the oldest bundles of a feed past [`EVIDENCE_BUNDLES_MAX`], never the marked one. How many.

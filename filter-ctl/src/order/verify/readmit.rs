@@ -96,6 +96,16 @@ pub enum ReadmitAlarm {
 }
 
 impl ReadmitAlarm {
+    /// Every [`Self::code`].
+    pub const CODES: [&'static str; 6] = [
+        "unknown_feed",
+        "key_not_trusted",
+        "threshold_not_met",
+        "bad_signature",
+        "scope_changed",
+        "since_lost",
+    ];
+
     /// The stable name of the alarm.
     #[must_use]
     pub const fn code(&self) -> &'static str {

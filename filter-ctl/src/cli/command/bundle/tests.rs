@@ -62,6 +62,7 @@ fn keys_are_made_and_bundles_signed_and_verified() {
     let keygen = KeygenArgs {
         name: at("key"),
         password_file: None,
+        no_password: false,
         force: false,
     };
     let made = run(&context(), BundleCommand::Keygen(keygen.clone())).unwrap();

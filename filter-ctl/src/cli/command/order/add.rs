@@ -40,8 +40,8 @@ pub struct AddArgs {
     /// The number of the decision or letter
     #[arg(long)]
     reference: String,
-    /// The authority that decided
-    #[arg(long)]
+    /// The authority that decided; without one, the order is the operator's own
+    #[arg(long, default_value = "")]
     issuer: String,
     /// Until when: a time, a date (the end of that day), or from now, such as 30d
     #[arg(long)]
