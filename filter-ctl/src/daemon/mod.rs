@@ -6,7 +6,7 @@
 //! - [`handle`]: what may be asked of the service;
 //! - [`view`]: what it looks like from outside, a snapshot;
 //! - `engine`: its state, alarms, interfaces, and what happens once a second;
-//! - `start` and `reload`: from files to state;
+//! - `start` and `reload`: from files to state; `inherit`: from what a crash left behind;
 //! - `admit` and `change`: what authorities and operators ask for;
 //! - `enforce`: from what is desired to what is in force;
 //! - `publish`: from state to view;
@@ -18,6 +18,7 @@ mod clock;
 mod enforce;
 mod engine;
 pub mod handle;
+mod inherit;
 mod local;
 mod publish;
 mod reload;

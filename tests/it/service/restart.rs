@@ -8,14 +8,15 @@ use std::{
 
 use super::{CONFIG, arrives, dropped, site};
 use crate::support::{
+    authority::Bundle,
     daemon::until,
     layout::{BAD_4, BAD_6, CUSTOMER_4, GOOD_4, Layout},
     skipped,
 };
 
-/// Sends from a blocked and from a good host while `during` runs; returns how many packets of each
-/// were sent and how many arrived: `[sent, blocked arrived, good arrived]`, and what `during` returns.
-fn under_traffic<T>(layout: &Layout, during: impl FnOnce() -> T) -> ([u64; 3], T) {
+/// Sends from a blocked and from a good host while `during` runs; returns what that returns, and how
+/// many packets of each were sent and how many arrived: `[sent, blocked arrived, good arrived]`.
+fn under_traffic<T>(layout: &Layout, during: impl FnOnce() -> T) -> (T, [u64; 3]) {
     let receiver = layout.customer.udp(CUSTOMER_4.parse().unwrap(), 0);
     receiver
         .set_read_timeout(Some(Duration::from_millis(20)))
@@ -53,10 +54,8 @@ fn under_traffic<T>(layout: &Layout, during: impl FnOnce() -> T) -> ([u64; 3], T
         stop.store(true, Ordering::Relaxed);
         result
     });
-    (
-        [sent, bad_arrived, good_arrived].map(AtomicU64::into_inner),
-        result,
-    )
+    let counts = [sent, bad_arrived, good_arrived].map(AtomicU64::into_inner);
+    (result, counts)
 }
 
 #[test]
@@ -81,7 +80,7 @@ fn kill_9_under_traffic_lets_no_blocked_packet_pass_before_during_or_after_the_r
     ]);
     let generation = site.json(&["status"])["generation"].clone();
     let mut counted = 0;
-    let ([sent, bad, good], _service) = under_traffic(&layout, || {
+    let (_service, [sent, bad, good]) = under_traffic(&layout, || {
         for _ in 0..4 {
             thread::sleep(Duration::from_millis(150));
             service.kill();
@@ -125,7 +124,7 @@ fn a_change_of_capacity_moves_to_new_maps_under_traffic_without_a_gap_or_a_lost_
         "1d",
         BAD_4,
     ]);
-    let ([sent, bad, good], _service) = under_traffic(&layout, || {
+    let (_service, [sent, bad, good]) = under_traffic(&layout, || {
         for capacity in [5_000, 50_000, 5_000] {
             thread::sleep(Duration::from_millis(150));
             assert!(service.terminate().success());
@@ -210,4 +209,65 @@ fn an_interface_that_vanishes_and_returns_is_attached_again() {
         site.json(&["status"])["interfaces"][0]["attached"] == true
     });
     assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
+}
+
+#[test]
+fn a_start_whose_orders_do_not_fit_leaves_the_old_maps_in_force() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, authority) = site(&layout, CONFIG);
+    let service = site.start();
+    let nets: Vec<String> = (0..40)
+        .map(|host| format!("203.0.113.{}", host * 2 + 101))
+        .collect();
+    let mut nets: Vec<&str> = nets.iter().map(String::as_str).collect();
+    nets.push(BAD_4);
+    let bundle = authority.sign(&site, "1.jsonl", &Bundle::new(1, &nets));
+    site.done(&["order", "apply", bundle.to_str().unwrap()]);
+    service.terminate();
+    site.configure(&format!("{CONFIG}[capacity]\nipv4 = 4\nipv6 = 4\n"));
+    assert!(
+        site.try_start().is_err(),
+        "a start that would lose orders fails"
+    );
+    assert!(
+        site.log().contains("the kernel goes on with the old ones"),
+        "{}",
+        site.log()
+    );
+    assert!(!arrives(&layout, BAD_4), "and changes nothing");
+    site.configure(CONFIG);
+    let _service = site.start();
+    assert!(!arrives(&layout, BAD_4));
+}
+
+#[test]
+fn a_damaged_bundle_takes_nothing_away_and_is_mended_by_applying_it_again() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, authority) = site(&layout, CONFIG);
+    let service = site.start();
+    let bundle = authority.sign(&site, "1.jsonl", &Bundle::new(1, &[BAD_4]));
+    site.done(&["order", "apply", bundle.to_str().unwrap()]);
+    service.terminate();
+    let feed = site.path("state/feeds/cert");
+    let stored = std::fs::read_dir(&feed)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let stored = stored.filter(|path| path.extension().is_some_and(|end| end == "jsonl"));
+    for path in stored {
+        std::fs::write(path, "torn").unwrap();
+    }
+    let _service = site.start();
+    assert!(!arrives(&layout, BAD_4), "what is in force stays");
+    let alarms = site.json(&["status"])["alarms"].to_string();
+    assert!(alarms.contains("state_damaged"), "{alarms}");
+    site.done(&["order", "apply", bundle.to_str().unwrap()]);
+    assert_eq!(site.json(&["status"])["alarms"].to_string(), "[]");
+    assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
+    assert_eq!(site.json(&["explain", BAD_4])["blocked"], true);
 }

@@ -72,9 +72,10 @@ impl Layout {
     pub(crate) fn connect_upstream(&self) {
         let [far, near] = [MAC_UPSTREAM, MAC_UP].map(text);
         self.router.cable(UP, &near, &self.upstream, ETH, &far);
+        self.router.address_v6("2001:db8:100::1", 64, UP);
+        self.upstream.address_v6(UPSTREAM_6, 64, ETH);
         self.router.ip(&format!(
             "address add 198.51.100.1/24 dev {UP}\n\
-             address add 2001:db8:100::1/64 dev {UP} nodad\n\
              neighbor add {UPSTREAM_4} lladdr {far} dev {UP} nud permanent\n\
              neighbor add {UPSTREAM_6} lladdr {far} dev {UP} nud permanent\n\
              route add 203.0.113.0/24 via {UPSTREAM_4}\n\
@@ -82,7 +83,6 @@ impl Layout {
         ));
         self.upstream.ip(&format!(
             "address add {UPSTREAM_4}/24 dev {ETH}\n\
-             address add {UPSTREAM_6}/64 dev {ETH} nodad\n\
              neighbor add 198.51.100.1 lladdr {near} dev {ETH} nud permanent\n\
              neighbor add 2001:db8:100::1 lladdr {near} dev {ETH} nud permanent\n\
              route add default via 198.51.100.1\n\
@@ -95,15 +95,15 @@ impl Layout {
     fn connect_customer(&self) {
         let [near, far] = [MAC_DOWN, MAC_CUSTOMER].map(text);
         self.router.cable(DOWN, &near, &self.customer, ETH, &far);
+        self.router.address_v6("2001:db8:200::1", 64, DOWN);
+        self.customer.address_v6(CUSTOMER_6, 64, ETH);
         self.router.ip(&format!(
             "address add 192.0.2.1/24 dev {DOWN}\n\
-             address add 2001:db8:200::1/64 dev {DOWN} nodad\n\
              neighbor add {CUSTOMER_4} lladdr {far} dev {DOWN} nud permanent\n\
              neighbor add {CUSTOMER_6} lladdr {far} dev {DOWN} nud permanent\n"
         ));
         self.customer.ip(&format!(
             "address add {CUSTOMER_4}/24 dev {ETH}\n\
-             address add {CUSTOMER_6}/64 dev {ETH} nodad\n\
              neighbor add 192.0.2.1 lladdr {near} dev {ETH} nud permanent\n\
              neighbor add 2001:db8:200::1 lladdr {near} dev {ETH} nud permanent\n\
              route add default via 192.0.2.1\n\

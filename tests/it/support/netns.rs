@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::Write as _,
-    net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::fd::AsRawFd as _,
     process::{Command, Stdio},
     sync::Once,
@@ -128,6 +128,22 @@ impl Namespace {
         let output = self.run(|| command.output()).unwrap();
         let links: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         links[0]["operstate"] == "UP" && links[0]["qdisc"] != "noop"
+    }
+
+    /// Gives an interface an IPv6 address, and waits until packets to it are received: the kernel sees
+    /// to that on a work queue, also where it has no duplicates to look for.
+    pub(crate) fn address_v6(&self, address: &str, length: u8, interface: &str) {
+        self.ip(&format!(
+            "address add {address}/{length} dev {interface} nodad"
+        ));
+        let address: Ipv6Addr = address.parse().unwrap();
+        let route = format!("{:032x} 80 ", address.to_bits());
+        let is_there = || {
+            let routes = self.run(|| fs::read_to_string("/proc/thread-self/net/ipv6_route"));
+            routes.unwrap().lines().any(|line| line.starts_with(&route))
+        };
+        wait_for(PATIENCE, || is_there().then_some(()))
+            .unwrap_or_else(|| panic!("{address} does not come to life"));
     }
 
     /// The MAC address of an interface.
