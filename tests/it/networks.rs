@@ -65,7 +65,12 @@ fn frames_written_by_hand_reach_sockets() {
             let payload = vec![0xa5; length];
             tap.send(&Layout::inbound(&flow, &payload).bytes());
             let mut bytes = [0; 9_000];
-            let (received, from) = socket.recv_from(&mut bytes).unwrap();
+            let (received, from) = socket.recv_from(&mut bytes).unwrap_or_else(|e| {
+                for ns in [&layout.upstream, &layout.router, &layout.customer] {
+                    let out = ns.run(|| std::process::Command::new("sh").args(["-c", "ip -s -d link; ip a; ip route; ip -6 route; nstat -az | grep -v ' 0  '; cat /proc/net/softnet_stat"]).output().unwrap());
+                    println!("{}", String::from_utf8_lossy(&out.stdout));
+                }
+                panic!("{e} {far} {length}") });
             assert_eq!(bytes[..received], payload);
             assert_eq!(
                 from.to_string(),

@@ -279,6 +279,8 @@ impl Engine {
                 LedgerError::Interfaces.to_string(),
             );
         }
+        // What the old maps still count until every interface has left them.
+        let mut rest = self.ledger.fork();
         let (sources, local) = (self.sources.clone(), self.local.clone());
         let keep = !self.damaged.is_empty() && self.instance.live()?.is_some();
         match self.plan(&sources, &local) {
@@ -301,9 +303,9 @@ impl Engine {
         self.attach_all();
         if self.interface_errors.is_empty() {
             if let Some(old) = old {
-                // Its last packets were counted before the programs were replaced.
-                self.ledger.absorb(old)?;
-                self.ledger.absorb(&self.instance)?;
+                self.publisher.wait()?;
+                rest.absorb(old)?;
+                self.ledger.join(rest);
             }
             for number in surplus {
                 self.pins.remove_instance(*number)?;

@@ -77,7 +77,8 @@ impl Publisher {
         Ok(Published { generation, write })
     }
 
-    fn wait(&self) -> Result<(), KernelError> {
+    /// Waits until every program that is running now has ended.
+    pub fn wait(&self) -> Result<(), KernelError> {
         self.grace.wait().map_err(|source| KernelError::Syscall {
             call: "bpf(BPF_MAP_UPDATE_ELEM)",
             what: "waiting for a grace period".to_owned(),

@@ -332,6 +332,34 @@ impl Ledger {
         Ok(())
     }
 
+    /// A ledger that goes on reading the same maps from here, with totals of its own: for maps that are
+    /// being left, while this ledger goes on with others.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            verdicts: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            feeds: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Adds the totals of a fork.
+    pub fn join(&mut self, fork: Self) {
+        for (name, reasons) in fork.verdicts {
+            let totals = self.verdicts.entry(name).or_default();
+            for (reason, tally) in reasons {
+                totals.entry(reason).or_default().add(tally);
+            }
+        }
+        for (order, tally) in fork.orders {
+            self.orders.entry(order).or_default().add(tally);
+        }
+        for (feed, tally) in fork.feeds {
+            self.feeds.entry(feed).or_default().add(tally);
+        }
+    }
+
     /// Gives slots free that no generation in force uses. Their counters must have been absorbed after
     /// the last program that could charge them had ended.
     ///
