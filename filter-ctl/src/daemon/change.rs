@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use filter_common::table::Scope;
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 
 use super::{
     enforce::SourceKey,
@@ -30,40 +31,56 @@ impl Engine {
     pub(super) fn command(&mut self, command: Command) {
         match command {
             Command::Apply(upload, actor, answer) => {
-                let _gone = answer.send(self.apply(upload, &actor));
+                let result = self.apply(upload, &actor);
+                self.reply(answer, result);
             }
             Command::AddOrder(order, actor, answer) => {
-                let _gone = answer.send(self.add_order(&order, &actor));
+                let result = self.add_order(&order, &actor);
+                self.reply(answer, result);
             }
             Command::Withdraw(request, actor, answer) => {
-                let _gone = answer.send(self.withdraw(&request, &actor));
+                let result = self.withdraw(&request, &actor);
+                self.reply(answer, result);
             }
             Command::Reinstate(request, actor, answer) => {
-                let _gone = answer.send(self.reinstate(&request, &actor));
+                let result = self.reinstate(&request, &actor);
+                self.reply(answer, result);
             }
             Command::AddException(request, actor, answer) => {
-                let _gone = answer.send(self.add_exception(request, &actor));
+                let result = self.add_exception(request, &actor);
+                self.reply(answer, result);
             }
             Command::RemoveException(request, actor, answer) => {
-                let _gone = answer.send(self.remove_exception(&request, &actor));
+                let result = self.remove_exception(&request, &actor);
+                self.reply(answer, result);
             }
             Command::Attach(request, actor, answer) => {
-                let _gone = answer.send(self.attach(&request, &actor));
+                let result = self.attach(&request, &actor);
+                self.reply(answer, result);
             }
             Command::Detach(request, actor, answer) => {
-                let _gone = answer.send(self.detach(&request, &actor));
+                let result = self.detach(&request, &actor);
+                self.reply(answer, result);
             }
             Command::Panic(request, actor, answer) => {
-                let _gone = answer.send(Ok(self.panic(&request, &actor)));
+                let result = Ok(self.panic(&request, &actor));
+                self.reply(answer, result);
             }
             Command::Reload(actor, answer) => {
-                let _gone = answer.send(self.reload(&actor));
+                let result = self.reload(&actor);
+                self.reply(answer, result);
             }
             Command::Stats(answer) => {
-                let _gone = answer.send(Ok(self.stats()));
+                let result = Ok(self.stats());
+                self.reply(answer, result);
             }
         }
+    }
+
+    /// Answers after the view shows what was done, so that who asks next sees it.
+    fn reply<T>(&mut self, answer: oneshot::Sender<T>, result: T) {
         self.publish_view();
+        let _gone = answer.send(result);
     }
 
     fn stats(&mut self) -> Stats {
