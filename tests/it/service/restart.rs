@@ -14,15 +14,9 @@ use crate::support::{
     skipped,
 };
 
-<<<<<<< HEAD
 /// Sends from a blocked and from a good host while `during` runs; returns what that returns, and how
 /// many packets of each were sent and how many arrived: `[sent, blocked arrived, good arrived]`.
 fn under_traffic<T>(layout: &Layout, during: impl FnOnce() -> T) -> (T, [u64; 3]) {
-=======
-/// Sends from a blocked and from a good host while `during` runs; returns how many packets of each
-/// were sent and how many arrived: `[sent, blocked arrived, good arrived]`, and what `during` returns.
-fn under_traffic<T>(layout: &Layout, during: impl FnOnce() -> T) -> ([u64; 3], T) {
->>>>>>> refs/heads/tests
     let receiver = layout.customer.udp(CUSTOMER_4.parse().unwrap(), 0);
     receiver
         .set_read_timeout(Some(Duration::from_millis(20)))
@@ -60,15 +54,8 @@ fn under_traffic<T>(layout: &Layout, during: impl FnOnce() -> T) -> ([u64; 3], T
         stop.store(true, Ordering::Relaxed);
         result
     });
-<<<<<<< HEAD
     let counts = [sent, bad_arrived, good_arrived].map(AtomicU64::into_inner);
     (result, counts)
-=======
-    (
-        [sent, bad_arrived, good_arrived].map(AtomicU64::into_inner),
-        result,
-    )
->>>>>>> refs/heads/tests
 }
 
 #[test]
@@ -93,11 +80,7 @@ fn kill_9_under_traffic_lets_no_blocked_packet_pass_before_during_or_after_the_r
     ]);
     let generation = site.json(&["status"])["generation"].clone();
     let mut counted = 0;
-<<<<<<< HEAD
     let (_service, [sent, bad, good]) = under_traffic(&layout, || {
-=======
-    let ([sent, bad, good], _service) = under_traffic(&layout, || {
->>>>>>> refs/heads/tests
         for _ in 0..4 {
             thread::sleep(Duration::from_millis(150));
             service.kill();
@@ -141,11 +124,7 @@ fn a_change_of_capacity_moves_to_new_maps_under_traffic_without_a_gap_or_a_lost_
         "1d",
         BAD_4,
     ]);
-<<<<<<< HEAD
     let (_service, [sent, bad, good]) = under_traffic(&layout, || {
-=======
-    let ([sent, bad, good], _service) = under_traffic(&layout, || {
->>>>>>> refs/heads/tests
         for capacity in [5_000, 50_000, 5_000] {
             thread::sleep(Duration::from_millis(150));
             assert!(service.terminate().success());
