@@ -371,3 +371,21 @@ fn an_instance_can_be_removed_and_made_again() {
     assert_eq!(again.live().unwrap(), None);
     assert_eq!(kernel.pins.instances().unwrap(), [3]);
 }
+
+/// No controller has a part in this: the maps are written once, and nothing speaks with the kernel
+/// until the time is over.
+#[test]
+fn with_a_dead_controller_an_entry_ends_at_its_deadline_and_nothing_else_changes() {
+    if skipped() {
+        return;
+    }
+    let end = jiff::Timestamp::now().as_second() + 3;
+    let mut kernel = Kernel::with(&Rules::new([Rule::new(A, 1).until(end), Rule::new(B, 2)]));
+    let [ends, stays] = [frame(A, "192.0.2.1"), frame(B, "192.0.2.1")];
+    assert_eq!(kernel.run(&ends), Outcome::drop(1));
+    let live = kernel.instance.live().unwrap();
+    thread::sleep(std::time::Duration::from_secs(4));
+    assert_eq!(kernel.run(&ends), Outcome::pass(Reason::Clean));
+    assert_eq!(kernel.run(&stays), Outcome::drop(2));
+    assert_eq!(kernel.instance.live().unwrap(), live);
+}

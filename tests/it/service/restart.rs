@@ -271,3 +271,70 @@ fn a_damaged_bundle_takes_nothing_away_and_is_mended_by_applying_it_again() {
     assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
     assert_eq!(site.json(&["explain", BAD_4])["blocked"], true);
 }
+
+#[test]
+fn a_full_disk_at_a_reboot_does_not_keep_the_service_from_protecting() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, _) = site(&layout, CONFIG);
+    let small = SmallDisk::mount(site.path("state"));
+    let service = site.start();
+    site.done(&[
+        "order",
+        "add",
+        "--reference",
+        "1",
+        "--issuer",
+        "x",
+        "--until",
+        "1d",
+        BAD_4,
+    ]);
+    service.terminate();
+    let config = site.config();
+    site.done(&["detach", "--all", "--config", config.to_str().unwrap()]);
+    small.fill();
+    let _service = site.start();
+    assert!(!arrives(&layout, BAD_4));
+    let alarms = site.json(&["status"])["alarms"].to_string();
+    assert!(alarms.contains("audit_failed"), "{alarms}");
+    let ended = site.cli(&["order", "add", "--reference", "2", "--until", "1d", GOOD_4]);
+    assert_eq!(
+        ended.code,
+        Some(1),
+        "what cannot be stored is not enforced: {ended:?}"
+    );
+    assert!(arrives(&layout, GOOD_4) && !arrives(&layout, BAD_4));
+}
+
+/// A file system of its own with room for little.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(path: std::path::PathBuf) -> Self {
+        let mount = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
+            .arg(&path)
+            .status();
+        assert!(mount.unwrap().success());
+        Self(path)
+    }
+
+    fn fill(&self) {
+        let mut file = std::fs::File::create(self.0.join("filler")).unwrap();
+        while std::io::Write::write_all(&mut file, &[0; 512]).is_ok() {}
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily, because a service that a failed test left may still use it.
+        let unmount = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(&self.0)
+            .status();
+        assert!(unmount.unwrap().success() || std::thread::panicking());
+    }
+}
