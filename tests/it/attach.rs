@@ -17,7 +17,7 @@ use filter_ctl::kernel::{
 
 use crate::support::{
     kernel::Kernel,
-    layout::{BAD_4, BAD_6, CUSTOMER_4, CUSTOMER_6, GOOD_4, GOOD_6, Layout, UP},
+    layout::{BAD_4, BAD_6, CUSTOMER_4, CUSTOMER_6, DOWN, GOOD_4, GOOD_6, Layout, UP},
     netns::{Namespace, PATIENCE},
     packet::Flow,
     rules::{Rule, Rules},
@@ -331,6 +331,58 @@ fn an_interface_that_comes_back_is_attached_again() {
         assert_ne!(kernel.link(UP, mode).0, link);
         assert!(!Wire::new(&layout).leaks());
         detach(&kernel.pins, UP).unwrap();
+    }
+}
+
+/// A name may pass from one interface to another; the one that had it stays protected.
+#[test]
+fn a_renamed_interface_keeps_its_program() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let router = &layout.router;
+    let mut wire = Wire::new(&layout);
+    let mut kernel = kernel();
+    let object = embedded().unwrap();
+    kernel.attach(router, object, UP, Mode::Native).unwrap();
+    let link = kernel.link(UP, Mode::Native);
+    router.ip(&format!("link set {UP} name old0\nlink add {UP} type veth"));
+    assert!(!kernel.is_attached(router, UP, Mode::Native));
+    let attached = kernel.attach(router, object, UP, Mode::Native);
+    assert_eq!(attached.unwrap(), Attached::New);
+    assert!(kernel.is_attached(router, "old0", Mode::Native));
+    assert_eq!(kernel.link("old0", Mode::Native), link, "the same link");
+    assert!(!wire.leaks());
+    // Under its new name it can be replaced and detached.
+    let attached = kernel.attach(router, &other_object(1), "old0", Mode::Native);
+    assert_eq!(attached.unwrap(), Attached::Replaced);
+    assert!(detach(&kernel.pins, "old0").unwrap());
+    assert!(wire.leaks());
+}
+
+#[test]
+fn interfaces_that_swap_names_keep_their_programs() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let router = &layout.router;
+    let mut wire = Wire::new(&layout);
+    let mut kernel = kernel();
+    let object = embedded().unwrap();
+    let links = [UP, DOWN].map(|name| {
+        kernel.attach(router, object, name, Mode::Native).unwrap();
+        kernel.link(name, Mode::Native).0
+    });
+    router.ip(&format!(
+        "link set {UP} name aside\nlink set {DOWN} name {UP}\nlink set aside name {DOWN}"
+    ));
+    for (name, link) in [(UP, links[1]), (DOWN, links[0])] {
+        let attached = kernel.attach(router, &other_object(1), name, Mode::Native);
+        assert_eq!(attached.unwrap(), Attached::Replaced, "{name}");
+        assert_eq!(kernel.link(name, Mode::Native).0, link, "{name}");
+        assert!(!wire.leaks());
     }
 }
 

@@ -194,7 +194,7 @@ pub fn attach(
     } else {
         Mode::Native
     };
-    if open_link(&pins.link(other, name), ifindex)?.is_some() {
+    if open_link(pins, other, name, ifindex)?.is_some() {
         return Err(KernelError::ModeChange {
             name: name.to_owned(),
             attached: other.name(),
@@ -202,7 +202,7 @@ pub fn attach(
         });
     }
     let path = pins.link(mode, name);
-    let existing = open_link(&path, ifindex)?;
+    let existing = open_link(pins, mode, name, ifindex)?;
     let mut record = InfoInterface {
         name: [0; 16],
         mode: u32::from(mode == Mode::Generic),
@@ -258,19 +258,36 @@ pub fn is_attached(pins: &PinDir, name: &str, mode: Mode) -> Result<bool, Kernel
     Ok(sys::link_ifindex(link.as_fd()).map_err(pins_error("inspect", &path))? == ifindex)
 }
 
-/// Opens a pinned link that is still on the interface; removes the pin of one whose interface is gone.
-fn open_link(path: &Path, ifindex: u32) -> Result<Option<PinnedLink>, KernelError> {
-    if !path.exists() {
-        return Ok(None);
+/// Opens the link that is pinned under an interface's name, if it is on that interface.
+///
+/// One whose interface is gone is unpinned. One whose interface has got another name is pinned under
+/// that, for it goes on filtering there.
+fn open_link(
+    pins: &PinDir,
+    mode: Mode,
+    name: &str,
+    ifindex: u32,
+) -> Result<Option<PinnedLink>, KernelError> {
+    let path = &pins.link(mode, name);
+    // Names may have been swapped: each turn puts one link where it belongs.
+    while path.exists() {
+        let fd = sys::open_pin(path).map_err(pins_error("open", path))?;
+        let found = sys::link_ifindex(fd.as_fd()).map_err(pins_error("inspect", path))?;
+        if found == ifindex {
+            let link = PinnedLink::from_pin(path).map_err(|error| {
+                KernelError::aya(format!("cannot open {}", path.display()), error)
+            })?;
+            return Ok(Some(link));
+        }
+        match sys::interface_name(found).map(|now| pins.link(mode, &now)) {
+            None => fs::remove_file(path).map_err(pins_error("unpin", path))?,
+            Some(now) if now.exists() => {
+                sys::exchange(path, &now).map_err(pins_error("rename", path))?;
+            }
+            Some(now) => fs::rename(path, &now).map_err(pins_error("rename", path))?,
+        }
     }
-    let fd = sys::open_pin(path).map_err(pins_error("open", path))?;
-    if sys::link_ifindex(fd.as_fd()).map_err(pins_error("inspect", path))? != ifindex {
-        fs::remove_file(path).map_err(pins_error("unpin", path))?;
-        return Ok(None);
-    }
-    let link = PinnedLink::from_pin(path)
-        .map_err(|error| KernelError::aya(format!("cannot open {}", path.display()), error))?;
-    Ok(Some(link))
+    Ok(None)
 }
 
 fn replace(loaded: &mut LoadedProgram, link: PinnedLink, name: &str) -> Result<(), KernelError> {

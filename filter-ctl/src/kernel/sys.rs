@@ -4,7 +4,7 @@
 //! Layouts follow `union bpf_attr` and `struct bpf_link_info` of include/uapi/linux/bpf.h.
 
 use std::{
-    ffi::CString,
+    ffi::{CStr, CString},
     io,
     mem::size_of,
     os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
@@ -222,6 +222,38 @@ pub(super) fn interface_index(name: &str) -> Option<u32> {
     match unsafe { libc::if_nametoindex(name.as_ptr()) } {
         0 => None,
         index => Some(index),
+    }
+}
+
+/// The name of an interface, `None` if there is none with this index.
+pub(super) fn interface_name(index: u32) -> Option<String> {
+    let mut name = [0_u8; libc::IF_NAMESIZE];
+    // SAFETY: a live, writable buffer of the size that the call asks for.
+    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr().cast()) };
+    if found.is_null() {
+        return None;
+    }
+    let name = CStr::from_bytes_until_nul(&name).ok()?;
+    name.to_str().ok().map(str::to_owned)
+}
+
+/// Lets two files change their names.
+pub(super) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    let [one, other] = [c_path(one)?, c_path(other)?];
+    // SAFETY: live, zero-ended strings.
+    let result = unsafe {
+        libc::renameat2(
+            libc::AT_FDCWD,
+            one.as_ptr(),
+            libc::AT_FDCWD,
+            other.as_ptr(),
+            libc::RENAME_EXCHANGE,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
     }
 }
 

@@ -335,6 +335,6 @@ impl Drop for SmallDisk {
             .arg("-l")
             .arg(&self.0)
             .status();
-        assert!(unmount.unwrap().success() || std::thread::panicking());
+        assert!(unmount.unwrap().success() || thread::panicking());
     }
 }
