@@ -56,7 +56,7 @@ fn usage_errors_name_what_is_expected() {
             "exception add 192.0.2.1/24 --reason x",
             "expected 192.0.2.0/24",
         ),
-        ("order add --reference 1 --until 1d 203.0.113.7", "--issuer"),
+        ("order add --reference 1 203.0.113.7", "--until"),
         (
             "order add --reference 1 --issuer C --until 1d --port 443 x",
             "--proto",
