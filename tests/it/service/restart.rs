@@ -299,7 +299,7 @@ fn a_full_disk_at_a_reboot_does_not_keep_the_service_from_protecting() {
     let _service = site.start();
     assert!(!arrives(&layout, BAD_4));
     let alarms = site.json(&["status"])["alarms"].to_string();
-    assert!(alarms.contains("audit_failed"), "{alarms}");
+    assert!(alarms.contains("state_not_writable"), "{alarms}");
     let ended = site.cli(&["order", "add", "--reference", "2", "--until", "1d", GOOD_4]);
     assert_eq!(
         ended.code,
