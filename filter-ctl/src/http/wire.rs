@@ -174,7 +174,8 @@ pub struct Totals {
     pub passed: Count,
     /// Those that were dropped.
     pub dropped: Count,
-    /// Those that passed and would have been dropped had all been enforced.
+    /// Those that a monitored order, or any on a monitored interface, would have dropped, whether or
+    /// not another order then did.
     pub would_drop: Count,
 }
 
