@@ -58,6 +58,21 @@ fn passes(sender: &UdpSocket, receiver: &UdpSocket) -> bool {
     receiver.recv(&mut [0; 16]).is_ok()
 }
 
+/// Enters an operator's order, `operator:1`, that blocks these for a day.
+fn block(site: &Site<'_>, nets: &[&str]) {
+    let order = [
+        "order",
+        "add",
+        "--reference",
+        "1",
+        "--issuer",
+        "x",
+        "--until",
+        "1d",
+    ];
+    site.done(&[&order, nets].concat());
+}
+
 /// Packets dropped in all, as `stats` says.
 fn dropped(site: &Site<'_>) -> u64 {
     site.json(&["stats"])["totals"]["dropped"]["packets"]
@@ -217,17 +232,7 @@ fn an_exception_voids_an_order_at_once_and_its_removal_restores_it() {
     let layout = Layout::new();
     let (site, _) = site(&layout, CONFIG);
     let _service = site.start();
-    site.done(&[
-        "order",
-        "add",
-        "--reference",
-        "1",
-        "--issuer",
-        "x",
-        "--until",
-        "1d",
-        "203.0.113.0/24",
-    ]);
+    block(&site, &["203.0.113.0/24"]);
     assert!(!arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
     site.done(&["exception", "add", GOOD_4, "--reason", "a resolver"]);
     assert!(
@@ -254,17 +259,7 @@ fn a_monitored_interface_counts_what_it_would_drop_and_drops_nothing() {
     );
     let (site, _) = site(&layout, &config);
     let service = site.start();
-    site.done(&[
-        "order",
-        "add",
-        "--reference",
-        "1",
-        "--issuer",
-        "x",
-        "--until",
-        "1d",
-        BAD_4,
-    ]);
+    block(&site, &[BAD_4]);
     assert!(arrives(&layout, BAD_4));
     assert!(!leaves(&layout, BAD_4), "the other interface enforces");
     let stats = site.json(&["stats"]);
@@ -337,18 +332,7 @@ fn both_interfaces_are_what_the_configuration_says() {
         assert_eq!(interface["mode"], "generic");
         assert_eq!(interface["attached"], true);
     }
-    site.done(&[
-        "order",
-        "add",
-        "--reference",
-        "1",
-        "--issuer",
-        "x",
-        "--until",
-        "1d",
-        BAD_4,
-        BAD_6,
-    ]);
+    block(&site, &[BAD_4, BAD_6]);
     assert!(!arrives(&layout, BAD_4) && !arrives(&layout, BAD_6));
     assert!(arrives(&layout, GOOD_4) && arrives(&layout, GOOD_6));
 }

@@ -1,6 +1,6 @@
 //! A controller that is dead: the kernel goes on, and the commands work on the pins.
 
-use super::{CONFIG, arrives, leaves, site};
+use super::{CONFIG, arrives, block, leaves, site};
 use crate::support::{
     layout::{BAD_4, GOOD_4, Layout},
     skipped,
@@ -14,17 +14,7 @@ fn status_stats_panic_and_detach_work_on_the_pins_of_a_dead_service() {
     let layout = Layout::new();
     let (site, _) = site(&layout, CONFIG);
     let service = site.start();
-    site.done(&[
-        "order",
-        "add",
-        "--reference",
-        "1",
-        "--issuer",
-        "x",
-        "--until",
-        "1d",
-        BAD_4,
-    ]);
+    block(&site, &[BAD_4]);
     assert!(!arrives(&layout, BAD_4));
     service.kill();
     let config = site.config();
@@ -92,17 +82,7 @@ fn the_kill_switch_outlives_a_restart_until_it_is_taken_back() {
     let layout = Layout::new();
     let (site, _) = site(&layout, CONFIG);
     let service = site.start();
-    site.done(&[
-        "order",
-        "add",
-        "--reference",
-        "1",
-        "--issuer",
-        "x",
-        "--until",
-        "1d",
-        BAD_4,
-    ]);
+    block(&site, &[BAD_4]);
     site.done(&["panic", "off", "--reason", "a test"]);
     assert!(arrives(&layout, BAD_4));
     service.kill();

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{CONFIG, arrives, dropped, site};
+use super::{CONFIG, arrives, block, dropped, site};
 use crate::support::{
     authority::Bundle,
     daemon::until,
@@ -66,18 +66,7 @@ fn kill_9_under_traffic_lets_no_blocked_packet_pass_before_during_or_after_the_r
     let layout = Layout::new();
     let (site, _) = site(&layout, CONFIG);
     let mut service = site.start();
-    site.done(&[
-        "order",
-        "add",
-        "--reference",
-        "1",
-        "--issuer",
-        "x",
-        "--until",
-        "1d",
-        BAD_4,
-        BAD_6,
-    ]);
+    block(&site, &[BAD_4, BAD_6]);
     let generation = site.json(&["status"])["generation"].clone();
     let mut counted = 0;
     let (_service, [sent, bad, good]) = under_traffic(&layout, || {
@@ -113,17 +102,7 @@ fn a_change_of_capacity_moves_to_new_maps_under_traffic_without_a_gap_or_a_lost_
     let layout = Layout::new();
     let (site, _) = site(&layout, CONFIG);
     let mut service = site.start();
-    site.done(&[
-        "order",
-        "add",
-        "--reference",
-        "1",
-        "--issuer",
-        "x",
-        "--until",
-        "1d",
-        BAD_4,
-    ]);
+    block(&site, &[BAD_4]);
     let (_service, [sent, bad, good]) = under_traffic(&layout, || {
         for capacity in [5_000, 50_000, 5_000] {
             thread::sleep(Duration::from_millis(150));
@@ -153,17 +132,7 @@ fn a_reboot_brings_back_the_orders_and_the_counters() {
     let layout = Layout::new();
     let (site, _) = site(&layout, CONFIG);
     let service = site.start();
-    site.done(&[
-        "order",
-        "add",
-        "--reference",
-        "1",
-        "--issuer",
-        "x",
-        "--until",
-        "1d",
-        BAD_4,
-    ]);
+    block(&site, &[BAD_4]);
     assert!(!arrives(&layout, BAD_4));
     service.terminate();
     // What a reboot does to the kernel: every pin is gone, and with it every map and link.
@@ -187,17 +156,7 @@ fn an_interface_that_vanishes_and_returns_is_attached_again() {
     let layout = Layout::new();
     let (site, _) = site(&layout, CONFIG);
     let _service = site.start();
-    site.done(&[
-        "order",
-        "add",
-        "--reference",
-        "1",
-        "--issuer",
-        "x",
-        "--until",
-        "1d",
-        BAD_4,
-    ]);
+    block(&site, &[BAD_4]);
     layout.router.ip("link delete up0\n");
     until("its absence is an alarm", || {
         site.json(&["status"])["alarms"]
@@ -281,17 +240,7 @@ fn a_full_disk_at_a_reboot_does_not_keep_the_service_from_protecting() {
     let (site, _) = site(&layout, CONFIG);
     let small = SmallDisk::mount(site.path("state"));
     let service = site.start();
-    site.done(&[
-        "order",
-        "add",
-        "--reference",
-        "1",
-        "--issuer",
-        "x",
-        "--until",
-        "1d",
-        BAD_4,
-    ]);
+    block(&site, &[BAD_4]);
     service.terminate();
     let config = site.config();
     site.done(&["detach", "--all", "--config", config.to_str().unwrap()]);
