@@ -5,13 +5,16 @@
 //! changes that one word. Index `i` of half `h` is `h * capacity + i`.
 
 use crate::{
-    limits::{CLAUSES_MAX, INTERFACES_MAX, NEVER_BLOCK_PREFIXES_MAX, rows_for},
+    limits::{
+        CLAUSES_MAX, HEADER_WINDOW, HOST_GROUPS_MAX, INTERFACES_MAX, PLACE_PREFIXES_MAX, rows_for,
+    },
+    settings::VLAN_WORDS,
     table::ROOTS,
 };
 
 /// Grows with every change of a map, a record or a meaning. A controller that finds pins of another
 /// version builds beside them.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Halves of a table map.
 pub const HALVES: usize = 2;
@@ -30,22 +33,28 @@ pub mod map {
     pub const V6_ROOT: &str = "V6_ROOT";
     /// [`crate::table::Row6`] of the IPv6 orders.
     pub const V6_ROWS: &str = "V6_ROWS";
-    /// [`crate::table::Root`] of the IPv4 never-block list.
-    pub const NB4_ROOT: &str = "NB4_ROOT";
-    /// [`crate::table::Row4`] of the IPv4 never-block list.
-    pub const NB4_ROWS: &str = "NB4_ROWS";
-    /// [`crate::table::Root`] of the IPv6 never-block list.
-    pub const NB6_ROOT: &str = "NB6_ROOT";
-    /// [`crate::table::Row6`] of the IPv6 never-block list.
-    pub const NB6_ROWS: &str = "NB6_ROWS";
+    /// [`crate::table::Root`] of the places of IPv4 addresses.
+    pub const PLACE4_ROOT: &str = "PLACE4_ROOT";
+    /// [`crate::table::Row4`] of the places of IPv4 addresses.
+    pub const PLACE4_ROWS: &str = "PLACE4_ROWS";
+    /// [`crate::table::Root`] of the places of IPv6 addresses.
+    pub const PLACE6_ROOT: &str = "PLACE6_ROOT";
+    /// [`crate::table::Row6`] of the places of IPv6 addresses.
+    pub const PLACE6_ROWS: &str = "PLACE6_ROWS";
+    /// [`crate::policy::PolicySet`] by half; see [`super::POLICY_SETS`].
+    pub const POLICIES: &str = "POLICIES";
+    /// Words of [`crate::settings::VlanSettings`] by half and interface.
+    pub const VLANS: &str = "VLANS";
     /// [`crate::table::Clause`] by half.
     pub const CLAUSES: &str = "CLAUSES";
     /// [`crate::counters::Counter`] by interface and reason, per CPU.
     pub const VERDICTS: &str = "VERDICTS";
     /// [`crate::counters::Counter`] by slot, per CPU.
     pub const SLOTS: &str = "SLOTS";
-    /// One header window per CPU, for frames whose headers are not in one piece.
+    /// [`super::SCRATCH_BYTES`] per CPU: the header window of frames whose headers are not in one piece.
     pub const SCRATCH: &str = "SCRATCH";
+    /// [`super::OPENED_BYTES`] per CPU, for what the parser's functions hand to each other.
+    pub const OPENED: &str = "OPENED";
     /// [`super::InfoHeader`] and [`super::InfoInterface`] records for user space; the program does not see it.
     pub const INFO: &str = "INFO";
 }
@@ -65,8 +74,18 @@ pub const PROGRAM: &str = "levee_xdp";
 
 /// Roots of one half.
 pub const ROOT_CAPACITY: usize = ROOTS;
-/// Never-block rows of one half.
-pub const NEVER_BLOCK_ROWS_CAPACITY: usize = rows_for(NEVER_BLOCK_PREFIXES_MAX);
+/// Rows of places of one half.
+pub const PLACE_ROWS_CAPACITY: usize = rows_for(PLACE_PREFIXES_MAX);
+/// Sets of policies of one half: those of the roles by number, then those of the host groups from 1.
+pub const POLICY_SETS: usize = ROLES + HOST_GROUPS_MAX;
+/// Words of VLAN settings of one half.
+pub const VLANS_CAPACITY: usize = INTERFACES_MAX * VLAN_WORDS;
+/// Bytes of what one of the parser's functions hands to the next.
+pub const OPENED_BYTES: usize = 256;
+/// Bytes of a header window that is not read in place: past its end, room for the longest single read.
+pub const SCRATCH_BYTES: usize = HEADER_WINDOW + 64;
+/// Roles of interfaces.
+pub const ROLES: usize = 2;
 /// Clauses of one half.
 pub const CLAUSES_CAPACITY: usize = CLAUSES_MAX;
 /// Settings of one half.

@@ -1,12 +1,12 @@
 //! Where packets are counted.
 //!
-//! Each packet counts once under its interface and verdict reason. A drop by an order counts once
+//! Each packet counts once under its interface, verdict reason and action. A drop by an order counts once
 //! more under the order's slot. What a monitored order would have dropped is kept apart, because it
 //! is no verdict.
 
 use crate::{
     limits::{INTERFACES_MAX, REASONS_MAX},
-    verdict::Reason,
+    verdict::Action,
 };
 
 /// Packets and bytes, of a verdict or a slot; one per CPU, never reset.
@@ -27,13 +27,16 @@ pub struct Counter {
 }
 
 /// Counters in the verdict map.
-pub const VERDICT_COUNTERS: usize = INTERFACES_MAX * REASONS_MAX as usize;
+pub const VERDICT_COUNTERS: usize = INTERFACES_MAX * REASONS_MAX as usize * ACTIONS as usize;
 
-/// The index of a reason's counter for an interface, see [`INTERFACES_MAX`].
+const ACTIONS: u32 = 2;
+
+/// The index of the counter of a reason (by [`crate::verdict::Reason::number`]) and an action for an
+/// interface, see [`INTERFACES_MAX`]. What would have been dropped is counted with the drops.
 #[inline(always)]
 #[must_use]
-pub const fn verdict_index(interface: u32, reason: Reason) -> u32 {
-    interface * REASONS_MAX + reason as u32
+pub const fn verdict_index(interface: u32, reason: u32, action: Action) -> u32 {
+    (interface * REASONS_MAX + reason) * ACTIONS + action as u32
 }
 
 const _: () = assert!(size_of::<Counter>() == 32 && align_of::<Counter>() == 8);

@@ -9,16 +9,17 @@
 use crate::{
     address::{Address, Family},
     limits::CLAUSES_PER_CELL_MAX,
-    packet::{Classified, Packet},
-    settings::InterfaceSettings,
-    table::{Clause, ClauseFlags, End, Scope, Subject},
-    verdict::{Reason, Verdict},
+    packet::{Classified, Flow, Frame, Packet, stays_on_link},
+    policy::{Policies, Policy, PolicySet},
+    settings::{InterfaceSettings, Role, VlanSettings},
+    table::{Clause, ClauseFlags, End, Place, Special, Subject},
+    verdict::{Action, POLICY_REASONS, Reason, Verdict},
 };
 
 /// One generation of tables.
 pub trait Tables {
-    /// How far the address is protected: 0 or a [`Scope`].
-    fn never_block(&self, family: Family, address: Address) -> u32;
+    /// What holds for the address beside the orders.
+    fn place(&self, family: Family, address: Address) -> Place;
 
     /// The number, from 1, of the address's first clause; 0 where no order lists it.
     fn listed(&self, family: Family, address: Address) -> u32;
@@ -26,20 +27,27 @@ pub trait Tables {
     /// A clause by its number less 1.
     fn clause(&self, index: u32) -> Option<Clause>;
 
+    /// The settings of a VLAN of this interface.
+    fn vlan(&self, id: u16) -> VlanSettings;
+
+    /// What is done about odd packets on interfaces of this role.
+    fn role_policies(&self, role: Role) -> PolicySet;
+
+    /// What a host group, by its number from 1, says of it.
+    fn group_policies(&self, group: u32) -> PolicySet;
+
     /// Looks both ends of a packet up.
     #[inline(always)]
     fn ends(&self, family: Family, source: Address, destination: Address) -> Ends {
-        let [source_scope, destination_scope] = [
-            self.never_block(family, source),
-            self.never_block(family, destination),
-        ];
+        let [source_place, destination_place] =
+            [self.place(family, source), self.place(family, destination)];
         Ends {
             source: Listing {
-                scope: source_scope,
+                place: source_place,
                 number: self.listed(family, source),
             },
             destination: Listing {
-                scope: destination_scope,
+                place: destination_place,
                 number: self.listed(family, destination),
             },
         }
@@ -67,19 +75,23 @@ pub trait Effects {
 /// What the tables say of one end of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// 0 or a [`Scope`].
-    pub scope: u32,
-    /// The number, from 1, of its first clause; 0 for none. Below 2^20.
+    /// What holds for it beside the orders.
+    pub place: Place,
+    /// The number, from 1, of its first clause; 0 for none. Below 2^19.
     pub number: u32,
 }
 
 impl Listing {
-    const BITS: u32 = 22;
-    const NUMBER_BITS: u32 = 20;
+    const NONE: Self = Self {
+        place: Place::NONE,
+        number: 0,
+    };
+    const BITS: u32 = 32;
+    const NUMBER_BITS: u32 = Self::BITS - Place::BITS;
 
     #[inline(always)]
     const fn to_bits(self) -> u64 {
-        (self.scope << Self::NUMBER_BITS | self.number) as u64
+        (self.place.to_bits() << Self::NUMBER_BITS | self.number) as u64
     }
 
     #[inline(always)]
@@ -90,7 +102,7 @@ impl Listing {
     const fn from_bits(bits: u64) -> Self {
         let bits = bits as u32;
         Self {
-            scope: bits >> Self::NUMBER_BITS & 3,
+            place: Place::from_bits(bits >> Self::NUMBER_BITS),
             number: bits & ((1 << Self::NUMBER_BITS) - 1),
         }
     }
@@ -255,55 +267,221 @@ impl Judgement {
 ///
 /// The steps, of which the first match decides: control frames of the link pass; an end that is never
 /// blocked passes at once (scope `all`) or cannot be blocked by an order (scope `lists`); an order
-/// drops by source, then by destination.
+/// drops by source, then by destination, first as the packet is on the wire, then by the IPv4 addresses
+/// that its own stand for behind a NAT64, then as the packet is inside a tunnel; what is odd is a matter
+/// of the policies of the interface's role and of the inside end's host group.
+///
+/// An address inside, in a tunnel or behind a translator, takes protection only for itself: wrapping a
+/// packet to an address that always passes opens no way for the wrapper.
 #[inline(always)]
 pub fn decide<T: Tables, C: Clock, E: Effects>(
-    classified: &Classified,
+    frame: &Frame,
     settings: InterfaceSettings,
     tables: &T,
     clock: &C,
     effects: &mut E,
 ) -> Verdict {
-    let packet = match classified {
-        Classified::Ip(packet) => packet,
-        Classified::Other(reason) => return Verdict::plain(*reason),
+    let settings = if settings.has_vlans() && frame.vlan != 0 {
+        settings.on(tables.vlan(frame.vlan))
+    } else {
+        settings
     };
-    let ends = tables.ends(packet.family, packet.source, packet.destination);
-    if ends.source.scope == Scope::All as u32 || ends.destination.scope == Scope::All as u32 {
-        return Verdict::plain(Reason::NeverBlock);
+    let packet = match &frame.content {
+        Classified::Ip(packet) => packet,
+        Classified::Stopped(stop) => {
+            let mut verdict = Verdict::pass(Reason::Clean);
+            verdict.number = stop.number();
+            if !stop.policies().is_empty() {
+                let set = tables.role_policies(settings.role());
+                apply(&mut verdict, stop.policies(), set, settings);
+            }
+            return verdict;
+        }
+    };
+    let Flow {
+        family,
+        source,
+        destination,
+        ..
+    } = packet.outer;
+    let ends = tables.ends(family, source, destination);
+    if ends.source.place.always_passes() || ends.destination.place.always_passes() {
+        return Verdict::pass(Reason::NeverBlock);
     }
-    let mut verdict = Verdict::plain(packet.otherwise);
+    let mut verdict = Verdict::pass(Reason::Clean);
+    if judge_flow(
+        &packet.outer,
+        ends,
+        settings,
+        tables,
+        clock,
+        effects,
+        &mut verdict,
+    ) {
+        return verdict;
+    }
+    if ends.source.place.is_nat64() || ends.destination.place.is_nat64() {
+        let (flow, ends) = translated(&packet.outer, ends, tables);
+        if judge_flow(&flow, ends, settings, tables, clock, effects, &mut verdict) {
+            return verdict;
+        }
+    }
+    if let Some(inner) = packet.inner() {
+        let ends = tables.ends(inner.family, inner.source, inner.destination);
+        if judge_flow(inner, ends, settings, tables, clock, effects, &mut verdict) {
+            return verdict;
+        }
+    }
+    judge_oddities(packet, ends, settings, tables, &mut verdict);
+    verdict
+}
+
+/// Asks the orders about both ends. True if one decided.
+#[inline(always)]
+fn judge_flow<T: Tables, C: Clock, E: Effects>(
+    flow: &Flow,
+    ends: Ends,
+    settings: InterfaceSettings,
+    tables: &T,
+    clock: &C,
+    effects: &mut E,
+    verdict: &mut Verdict,
+) -> bool {
     for (end, listing) in [
         (End::Source, ends.source),
         (End::Destination, ends.destination),
     ] {
-        if listing.number == 0 || listing.scope != 0 {
+        if listing.number == 0 || listing.place.is_never_blocked() {
             continue;
         }
-        let query = query(packet, end, listing.number, settings.monitors());
+        let query = query(flow, end, listing.number, settings.monitors());
         let judgement = tables.judge(query, clock, effects);
         verdict.would_drop |= judgement.would_drop();
         if let Some(slot) = judgement.drop() {
-            verdict.reason = Reason::Order;
+            verdict.action = Action::Drop;
+            verdict.number = Reason::Order.number();
             verdict.slot = slot;
         }
         if judgement.decided() {
-            break;
+            return true;
         }
     }
-    verdict
+    false
+}
+
+/// The packet between the IPv4 addresses that its IPv6 addresses stand for (RFC 6052), and what the
+/// tables say of those. An end that stands for none is not asked about.
+#[inline(always)]
+fn translated<T: Tables>(outer: &Flow, ends: Ends, tables: &T) -> (Flow, Ends) {
+    let source = ends.source.place.embedded_v4(outer.source);
+    let destination = ends.destination.place.embedded_v4(outer.destination);
+    let nobody = Address::default();
+    let flow = outer.between(
+        Family::V4,
+        source.unwrap_or(nobody),
+        destination.unwrap_or(nobody),
+    );
+    let mut ends = tables.ends(Family::V4, flow.source, flow.destination);
+    if source.is_none() {
+        ends.source = Listing::NONE;
+    }
+    if destination.is_none() {
+        ends.destination = Listing::NONE;
+    }
+    (flow, ends)
+}
+
+/// Asks the policies, where there is something to ask about.
+#[inline(always)]
+fn judge_oddities<T: Tables>(
+    packet: &Packet,
+    ends: Ends,
+    settings: InterfaceSettings,
+    tables: &T,
+    verdict: &mut Verdict,
+) {
+    let places = [ends.source.place, ends.destination.place];
+    let mut odd = packet.odd;
+    if places[0].special_bits() != 0 || places[1].special_bits() != 0 {
+        odd = odd.or(out_of_place(packet, places));
+    }
+    if odd.is_empty() {
+        return;
+    }
+    let role = settings.role();
+    let inside = match role {
+        Role::Upstream => places[1],
+        Role::Customer => places[0],
+    };
+    let mut set = tables.role_policies(role);
+    if inside.group_number() != 0 {
+        set = set.under(tables.group_policies(inside.group_number()));
+    }
+    apply(verdict, odd, set, settings);
+}
+
+/// The policies about addresses that should not be where they are.
+///
+/// Hosts without an address yet speak to groups from the unspecified address (RFC 2131, RFC 3590,
+/// RFC 4541), and link-local addresses to groups and to each other: that is not odd.
+#[inline(always)]
+fn out_of_place(packet: &Packet, [source, destination]: [Place; 2]) -> Policies {
+    const BOGON: u32 = Special::Bogon as u32;
+    const GROUP: u32 = Special::Group as u32;
+    const NOWHERE: u32 = Special::Nowhere as u32;
+    let Flow {
+        family,
+        source: sender,
+        destination: receiver,
+        ..
+    } = packet.outer;
+    let to_group = destination.special_bits() == GROUP;
+    let unspecified = sender.high == 0 && sender.low == 0;
+    let local = matches!(family, Family::V6)
+        && stays_on_link(sender)
+        && (to_group || stays_on_link(receiver));
+    let special = source.special_bits();
+    let mut odd = Policies::NONE;
+    odd.add_if(
+        Policy::MartianSource,
+        (special == GROUP || special == NOWHERE) && !(unspecified && to_group),
+    );
+    odd.add_if(Policy::BogonSource, special == BOGON && !local);
+    odd.add_if(
+        Policy::MartianDestination,
+        destination.special_bits() == NOWHERE,
+    );
+    odd
+}
+
+/// What the policies in `set` make of a packet to which those in `odd` apply.
+#[inline(always)]
+fn apply(verdict: &mut Verdict, odd: Policies, set: PolicySet, settings: InterfaceSettings) {
+    let drop = odd.and(set.drop).lowest();
+    // Asked in the order of their numbers: what comes behind the one that drops is not asked.
+    verdict.would = odd.and(set.monitor).before(drop);
+    let named = if drop.is_empty() {
+        odd
+    } else if settings.monitors() {
+        verdict.would = verdict.would.or(drop);
+        odd
+    } else {
+        verdict.action = Action::Drop;
+        drop
+    };
+    verdict.number = POLICY_REASONS + named.lowest_number();
 }
 
 #[inline(always)]
-fn query(packet: &Packet, end: End, number: u32, monitors: bool) -> Query {
+fn query(flow: &Flow, end: End, number: u32, monitors: bool) -> Query {
     let port = match end {
-        End::Source => packet.source_port(),
-        End::Destination => packet.destination_port(),
+        End::Source => flow.source_port(),
+        End::Destination => flow.destination_port(),
     };
     Query {
         number,
         end,
-        protocol: packet.protocol(),
+        protocol: flow.protocol(),
         port,
         monitors,
     }

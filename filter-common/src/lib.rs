@@ -9,6 +9,7 @@
 //! - [`packet`] reads headers through a bounded [`packet::Source`] and yields a [`packet::Packet`],
 //!   or the reason why the frame is none of the filter's business;
 //! - [`decide`] looks both addresses up in [`table`] and returns a [`verdict::Verdict`];
+//! - [`policy`] names what can be odd about a packet, and what is done about it;
 //! - [`counters`] says where that verdict is counted.
 //!
 //! The contract of the maps:
@@ -24,6 +25,7 @@ pub mod counters;
 pub mod decide;
 pub mod limits;
 pub mod packet;
+pub mod policy;
 pub mod settings;
 pub mod table;
 pub mod verdict;

@@ -1,10 +1,14 @@
 //! Every bound of the packet's way, and what happens past it.
 
-/// 802.1Q and 802.1ad tags that are opened. A frame with more passes as `too_many_tags`.
-pub const VLAN_TAGS_MAX: usize = 2;
+/// 802.1Q and 802.1ad tags that are opened. A frame with more is a matter of the
+/// policy `too_many_tags`.
+pub const VLAN_TAGS_MAX: usize = 4;
+
+/// MPLS labels that are skipped. A frame with more is a matter of the policy `too_many_labels`.
+pub const MPLS_LABELS_MAX: usize = 8;
 
 /// IPv6 extension headers that are walked. Past it the addresses are still judged, but protocol and
-/// ports count as unknown, and a packet that no order matches passes as `extension_limit`.
+/// ports count as unknown, and the policy `extension_limit` applies.
 pub const IPV6_EXTENSIONS_MAX: usize = 8;
 
 /// Bytes of a frame, from its first, in which headers are looked for. What lies past it counts as
@@ -14,8 +18,21 @@ pub const HEADER_WINDOW: usize = 512;
 /// Interfaces that one controller filters. A configuration that names more is refused.
 pub const INTERFACES_MAX: usize = 32;
 
-/// Verdict reasons for which the counters have room.
-pub const REASONS_MAX: u32 = 64;
+/// Verdict reasons for which the counters have room, those of policies included.
+pub const REASONS_MAX: u32 = 128;
+
+/// Named policies for which there are bits.
+pub const POLICIES_MAX: u32 = 64;
+
+/// Host groups. A configuration that names more is refused.
+pub const HOST_GROUPS_MAX: usize = 63;
+
+/// VLAN identifiers (IEEE 802.1Q): 12 bits.
+pub const VLAN_IDS: usize = 1 << 12;
+
+/// Bytes of an ICMP or ICMPv6 message, from its type on, past which the policy `icmp_oversize` applies:
+/// what an Ethernet frame of 1,500 bytes holds behind an IPv4 header.
+pub const ICMP_MESSAGE_MAX: usize = 1_480;
 
 /// Sets of orders that can be told apart in the counters at one time. A rule set that needs more is
 /// refused whole and the previous one stays in force.
@@ -28,9 +45,10 @@ pub const CLAUSES_MAX: usize = 262_144;
 /// Clauses that one address can be subject to. An entry that would make it more is refused.
 pub const CLAUSES_PER_CELL_MAX: usize = 64;
 
-/// Never-block prefixes per family that fit: built-in, configured and exceptions together. A set of
-/// more is refused whole and the previous one stays in force.
-pub const NEVER_BLOCK_PREFIXES_MAX: usize = 32_768;
+/// Prefixes per family that the table of places holds: never-block, built-in, configured and
+/// exceptions; host groups, NAT64 and special-purpose space. A set of more is refused whole and the
+/// previous one stays in force.
+pub const PLACE_PREFIXES_MAX: usize = 32_768;
 
 /// Rows that `prefixes` prefixes can make of the address space: each begins one interval and its end
 /// begins another, and one row covers what comes before.

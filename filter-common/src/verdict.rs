@@ -1,114 +1,158 @@
 //! What became of a packet, and why.
 
+use crate::policy::{Policies, Policy};
+
 /// What the data path does with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
 pub enum Action {
     /// The packet goes on to the network stack.
-    Pass,
+    Pass = 0,
     /// The packet is discarded.
-    Drop,
+    Drop = 1,
 }
 
 macro_rules! reasons {
-    ($($(#[doc = $doc:literal])+ $name:ident = $value:literal, $action:ident, $text:literal;)+) => {
-        /// Why a packet got its verdict: a closed list, and the index of its counter.
+    ($($(#[doc = $doc:literal])+ $name:ident = $value:literal, $text:literal;)+) => {
+        /// Why a packet got its verdict: a closed list.
         ///
         /// The numbers are part of the ABI: a reason keeps its number for ever.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u32)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Reason {
-            $($(#[doc = $doc])+ $name = $value,)+
+            $($(#[doc = $doc])+ $name,)+
+            /// A policy applied: it dropped the packet, or was all that there was to say of it.
+            Policy(Policy),
         }
 
+        const PLAIN: &[Reason] = &[$(Reason::$name),+];
+
         impl Reason {
-            /// All reasons, by number.
-            pub const ALL: &[Self] = &[$(Self::$name),+];
+            /// The number of its counters, see [`crate::counters::verdict_index`].
+            #[inline(always)]
+            #[must_use]
+            pub const fn number(self) -> u32 {
+                match self {
+                    $(Self::$name => $value,)+
+                    Self::Policy(policy) => POLICY_REASONS + policy as u32,
+                }
+            }
 
             /// The name in counters, metrics and every output.
             #[must_use]
             pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => $text),+ }
-            }
-
-            /// What is done with such a packet.
-            #[inline(always)]
-            #[must_use]
-            pub const fn action(self) -> Action {
-                match self { $(Self::$name => Action::$action),+ }
+                match self {
+                    $(Self::$name => $text,)+
+                    Self::Policy(policy) => policy.name(),
+                }
             }
         }
     };
 }
 
+/// Numbers of reasons from here on are those of policies.
+pub const POLICY_REASONS: u32 = 64;
+
 reasons! {
     /// Nothing spoke against it.
-    Clean = 0, Pass, "clean";
+    Clean = 0, "clean";
     /// An end of it is never to be blocked, for any reason (scope `all`).
-    NeverBlock = 1, Pass, "never_block";
+    NeverBlock = 1, "never_block";
     /// The kill switch is on.
-    Bypass = 2, Pass, "bypass";
+    Bypass = 2, "bypass";
     /// No generation has been published yet.
-    NoGeneration = 3, Pass, "no_generation";
-    /// ARP (RFC 826).
-    Arp = 4, Pass, "arp";
+    NoGeneration = 3, "no_generation";
+    /// ARP (RFC 826) or RARP (RFC 903).
+    Arp = 4, "arp";
     /// LLDP (IEEE 802.1AB).
-    Lldp = 5, Pass, "lldp";
+    Lldp = 5, "lldp";
     /// A slow protocol, LACP above all (IEEE 802.3 annex 57A).
-    SlowProtocol = 6, Pass, "slow_protocol";
+    SlowProtocol = 6, "slow_protocol";
     /// An IEEE 802.2 LLC frame: IS-IS, spanning tree, CDP.
-    Llc = 7, Pass, "llc";
+    Llc = 7, "llc";
     /// PPPoE discovery (RFC 2516).
-    PppoeDiscovery = 8, Pass, "pppoe_discovery";
+    PppoeDiscovery = 8, "pppoe_discovery";
     /// IPv6 neighbour discovery that no router forwards (RFC 4861).
-    NeighborDiscovery = 9, Pass, "neighbor_discovery";
-    /// An EtherType that this version does not open.
-    OtherEthertype = 10, Pass, "other_ethertype";
-    /// More VLAN tags than [`crate::limits::VLAN_TAGS_MAX`].
-    TooManyTags = 11, Pass, "too_many_tags";
-    /// The frame ends before the addresses.
-    Truncated = 12, Pass, "truncated";
-    /// An IP header that contradicts itself: version, header length or total length.
-    BadIpHeader = 13, Pass, "bad_ip_header";
-    /// More IPv6 extension headers than [`crate::limits::IPV6_EXTENSIONS_MAX`].
-    ExtensionLimit = 14, Pass, "extension_limit";
-    /// The frame, or the header window, ends inside the extension or transport headers.
-    TruncatedTransport = 15, Pass, "truncated_transport";
+    NeighborDiscovery = 9, "neighbor_discovery";
+    /// Another control protocol of the link: 802.1X, CFM, PTP, pause frames, registration protocols.
+    LinkControl = 10, "link_control";
+    /// A PPP protocol other than IP: LCP, IPCP, authentication (RFC 1661).
+    PppControl = 11, "ppp_control";
+    /// A pseudowire or its control channel in MPLS (RFC 4385, RFC 5586).
+    MplsPseudowire = 12, "mpls_pseudowire";
     /// A blocking order in force covers one end of it.
-    Order = 16, Drop, "order";
+    Order = 16, "order";
+}
+
+impl Reason {
+    /// All reasons, by number.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let policies = Policy::ALL.iter().copied().map(Self::Policy);
+        PLAIN.iter().copied().chain(policies)
+    }
+
+    /// Whether packets can be dropped for it.
+    #[must_use]
+    pub const fn can_drop(self) -> bool {
+        matches!(self, Self::Order | Self::Policy(_))
+    }
+
+    /// Whether packets can pass for it.
+    #[must_use]
+    pub const fn can_pass(self) -> bool {
+        !matches!(self, Self::Order)
+    }
 }
 
 /// The outcome of [`crate::decide::decide`] for one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Why; it implies the action.
-    pub reason: Reason,
+    /// What is done with it.
+    pub action: Action,
+    /// Why: the number of the reason, see [`Reason::number`]. A number, so that the kernel need not
+    /// turn one into the other.
+    pub number: u32,
     /// The slot of the orders that dropped the packet; only meaningful with [`Reason::Order`].
     pub slot: u32,
     /// Whether a monitored order would have dropped the packet.
     pub would_drop: bool,
+    /// The policies that would have dropped it, were they or the interface not monitored.
+    pub would: Policies,
 }
 
 impl Verdict {
-    /// A verdict in which no order has a part.
+    /// Passes for this reason.
     #[inline(always)]
     #[must_use]
-    pub const fn plain(reason: Reason) -> Self {
+    pub const fn pass(reason: Reason) -> Self {
         Self {
-            reason,
+            action: Action::Pass,
+            number: reason.number(),
             slot: 0,
             would_drop: false,
+            would: Policies::NONE,
         }
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        let known = Reason::all().find(|reason| reason.number() == self.number);
+        known.unwrap_or(Reason::Clean)
     }
 }
 
 const _: () = {
     let mut index = 0;
-    while index < Reason::ALL.len() {
+    while index < PLAIN.len() {
         assert!(
-            Reason::ALL[index] as usize == index,
-            "reasons are listed by number, without gaps"
+            PLAIN[index].number() < POLICY_REASONS,
+            "policies have the numbers above"
+        );
+        assert!(
+            index == 0 || PLAIN[index - 1].number() < PLAIN[index].number(),
+            "reasons are listed by number"
         );
         index += 1;
     }
-    assert!(Reason::ALL.len() <= crate::limits::REASONS_MAX as usize);
+    assert!(POLICY_REASONS + crate::limits::POLICIES_MAX <= crate::limits::REASONS_MAX);
 };

@@ -3,7 +3,9 @@
 use filter_common::{
     counters::{Counter, verdict_index},
     decide::Effects,
-    verdict::{Reason, Verdict},
+    limits::POLICIES_MAX,
+    policy::Policies,
+    verdict::{Action, POLICY_REASONS, Reason, Verdict},
 };
 
 use crate::maps;
@@ -24,13 +26,24 @@ impl Charge {
     /// Counts the verdict: once for the interface and, for an order, once for its slot.
     #[inline(always)]
     pub(crate) fn verdict(&self, verdict: Verdict) {
-        self.real(maps::VERDICTS.get_ptr_mut(verdict_index(maps::interface(), verdict.reason)));
-        if verdict.reason == Reason::Order {
+        const ORDER: u32 = Reason::Order.number();
+        let index = verdict_index(maps::interface(), verdict.number, verdict.action);
+        self.real(maps::VERDICTS.get_ptr_mut(index));
+        if verdict.number == ORDER {
             self.real(maps::SLOTS.get_ptr_mut(verdict.slot));
         }
         if verdict.would_drop {
-            self.would(maps::VERDICTS.get_ptr_mut(verdict_index(maps::interface(), Reason::Order)));
+            self.would_verdict(ORDER);
         }
+        if !verdict.would.is_empty() {
+            levee_would(verdict.would.to_bits(), self.bytes);
+        }
+    }
+
+    #[inline(always)]
+    fn would_verdict(&self, reason: u32) {
+        let index = verdict_index(maps::interface(), reason, Action::Drop);
+        self.would(maps::VERDICTS.get_ptr_mut(index));
     }
 
     #[inline(always)]
@@ -60,4 +73,22 @@ impl Effects for Charge {
     fn would_drop(&mut self, slot: u32) {
         self.would(maps::SLOTS.get_ptr_mut(slot));
     }
+}
+
+/// Counts what each of these policies would have dropped: a function, so that its loop is verified once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_would(policies: u64, frame_length: u64) -> u64 {
+    let charge = Charge {
+        bytes: frame_length,
+    };
+    let mut left = Policies::from_bits(policies);
+    for _ in 0..POLICIES_MAX {
+        if left.is_empty() {
+            break;
+        }
+        charge.would_verdict(POLICY_REASONS + left.lowest_number());
+        left = left.without(left.lowest());
+    }
+    left.to_bits()
 }

@@ -1,7 +1,7 @@
 //! The XDP program of Levee.
 //!
 //! Only glue: [`maps`] declares what is shared with the controller, [`source`] lays a bounded window
-//! over the frame, [`tables`] lets the decision read the maps, [`count`] writes the counters. What a
+//! over the frame, [`open`] calls the parser, [`tables`] lets the decision read the maps, [`count`] writes the counters. What a
 //! packet is and what becomes of it is decided in `filter-common`.
 #![no_std]
 #![no_main]
@@ -13,6 +13,7 @@
 
 mod count;
 mod maps;
+mod open;
 mod source;
 mod tables;
 
@@ -24,11 +25,11 @@ use aya_ebpf::{
 use filter_common::{
     abi::Control,
     decide::decide,
-    packet::{Classified, classify},
+    packet::{Classified, Frame, Stop, classify},
     verdict::{Action, Reason, Verdict},
 };
 
-use crate::{count::Charge, source::Window, tables::Calls};
+use crate::{count::Charge, open::Opener, tables::Calls};
 
 /// The entry: one verdict, one counter, one action.
 #[xdp(frags)]
@@ -37,7 +38,7 @@ pub fn levee_xdp(ctx: XdpContext) -> u32 {
     let mut charge = Charge::new(length);
     let verdict = judge(&ctx, length, &mut charge);
     charge.verdict(verdict);
-    match verdict.reason.action() {
+    match verdict.action {
         Action::Pass => XDP_PASS,
         Action::Drop => XDP_DROP,
     }
@@ -46,39 +47,28 @@ pub fn levee_xdp(ctx: XdpContext) -> u32 {
 #[inline(always)]
 fn judge(ctx: &XdpContext, length: usize, charge: &mut Charge) -> Verdict {
     let Some(control) = maps::CONTROL.get(0) else {
-        return Verdict::plain(Reason::NoGeneration);
+        return Verdict::pass(Reason::NoGeneration);
     };
     if control.bypass != 0 {
-        return Verdict::plain(Reason::Bypass);
+        return Verdict::pass(Reason::Bypass);
     }
     // The one read of the word that names the generation: what follows sees that generation only.
     // SAFETY: the reference is to the map's memory, valid and aligned; volatile because the controller
     // writes the word while programs run.
     let live = unsafe { core::ptr::read_volatile(&raw const control.live) };
     if live == 0 {
-        return Verdict::plain(Reason::NoGeneration);
+        return Verdict::pass(Reason::NoGeneration);
     }
-    let Some(classified) = classified(ctx, length) else {
-        return Verdict::plain(Reason::Truncated);
-    };
     let tables = Calls::new(Control::half(live), length);
-    decide(
-        &classified,
-        tables.settings(),
-        &tables,
-        &tables::Boottime,
-        charge,
-    )
-}
-
-/// Reads the headers in place, or out of one copy where the driver has spread them over buffers.
-#[inline(always)]
-fn classified(ctx: &XdpContext, length: usize) -> Option<Classified> {
-    let linear = Window::linear(ctx);
-    if linear.covers(length) {
-        return Some(classify(&linear));
-    }
-    Some(classify(&Window::copied(ctx, length)?))
+    let settings = tables.settings();
+    let frame = match Opener::new(ctx, length) {
+        Some(opener) => classify(&opener, settings.tunnels()),
+        None => Frame {
+            vlan: 0,
+            content: Classified::Stopped(Stop::TRUNCATED),
+        },
+    };
+    decide(&frame, settings, &tables, &tables::Boottime, charge)
 }
 
 /// Never runs: a path to it is a loop without end, which the verifier refuses to load.

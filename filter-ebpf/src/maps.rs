@@ -10,9 +10,13 @@ use aya_ebpf::{
     maps::{Array, PerCpuArray},
 };
 use filter_common::{
-    abi::{Control, HALVES, NEVER_BLOCK_ROWS_CAPACITY, ROOT_CAPACITY, SETTINGS_CAPACITY},
+    abi::{
+        Control, HALVES, OPENED_BYTES, PLACE_ROWS_CAPACITY, POLICY_SETS, ROOT_CAPACITY,
+        SCRATCH_BYTES, SETTINGS_CAPACITY, VLANS_CAPACITY,
+    },
     counters::{Counter, VERDICT_COUNTERS},
-    limits::{CLAUSES_MAX, HEADER_WINDOW, SLOTS_MAX},
+    limits::{CLAUSES_MAX, SLOTS_MAX},
+    policy::PolicySet,
     settings::InterfaceSettings,
     table::{Clause, Root, Row4, Row6},
 };
@@ -25,6 +29,12 @@ pub(crate) static CONTROL: Array<Control> = Array::with_max_entries(1, 0);
 pub(crate) static SETTINGS: Array<InterfaceSettings> =
     Array::with_max_entries(HALVES_U32 * SETTINGS_CAPACITY as u32, 0);
 #[map]
+pub(crate) static POLICIES: Array<PolicySet> =
+    Array::with_max_entries(HALVES_U32 * POLICY_SETS as u32, 0);
+#[map]
+pub(crate) static VLANS: Array<u64> =
+    Array::with_max_entries(HALVES_U32 * VLANS_CAPACITY as u32, 0);
+#[map]
 pub(crate) static V4_ROOT: Array<Root> =
     Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, 0);
 #[map]
@@ -35,17 +45,17 @@ pub(crate) static V6_ROOT: Array<Root> =
 #[map]
 pub(crate) static V6_ROWS: Array<Row6> = Array::with_max_entries(HALVES_U32, 0);
 #[map]
-pub(crate) static NB4_ROOT: Array<Root> =
+pub(crate) static PLACE4_ROOT: Array<Root> =
     Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, 0);
 #[map]
-pub(crate) static NB4_ROWS: Array<Row4> =
-    Array::with_max_entries(HALVES_U32 * NEVER_BLOCK_ROWS_CAPACITY as u32, 0);
+pub(crate) static PLACE4_ROWS: Array<Row4> =
+    Array::with_max_entries(HALVES_U32 * PLACE_ROWS_CAPACITY as u32, 0);
 #[map]
-pub(crate) static NB6_ROOT: Array<Root> =
+pub(crate) static PLACE6_ROOT: Array<Root> =
     Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, 0);
 #[map]
-pub(crate) static NB6_ROWS: Array<Row6> =
-    Array::with_max_entries(HALVES_U32 * NEVER_BLOCK_ROWS_CAPACITY as u32, 0);
+pub(crate) static PLACE6_ROWS: Array<Row6> =
+    Array::with_max_entries(HALVES_U32 * PLACE_ROWS_CAPACITY as u32, 0);
 #[map]
 pub(crate) static CLAUSES: Array<Clause> =
     Array::with_max_entries(HALVES_U32 * CLAUSES_MAX as u32, 0);
@@ -55,7 +65,10 @@ pub(crate) static VERDICTS: PerCpuArray<Counter> =
 #[map]
 pub(crate) static SLOTS: PerCpuArray<Counter> = PerCpuArray::with_max_entries(SLOTS_MAX as u32, 0);
 #[map]
-pub(crate) static SCRATCH: PerCpuArray<[u8; HEADER_WINDOW]> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static SCRATCH: PerCpuArray<[u8; SCRATCH_BYTES]> = PerCpuArray::with_max_entries(1, 0);
+#[map]
+pub(crate) static OPENED: PerCpuArray<[u64; OPENED_BYTES / 8]> =
+    PerCpuArray::with_max_entries(1, 0);
 
 #[unsafe(no_mangle)]
 static INTERFACE: u32 = 0;

@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{EbpfContext as _, helpers, programs::XdpContext};
-use filter_common::{limits::HEADER_WINDOW, packet::Source};
+use filter_common::{abi::SCRATCH_BYTES, limits::HEADER_WINDOW, packet::Source};
 
 use crate::maps;
 
@@ -11,59 +11,29 @@ use crate::maps;
 pub(crate) struct Window {
     start: usize,
     end: usize,
+    frame_length: usize,
 }
 
 impl Window {
     /// The first buffer of the frame, in place.
     #[inline(always)]
-    pub(crate) fn linear(ctx: &XdpContext) -> Self {
+    pub(crate) fn linear(ctx: &XdpContext, frame_length: usize) -> Self {
         Self {
             start: ctx.data(),
             end: ctx.data_end(),
+            frame_length,
         }
     }
 
     /// Whether all headers that may be read lie in this window.
     #[inline(always)]
-    pub(crate) fn covers(&self, frame_length: usize) -> bool {
-        let wanted = if frame_length < HEADER_WINDOW {
-            frame_length
+    pub(crate) fn covers(&self) -> bool {
+        let wanted = if self.frame_length < HEADER_WINDOW {
+            self.frame_length
         } else {
             HEADER_WINDOW
         };
         self.end - self.start >= wanted
-    }
-
-    /// A copy of the first header bytes, gathered over buffers.
-    #[inline(always)]
-    pub(crate) fn copied(ctx: &XdpContext, frame_length: usize) -> Option<Copied> {
-        let scratch = maps::SCRATCH.get_ptr_mut(0)?;
-        let length = if frame_length < HEADER_WINDOW {
-            frame_length
-        } else {
-            HEADER_WINDOW
-        };
-        if length == 0 {
-            return None;
-        }
-        // SAFETY: the scratch window is this CPU's own, HEADER_WINDOW bytes long, and length is at
-        // most that.
-        let result = unsafe {
-            helpers::generated::bpf_xdp_load_bytes(
-                ctx.as_ptr().cast(),
-                0,
-                scratch.cast::<c_void>(),
-                length as u32,
-            )
-        };
-        if result < 0 {
-            None
-        } else {
-            Some(Copied {
-                bytes: scratch.cast_const(),
-                length,
-            })
-        }
     }
 }
 
@@ -80,22 +50,78 @@ impl Source for Window {
         // SAFETY: `at .. at + N` lies in the packet, as just compared; the verifier checks it again.
         Some(unsafe { core::ptr::read_unaligned(at as *const [u8; N]) })
     }
+
+    #[inline(always)]
+    fn frame_length(&self) -> usize {
+        self.frame_length
+    }
 }
 
 /// Header bytes in the scratch window.
 pub(crate) struct Copied {
-    bytes: *const [u8; HEADER_WINDOW],
+    bytes: *const [u8; SCRATCH_BYTES],
+    /// Bytes of the frame that were copied, at most [`HEADER_WINDOW`].
     length: usize,
+    frame_length: usize,
+}
+
+impl Copied {
+    /// Copies the first header bytes of a frame, gathered over buffers, to this CPU's window.
+    #[inline(always)]
+    pub(crate) fn gather(ctx: &XdpContext, frame_length: usize) -> Option<()> {
+        let scratch = maps::SCRATCH.get_ptr_mut(0)?;
+        let length = window_length(frame_length)?;
+        // SAFETY: the scratch window is this CPU's own, HEADER_WINDOW bytes long, and length is at
+        // most that.
+        let result = unsafe {
+            helpers::generated::bpf_xdp_load_bytes(
+                ctx.as_ptr().cast(),
+                0,
+                scratch.cast::<c_void>(),
+                length as u32,
+            )
+        };
+        if result < 0 { None } else { Some(()) }
+    }
+
+    /// What [`Copied::gather`] has copied.
+    #[inline(always)]
+    pub(crate) fn gathered(frame_length: usize) -> Option<Self> {
+        Some(Self {
+            bytes: maps::SCRATCH.get_ptr(0)?,
+            length: window_length(frame_length)?,
+            frame_length,
+        })
+    }
+}
+
+/// Bytes of a frame that lie in the window; `None` for none.
+#[inline(always)]
+fn window_length(frame_length: usize) -> Option<usize> {
+    match frame_length {
+        0 => None,
+        1..HEADER_WINDOW => Some(frame_length),
+        _ => Some(HEADER_WINDOW),
+    }
 }
 
 impl Source for Copied {
     #[inline(always)]
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        if offset > HEADER_WINDOW - N || offset + N > self.length {
+        const { assert!(HEADER_WINDOW.is_power_of_two() && N <= SCRATCH_BYTES - HEADER_WINDOW) };
+        if offset + N > self.length {
             return None;
         }
-        // SAFETY: `offset + N` is at most HEADER_WINDOW, the size of what `bytes` points at.
+        // The comparison is what holds; the mask changes nothing then, and is what the verifier can
+        // follow: it forgets what it knew of a sum when the compiler compares another sum.
+        let offset = offset & (HEADER_WINDOW - 1);
+        // SAFETY: `offset` is less than HEADER_WINDOW, and `bytes` points at N more than that.
         Some(unsafe { core::ptr::read_unaligned(self.bytes.cast::<u8>().add(offset).cast()) })
+    }
+
+    #[inline(always)]
+    fn frame_length(&self) -> usize {
+        self.frame_length
     }
 }
 

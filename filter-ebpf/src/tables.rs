@@ -6,11 +6,15 @@
 
 use aya_ebpf::{helpers::generated::bpf_ktime_get_boot_ns, maps::Array};
 use filter_common::{
-    abi::{CLAUSES_CAPACITY, NEVER_BLOCK_ROWS_CAPACITY, ROOT_CAPACITY, SETTINGS_CAPACITY},
+    abi::{
+        CLAUSES_CAPACITY, PLACE_ROWS_CAPACITY, POLICY_SETS, ROLES, ROOT_CAPACITY,
+        SETTINGS_CAPACITY, VLANS_CAPACITY,
+    },
     address::{Address, Family},
     decide::{Clock, Effects, Ends, Judgement, Query, Tables, walk},
-    settings::InterfaceSettings,
-    table::{Clause, Intervals, Key4, Key6, Root, Row4, Row6, find},
+    policy::PolicySet,
+    settings::{InterfaceSettings, Role, VLAN_WORDS, VLANS_PER_WORD, VlanSettings},
+    table::{Clause, Intervals, Key4, Key6, Place, Root, Row4, Row6, find},
 };
 
 use crate::{count::Charge, maps};
@@ -32,22 +36,28 @@ impl Generation {
         let index = self.half * SETTINGS_CAPACITY as u32 + maps::interface();
         maps::SETTINGS.get(index).copied().unwrap_or_default()
     }
+
+    #[inline(always)]
+    fn policies(&self, set: u32) -> PolicySet {
+        let index = self.half * POLICY_SETS as u32 + set;
+        maps::POLICIES.get(index).copied().unwrap_or_default()
+    }
 }
 
 impl Tables for Generation {
     #[inline(always)]
-    fn never_block(&self, family: Family, address: Address) -> u32 {
-        let rows = self.half * NEVER_BLOCK_ROWS_CAPACITY as u32;
-        match family {
+    fn place(&self, family: Family, address: Address) -> Place {
+        let rows = self.half * PLACE_ROWS_CAPACITY as u32;
+        Place::from_bits(match family {
             Family::V4 => find(
-                &half4(&maps::NB4_ROOT, &maps::NB4_ROWS, self.half, rows),
+                &half4(&maps::PLACE4_ROOT, &maps::PLACE4_ROWS, self.half, rows),
                 Key4(address.v4()),
             ),
             Family::V6 => find(
-                &half6(&maps::NB6_ROOT, &maps::NB6_ROWS, self.half, rows),
+                &half6(&maps::PLACE6_ROOT, &maps::PLACE6_ROWS, self.half, rows),
                 Key6(address),
             ),
-        }
+        })
     }
 
     #[inline(always)]
@@ -79,6 +89,26 @@ impl Tables for Generation {
             .get(self.half * CLAUSES_CAPACITY as u32 + index)
             .copied()
     }
+
+    #[inline(always)]
+    fn vlan(&self, id: u16) -> VlanSettings {
+        let word = maps::interface() * VLAN_WORDS as u32 + u32::from(id) / VLANS_PER_WORD;
+        let index = self.half * VLANS_CAPACITY as u32 + word;
+        match maps::VLANS.get(index) {
+            Some(word) => VlanSettings::in_word(*word, id),
+            None => VlanSettings::default(),
+        }
+    }
+
+    #[inline(always)]
+    fn role_policies(&self, role: Role) -> PolicySet {
+        self.policies(role as u32)
+    }
+
+    #[inline(always)]
+    fn group_policies(&self, group: u32) -> PolicySet {
+        self.policies(ROLES as u32 - 1 + group)
+    }
 }
 
 /// A generation whose loops are calls.
@@ -101,8 +131,8 @@ impl Calls {
 
 impl Tables for Calls {
     #[inline(always)]
-    fn never_block(&self, family: Family, address: Address) -> u32 {
-        Generation::new(self.half).never_block(family, address)
+    fn place(&self, family: Family, address: Address) -> Place {
+        Generation::new(self.half).place(family, address)
     }
 
     #[inline(always)]
@@ -113,6 +143,21 @@ impl Tables for Calls {
     #[inline(always)]
     fn clause(&self, index: u32) -> Option<Clause> {
         Generation::new(self.half).clause(index)
+    }
+
+    #[inline(always)]
+    fn vlan(&self, id: u16) -> VlanSettings {
+        Generation::new(self.half).vlan(id)
+    }
+
+    #[inline(always)]
+    fn role_policies(&self, role: Role) -> PolicySet {
+        Generation::new(self.half).role_policies(role)
+    }
+
+    #[inline(always)]
+    fn group_policies(&self, group: u32) -> PolicySet {
+        Generation::new(self.half).group_policies(group)
     }
 
     #[inline(always)]

@@ -11,8 +11,11 @@ use filter_common::{
     counters::Counter,
     limits::SLOTS_MAX,
     packet::{Classified, classify},
+    settings::Tunnels,
     verdict::{Action, Reason},
 };
+
+use filter_ctl::kernel::count::Counted;
 
 use crate::support::{
     capture,
@@ -98,11 +101,11 @@ impl Comparison {
         // Of equally specific entries the compiler may ask another first, or name several at once;
         // each must fit. Whether a monitored one comes before the one that drops is its choice too.
         let verdict = decision.verdict;
-        let same = verdict.reason == plainly.verdict.reason
+        let same = verdict.number == plainly.verdict.number
             && (verdict.would_drop == plainly.verdict.would_drop
-                || verdict.reason == Reason::Order);
+                || verdict.reason() == Reason::Order);
         assert!(same, "{decision:?}, {plainly:?}: {}", self.about(trial));
-        let dropping = (verdict.reason == Reason::Order).then_some(verdict.slot);
+        let dropping = (verdict.reason() == Reason::Order).then_some(verdict.slot);
         for slot in decision.would.iter().copied().chain(dropping) {
             let covers = compiled.slot_covers(slot, &self.rules, &trial.frame);
             assert!(covers, "{decision:?}: {}", self.about(trial));
@@ -123,8 +126,8 @@ impl Comparison {
                 None => program.test_run(frame).unwrap(),
                 Some(linear) => program.test_run_split(frame, *linear).unwrap(),
             };
-            let reason = decision.verdict.reason;
-            let drops = reason.action() == Action::Drop;
+            let reason = decision.verdict.reason();
+            let drops = decision.verdict.action == Action::Drop;
             assert_eq!(dropped, drops, "{decision:?}: {}", self.about(trial));
             charge(&mut verdicts, &mut slots, &decision, frame.len() as u64);
             *self.by_reason.entry(reason.name()).or_default() += 1;
@@ -147,10 +150,11 @@ impl Comparison {
             let verdict = decision.verdict;
             let mut would = decision.would.clone();
             would.sort_unstable();
-            let same = outcome.reason == verdict.reason
-                && (outcome.slots == [verdict.slot] || verdict.reason != Reason::Order)
+            let same = outcome.reason == verdict.reason()
+                && (outcome.slots == [verdict.slot] || verdict.reason() != Reason::Order)
                 && outcome.would == would
-                && outcome.would_drop == verdict.would_drop;
+                && outcome.would_drop == verdict.would_drop
+                && outcome.would_policies == verdict.would;
             assert!(same, "{outcome:?}, {decision:?}: {}", self.about(trial));
         }
         panic!("the sums differ and no single frame does: {}", self.seed);
@@ -161,7 +165,7 @@ impl Comparison {
             "LEVEE_SEED={} first buffer {:?} {:?}\n{:02x?}",
             self.seed,
             trial.linear,
-            classify(&trial.frame[..]),
+            classify(&trial.frame[..], Tunnels::ALL),
             trial.frame
         )
     }
@@ -170,7 +174,7 @@ impl Comparison {
     fn finish(&self, what: &str) {
         let slots = (0..u32::try_from(SLOTS_MAX).unwrap())
             .map(|slot| self.kernel.instance.slot_counter(slot).unwrap().packets);
-        let orders = self.kernel.snapshot().verdicts[Reason::Order as usize].packets;
+        let orders = self.kernel.snapshot().packets(Reason::Order);
         assert_eq!(slots.sum::<u64>(), orders, "each drop has one slot");
         say(&format!("{what}, seed {}: {:?}", self.seed, self.by_reason));
     }
@@ -178,7 +182,7 @@ impl Comparison {
 
 /// What the counters must be after a frame.
 fn charge(
-    verdicts: &mut [Counter],
+    verdicts: &mut [Counted],
     slots: &mut BTreeMap<u32, Counter>,
     decision: &Decision,
     bytes: u64,
@@ -192,12 +196,19 @@ fn charge(
         counter.would_packets += 1;
         counter.would_bytes += bytes;
     };
-    real(&mut verdicts[verdict.reason as usize]);
-    if verdict.reason == Reason::Order {
-        real(slots.get_mut(&verdict.slot).unwrap());
+    let mut count = |reason: Reason, action: Action, count: &dyn Fn(&mut Counter)| {
+        let is = |counted: &&mut Counted| counted.reason == reason && counted.action == action;
+        count(&mut verdicts.iter_mut().find(is).unwrap().counter);
+    };
+    count(verdict.reason(), verdict.action, &real);
+    for policy in verdict.would.iter() {
+        count(Reason::Policy(policy), Action::Drop, &would);
     }
     if verdict.would_drop {
-        would(&mut verdicts[Reason::Order as usize]);
+        count(Reason::Order, Action::Drop, &would);
+    }
+    if verdict.reason() == Reason::Order {
+        real(slots.get_mut(&verdict.slot).unwrap());
     }
     for slot in &decision.would {
         would(slots.get_mut(slot).unwrap());
@@ -284,8 +295,8 @@ fn kernel_and_host_agree_on_recorded_traffic() {
 fn rules_for(frames: &[Vec<u8>]) -> Rules {
     let mut senders = Vec::new();
     for frame in frames {
-        if let Classified::Ip(packet) = classify(&frame[..]) {
-            let [sender, _] = ends(&packet);
+        if let Classified::Ip(packet) = classify(&frame[..], Tunnels::NONE).content {
+            let [sender, _] = ends(&packet.outer);
             if senders.len() < 900 && !senders.contains(&sender) {
                 senders.push(sender);
             }

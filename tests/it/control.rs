@@ -1,6 +1,6 @@
 //! What keeps a network running passes under its own name, also where a list names its addresses.
 
-use filter_common::verdict::Reason;
+use filter_common::{policy::Policy, verdict::Reason};
 
 use crate::support::{
     kernel::{Kernel, Outcome},
@@ -52,7 +52,7 @@ fn frames_of_the_link_pass_by_name() {
         (
             "neither length nor type",
             Frame::new(1_501, [0; 46]),
-            Reason::OtherEthertype,
+            Reason::Policy(Policy::OtherEthertype),
         ),
         (
             "PPPoE discovery",
@@ -62,12 +62,12 @@ fn frames_of_the_link_pass_by_name() {
         (
             "MACsec",
             Frame::new(0x88e5, [0; 60]),
-            Reason::OtherEthertype,
+            Reason::Policy(Policy::OtherEthertype),
         ),
         (
             "another EtherType",
             Frame::new(0xffff, packet),
-            Reason::OtherEthertype,
+            Reason::Policy(Policy::OtherEthertype),
         ),
     ] {
         for tags in TAGS {
@@ -86,9 +86,15 @@ fn more_tags_than_are_opened_pass_by_name() {
     let mut kernel = everything_listed();
     let flow = Flow::udp("203.0.113.7", "192.0.2.1", [1, 2]);
     for outer in [Tag::q(1), Tag::ad(1), Tag::old(1)] {
-        let frame = flow.frame(&[0; 20]).tagged(&[outer, Tag::q(2), Tag::q(3)]);
+        let frame =
+            flow.frame(&[0; 20])
+                .tagged(&[outer, Tag::q(2), Tag::q(3), Tag::q(4), Tag::q(5)]);
         let outcome = kernel.run(&frame.bytes());
-        assert_eq!(outcome, Outcome::pass(Reason::TooManyTags), "{outer:?}");
+        assert_eq!(
+            outcome,
+            Outcome::pass(Reason::Policy(Policy::TooManyTags)),
+            "{outer:?}"
+        );
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use aya::maps::{Array, Map, MapData};
 use filter_common::{
-    abi::{ABI_VERSION, INFO_RECORD, NEVER_BLOCK_ROWS_CAPACITY, SETTINGS_CAPACITY, map},
+    abi::{ABI_VERSION, INFO_RECORD, PLACE_ROWS_CAPACITY, SETTINGS_CAPACITY, map},
     counters::Counter,
     limits::CLAUSES_MAX,
     table::{Row4, Row6},
@@ -85,7 +85,10 @@ fn no_packet_sees_two_generations() {
                 .unwrap();
             let after = kernel.snapshot();
             for (before, after) in before.verdicts.iter().zip(&after.verdicts) {
-                assert!(grows(before, after), "{before:?}, then {after:?}");
+                assert!(
+                    grows(&before.counter, &after.counter),
+                    "{before:?}, then {after:?}"
+                );
             }
             before = after;
         }
@@ -93,8 +96,8 @@ fn no_packet_sees_two_generations() {
         traffic.join().unwrap();
     });
     let verdicts = kernel.snapshot().verdicts;
-    let all: u64 = verdicts.iter().map(|counter| counter.packets).sum();
-    let orders = verdicts[Reason::Order as usize].packets;
+    let all: u64 = verdicts.iter().map(|counted| counted.counter.packets).sum();
+    let orders = kernel.snapshot().packets(Reason::Order);
     assert_eq!(all, sent.load(Ordering::Relaxed), "each packet counts once");
     assert_eq!(orders, all, "{} packets saw no rule", all - orders);
     let slots = [1, 2].map(|slot| kernel.instance.slot_counter(slot).unwrap().packets);
@@ -154,16 +157,16 @@ fn a_table_that_does_not_fit_changes_nothing() {
         change(&mut table);
         tables.push((what, needed, table));
     };
-    let never = NEVER_BLOCK_ROWS_CAPACITY + 1;
+    let never = PLACE_ROWS_CAPACITY + 1;
     let clause = fits.clauses[0];
     let setting = fits.settings[0];
     add("the IPv4 order table", 4_097, &|t| t.v4.rows = rows4(4_097));
     add("the IPv6 order table", 4_097, &|t| t.v6.rows = rows6(4_097));
-    add("the IPv4 never-block table", never, &|t| {
-        t.never_block_v4.rows = rows4(never);
+    add("the table of IPv4 places", never, &|t| {
+        t.places_v4.rows = rows4(never);
     });
-    add("the IPv6 never-block table", never, &|t| {
-        t.never_block_v6.rows = rows6(never);
+    add("the table of IPv6 places", never, &|t| {
+        t.places_v6.rows = rows6(never);
     });
     add("the clause table", CLAUSES_MAX + 1, &|t| {
         t.clauses = vec![clause; CLAUSES_MAX + 1];

@@ -76,9 +76,9 @@ fn programs_of_different_interfaces_count_apart() {
             "interface {number}"
         );
         let counters = kernel.instance.verdict_counters(number).unwrap();
-        let packets: u64 = counters.iter().map(|counter| counter.packets).sum();
+        let packets: u64 = counters.iter().map(|counted| counted.counter.packets).sum();
         assert_eq!(packets, 1, "interface {number}");
     }
     let others = kernel.instance.verdict_counters(0).unwrap();
-    assert!(others.iter().all(|counter| counter.packets == 0));
+    assert!(others.iter().all(|counted| counted.counter.packets == 0));
 }

@@ -1,41 +1,93 @@
 //! IPv4 (RFC 791): addresses, options, fragments.
 
-use super::{Packet, Source, transport};
+use super::{Flow, Headers, Source, Stop, Upper, transport};
 use crate::{
     address::{Address, Family},
-    verdict::Reason,
+    policy::{Policies, Policy},
 };
 
-const HEADER: usize = 20;
-/// The 13 bits of the fragment offset, in the host's order.
+pub(super) const HEADER: usize = 20;
+const MORE_FRAGMENTS: u16 = 0x2000;
+/// The 13 bits of the fragment offset, in units of 8 bytes.
 const FRAGMENT_OFFSET: u16 = 0x1fff;
+/// No packet is longer (RFC 791, 3.1).
+const LENGTH_MAX: usize = 65_535;
 
-/// Reads the header at `offset`.
+/// Reads the header at `offset` and what can be known of the transport header.
 ///
 /// A header whose version is right but whose lengths are wrong still has its addresses judged.
 #[inline(always)]
-pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Packet, Reason> {
+pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Headers, Stop> {
     let Some(header) = source.read::<HEADER>(offset) else {
-        return Err(Reason::Truncated);
+        return Err(Stop::policy(Policy::Truncated));
     };
     if header[0] >> 4 != 4 {
-        return Err(Reason::BadIpHeader);
+        return Err(Stop::policy(Policy::BadIpHeader));
     }
-    let mut packet = Packet::new(
+    let mut headers = Headers::new(Flow::new(
         Family::V4,
         Address::from_v4([header[12], header[13], header[14], header[15]]),
         Address::from_v4([header[16], header[17], header[18], header[19]]),
+    ));
+    let odd = &mut headers.odd;
+    odd.add_if(Policy::TtlZero, header[8] == 0);
+    let header_length = (header[0] & 0x0f) as usize * 4;
+    let total_length = u16::from_be_bytes([header[2], header[3]]) as usize;
+    if header_length < HEADER {
+        odd.add(Policy::BadIpHeader);
+        return Ok(headers);
+    }
+    if total_length < header_length {
+        odd.add(Policy::BadLength);
+        return Ok(headers);
+    }
+    odd.add_if(Policy::Ipv4Options, header_length > HEADER);
+    odd.add_if(
+        Policy::BadLength,
+        offset + total_length > source.frame_length(),
     );
-    let header_length = usize::from(header[0] & 0x0f) * 4;
-    let total_length = usize::from(u16::from_be_bytes([header[2], header[3]]));
-    if header_length < HEADER || total_length < header_length {
-        packet.otherwise = Reason::BadIpHeader;
-        return Ok(packet);
+    let protocol = header[9];
+    odd.add_if(
+        Policy::UnknownNextHeader,
+        super::protocol::is_unknown(protocol),
+    );
+    headers.flow.set_protocol(protocol);
+    let upper = Upper {
+        at: offset + header_length,
+        length: total_length - header_length,
+    };
+    let field = u16::from_be_bytes([header[6], header[7]]);
+    let is_first = field & FRAGMENT_OFFSET == 0;
+    let has_more = field & MORE_FRAGMENTS != 0;
+    if !is_first || has_more {
+        let start = (field & FRAGMENT_OFFSET) as usize * 8;
+        // The length of the whole packet counts its header, which is as long as this one.
+        let end = header_length + start + upper.length;
+        headers.odd = headers.odd.or(fragment(start, upper.length, has_more));
+        headers.odd.add_if(Policy::BadFragment, end > LENGTH_MAX);
+        headers
+            .odd
+            .add_if(Policy::IcmpFragment, protocol == super::protocol::ICMP);
     }
-    packet.set_protocol(header[9]);
     // A fragment other than the first carries payload where the ports would be.
-    if u16::from_be_bytes([header[6], header[7]]) & FRAGMENT_OFFSET == 0 {
-        transport::open(source, offset + header_length, &mut packet);
+    if is_first {
+        transport::open(source, upper, has_more, &mut headers);
+        if !has_more {
+            headers.upper = upper;
+        }
     }
-    Ok(packet)
+    Ok(headers)
+}
+
+/// What is odd about a fragment of `length` bytes that begins `start` bytes into the payload.
+#[inline(always)]
+pub(super) const fn fragment(start: usize, length: usize, has_more: bool) -> Policies {
+    let mut odd = Policies::of(Policy::Fragment);
+    odd.add_if(
+        Policy::BadFragment,
+        length == 0 || (has_more && length & 7 != 0),
+    );
+    // No link is so narrow that a packet's second fragment begins after 8 bytes.
+    odd.add_if(Policy::OverlappingFragment, start == 8);
+    odd
 }

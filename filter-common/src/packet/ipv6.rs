@@ -1,80 +1,142 @@
 //! IPv6 (RFC 8200): addresses, extension headers, fragments.
 
-use super::{Packet, Source, protocol, transport};
+use super::{Flow, Headers, Source, Stop, Upper, ipv4::fragment, protocol, transport};
 use crate::{
     address::{Address, Family},
     limits::IPV6_EXTENSIONS_MAX,
+    policy::Policy,
     verdict::Reason,
 };
 
-const HEADER: usize = 40;
+pub(super) const HEADER: usize = 40;
 const FRAGMENT_HEADER: usize = 8;
-/// The 13 bits of the fragment offset; the rest of the field is reserved and the M flag.
+/// The 13 bits of the fragment offset, which count bytes where they stand; the rest of the field is
+/// reserved and the M flag.
 const FRAGMENT_OFFSET: u16 = 0xfff8;
+const MORE_FRAGMENTS: u16 = 1;
+/// No packet that is not a jumbogram has more bytes behind its header.
+const PAYLOAD_MAX: usize = 65_535;
 
 /// Reads the header at `offset` and follows the chain of extension headers.
 #[inline(always)]
-pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Packet, Reason> {
+pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Headers, Stop> {
     let Some(header) = source.read::<8>(offset) else {
-        return Err(Reason::Truncated);
+        return Err(Stop::policy(Policy::Truncated));
     };
     let Some(sender) = source.read::<16>(offset + 8) else {
-        return Err(Reason::Truncated);
+        return Err(Stop::policy(Policy::Truncated));
     };
     let Some(receiver) = source.read::<16>(offset + 24) else {
-        return Err(Reason::Truncated);
+        return Err(Stop::policy(Policy::Truncated));
     };
     if header[0] >> 4 != 6 {
-        return Err(Reason::BadIpHeader);
+        return Err(Stop::policy(Policy::BadIpHeader));
     }
-    let mut packet = Packet::new(
+    let mut headers = Headers::new(Flow::new(
         Family::V6,
         Address::from_v6(sender),
         Address::from_v6(receiver),
-    );
+    ));
     let hop_limit = header[7];
+    headers.odd.add_if(Policy::TtlZero, hop_limit == 0);
+    let room = source.frame_length().saturating_sub(offset + HEADER);
+    let mut payload = u16::from_be_bytes([header[4], header[5]]) as usize;
     let mut next = header[6];
+    if payload == 0 && next == protocol::HOP_BY_HOP {
+        // A jumbogram (RFC 2675) says its length in an option; no link here carries one, and what
+        // poses as one ends with the frame.
+        payload = room;
+    }
+    headers.odd.add_if(Policy::BadLength, payload > room);
+    let end = offset + HEADER + payload;
     let mut at = offset + HEADER;
     let mut fragmented = false;
-    for _ in 0..IPV6_EXTENSIONS_MAX {
+    let mut has_more = false;
+    for depth in 0..IPV6_EXTENSIONS_MAX {
         if !is_extension(next) {
             break;
         }
-        let Some(extension) = source.read::<4>(at) else {
-            packet.otherwise = Reason::TruncatedTransport;
-            return Ok(packet);
-        };
-        if next == protocol::FRAGMENT {
-            fragmented = true;
-            // The second byte is reserved: whatever the sender wrote there is no length.
-            if u16::from_be_bytes([extension[2], extension[3]]) & FRAGMENT_OFFSET != 0 {
-                // What this fragment begins with is payload, of a protocol known only where no
-                // further extension header was named.
-                if !is_extension(extension[0]) {
-                    packet.set_protocol(extension[0]);
-                }
-                return Ok(packet);
-            }
-            at += FRAGMENT_HEADER;
+        let extension = if at + 8 > end {
+            None
         } else {
-            at += length(next, extension[1]);
+            source.read::<4>(at)
+        };
+        let Some(extension) = extension else {
+            headers.odd.add(cut(has_more));
+            return Ok(headers);
+        };
+        match next {
+            protocol::FRAGMENT => {
+                headers.odd.add_if(Policy::ExtensionOrder, fragmented);
+                fragmented = true;
+                let field = u16::from_be_bytes([extension[2], extension[3]]);
+                let start = (field & FRAGMENT_OFFSET) as usize;
+                has_more |= field & MORE_FRAGMENTS != 0;
+                at += FRAGMENT_HEADER;
+                let length = end - at;
+                // One that is first and last is whole (RFC 6946).
+                if start != 0 || has_more {
+                    let mut odd = fragment(start, length, field & MORE_FRAGMENTS != 0);
+                    odd.add_if(Policy::BadFragment, start + length > PAYLOAD_MAX);
+                    odd.add_if(Policy::IcmpFragment, extension[0] == protocol::ICMPV6);
+                    headers.odd = headers.odd.or(odd);
+                }
+                // The second byte is reserved: whatever the sender wrote there is no length.
+                if start != 0 {
+                    // What this fragment begins with is payload, of a protocol known only where no
+                    // further extension header was named.
+                    if !is_extension(extension[0]) {
+                        headers.flow.set_protocol(extension[0]);
+                    }
+                    return Ok(headers);
+                }
+            }
+            header => {
+                let is_late = header == protocol::HOP_BY_HOP && depth != 0;
+                headers.odd.add_if(Policy::ExtensionOrder, is_late);
+                let is_type_0 = header == protocol::ROUTING && extension[2] == 0;
+                headers.odd.add_if(Policy::RoutingHeader0, is_type_0);
+                at += length(header, extension[1]);
+            }
         }
         next = extension[0];
     }
     if is_extension(next) {
-        packet.otherwise = Reason::ExtensionLimit;
-        return Ok(packet);
+        headers.odd.add(Policy::ExtensionLimit);
+        return Ok(headers);
     }
-    packet.set_protocol(next);
+    headers
+        .odd
+        .add_if(Policy::UnknownNextHeader, protocol::is_unknown(next));
+    headers.flow.set_protocol(next);
+    if at > end {
+        headers.odd.add(cut(has_more));
+        return Ok(headers);
+    }
     // Neighbour discovery in fragments is not valid (RFC 6980).
-    if next == protocol::ICMPV6
-        && !fragmented
-        && transport::is_neighbor_discovery(source, at, hop_limit, &packet)
-    {
-        return Err(Reason::NeighborDiscovery);
+    let may_be_discovery = next == protocol::ICMPV6 && !fragmented;
+    if may_be_discovery && transport::is_neighbor_discovery(source, at, hop_limit, &headers.flow) {
+        return Err(Stop::reason(Reason::NeighborDiscovery));
     }
-    transport::open(source, at, &mut packet);
-    Ok(packet)
+    let upper = Upper {
+        at,
+        length: end - at,
+    };
+    transport::open(source, upper, has_more, &mut headers);
+    if !has_more {
+        headers.upper = upper;
+    }
+    Ok(headers)
+}
+
+/// What it is when the chain, or the transport header, is not there to its end.
+#[inline(always)]
+const fn cut(has_more: bool) -> Policy {
+    if has_more {
+        Policy::TinyFragment
+    } else {
+        Policy::TruncatedTransport
+    }
 }
 
 /// The headers that name a further one. ESP hides what follows and "no next header" ends the chain, so

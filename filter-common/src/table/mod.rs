@@ -4,15 +4,19 @@
 //! begins and what holds in it, sorted by that beginning. A [`Root`] for each value of the upper 16
 //! address bits narrows the search to the rows that begin under it, or answers at once where none
 //! does. The value of a row is 0 for nothing; in the orders' table it is the number, from 1, of the
-//! first of a run of [`Clause`]s; in the never-block table it is a [`Scope`].
+//! first of a run of [`Clause`]s; in the table of places it is a [`Place`]: what the operator and the
+//! registries say of an address, its never-block [`Scope`] above all.
 //!
 //! - [`search`] finds the row of an address;
+//! - [`place`] says what holds for an address beside the orders;
 //! - [`clause`] says under which conditions a listed address is blocked.
 
 mod clause;
+mod place;
 mod search;
 
 pub use clause::{Clause, ClauseFlags, End, Subject};
+pub use place::{Place, Special};
 pub use search::{Intervals, Key, Key4, Key6, find};
 
 /// Roots of a table: one for each value of the upper 16 address bits.

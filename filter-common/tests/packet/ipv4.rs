@@ -1,11 +1,15 @@
 //! IPv4: options, fragments, headers that contradict themselves.
 
 use filter_common::{
-    packet::{Classified, classify, protocol},
+    packet::{Classified, protocol},
+    policy::Policy,
     verdict::Reason,
 };
 
-use super::{DESTINATION_6, NO_PORTS, PORTS, SOURCE_6, TRANSPORT, ethernet, ip, ipv4, ipv6, ports};
+use super::{
+    DESTINATION_6, NO_PORTS, PORTS, SOURCE_6, TRANSPORT, classify, ethernet, ip, ipv4, ipv6, odd,
+    ports,
+};
 
 #[test]
 fn ipv4_options_of_every_length() {
@@ -14,10 +18,10 @@ fn ipv4_options_of_every_length() {
         let packet = ip(&frame);
         if words < 5 {
             // The addresses are judged all the same; what follows is unknown.
-            assert_eq!(packet.otherwise, Reason::BadIpHeader);
+            assert_eq!(odd(&frame), [Policy::BadIpHeader]);
             assert_eq!((packet.protocol(), ports(&packet)), (None, NO_PORTS));
         } else {
-            assert_eq!(packet.otherwise, Reason::Clean);
+            assert_eq!(odd(&frame).contains(&Policy::Ipv4Options), words > 5);
             assert_eq!(
                 (packet.protocol(), ports(&packet)),
                 (Some(6), PORTS),
@@ -32,19 +36,26 @@ fn ipv4_headers_that_contradict_themselves() {
     let good = ipv4(6, 0, protocol::TCP, &TRANSPORT);
     let mut total = good.clone();
     total[2..4].copy_from_slice(&23u16.to_be_bytes());
-    let packet = ip(&ethernet(&[], 0x0800, &total));
-    assert_eq!(packet.otherwise, Reason::BadIpHeader);
+    let frame = ethernet(&[], 0x0800, &total);
+    let packet = ip(&frame);
+    assert_eq!(odd(&frame), [Policy::BadLength]);
     assert_eq!((packet.protocol(), ports(&packet)), (None, NO_PORTS));
     for version in (0..16).filter(|version| *version != 4) {
         let mut other = good.clone();
         other[0] = version << 4 | 6;
         let frame = ethernet(&[], 0x0800, &other);
-        assert_eq!(classify(&frame[..]), Classified::Other(Reason::BadIpHeader));
+        assert_eq!(
+            classify(&frame[..]),
+            Classified::stopped(Reason::Policy(Policy::BadIpHeader))
+        );
     }
     let mut v6 = ipv6(protocol::UDP, 64, (SOURCE_6, DESTINATION_6), &TRANSPORT);
     v6[0] = 0x45;
     let frame = ethernet(&[], 0x86dd, &v6);
-    assert_eq!(classify(&frame[..]), Classified::Other(Reason::BadIpHeader));
+    assert_eq!(
+        classify(&frame[..]),
+        Classified::stopped(Reason::Policy(Policy::BadIpHeader))
+    );
 }
 
 #[test]
@@ -66,10 +77,9 @@ fn only_first_fragments_have_ports() {
         let frame = ethernet(&[], 0x0800, &ipv4(7, field, protocol::UDP, &TRANSPORT));
         let packet = ip(&frame);
         assert_eq!(ports(&packet), expected, "{field:x}");
-        assert_eq!(
-            (packet.protocol(), packet.otherwise),
-            (Some(17), Reason::Clean)
-        );
+        assert_eq!(packet.protocol(), Some(17));
+        let fragmented = field & 0x3fff != 0;
+        assert_eq!(odd(&frame).contains(&Policy::Fragment), fragmented);
     }
 }
 
@@ -84,9 +94,8 @@ fn only_some_protocols_have_ports() {
             if with { PORTS } else { NO_PORTS },
             "{number}"
         );
-        assert_eq!(
-            (packet.protocol(), packet.otherwise),
-            (Some(number), Reason::Clean)
-        );
+        assert_eq!(packet.protocol(), Some(number));
+        let unknown = (148..=252).contains(&number) || number == 255;
+        assert_eq!(odd(&frame).contains(&Policy::UnknownNextHeader), unknown);
     }
 }

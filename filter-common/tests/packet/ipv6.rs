@@ -2,13 +2,14 @@
 
 use filter_common::{
     limits::IPV6_EXTENSIONS_MAX,
-    packet::{Classified, classify, protocol},
+    packet::{Classified, protocol},
+    policy::Policy,
     verdict::Reason,
 };
 
 use super::{
-    DESTINATION_6, NO_PORTS, PORTS, SOURCE_6, TRANSPORT, chained, ethernet, fragment, ip, ipv6,
-    options, ports, reason,
+    DESTINATION_6, NO_PORTS, PORTS, SOURCE_6, TRANSPORT, chained, classify, ethernet, fragment, ip,
+    ipv6, odd, options, ports,
 };
 
 #[test]
@@ -29,10 +30,7 @@ fn ipv6_chains_are_followed() {
                 &TRANSPORT,
             ));
             assert_eq!(ports(&packet), PORTS, "{number} of {units}");
-            assert_eq!(
-                (packet.protocol(), packet.otherwise),
-                (Some(6), Reason::Clean)
-            );
+            assert_eq!(packet.protocol(), Some(6));
         }
     }
     let all: Vec<_> = ordinary.map(|number| options(number, 1)).into();
@@ -73,13 +71,15 @@ fn the_reserved_byte_of_a_fragment_header_is_no_length() {
 fn later_ipv6_fragments_have_no_ports() {
     for offset in [1, 0x1fff, 0x1000] {
         for more in [false, true] {
-            let packet = ip(&chained(
-                &[fragment(offset, more)],
-                protocol::UDP,
-                &TRANSPORT,
-            ));
+            let frame = chained(&[fragment(offset, more)], protocol::UDP, &TRANSPORT);
+            let packet = ip(&frame);
             assert_eq!((packet.protocol(), ports(&packet)), (Some(17), NO_PORTS));
-            assert_eq!(packet.otherwise, Reason::Clean);
+            let odd = odd(&frame);
+            assert!(odd.contains(&Policy::Fragment));
+            assert_eq!(odd.contains(&Policy::OverlappingFragment), offset == 1);
+            // Twelve bytes are no multiple of eight, and past the end there is no room for them.
+            let bad = more || offset == 0x1fff;
+            assert_eq!(odd.contains(&Policy::BadFragment), bad, "{offset} {more}");
             // The payload begins with the rest of a chain that only the first fragment knows.
             let next = protocol::DESTINATION_OPTIONS;
             let packet = ip(&chained(&[fragment(offset, more)], next, &TRANSPORT));
@@ -92,10 +92,11 @@ fn later_ipv6_fragments_have_no_ports() {
 fn chains_longer_than_the_limit() {
     let chain = |length| vec![options(protocol::DESTINATION_OPTIONS, 1); length];
     let frame = chained(&chain(IPV6_EXTENSIONS_MAX), protocol::TCP, &TRANSPORT);
-    assert_eq!((reason(&frame), ports(&ip(&frame))), (Reason::Clean, PORTS));
+    assert_eq!(ports(&ip(&frame)), PORTS);
+    assert!(!odd(&frame).contains(&Policy::ExtensionLimit));
     let frame = chained(&chain(IPV6_EXTENSIONS_MAX + 1), protocol::TCP, &TRANSPORT);
     let packet = ip(&frame);
-    assert_eq!(packet.otherwise, Reason::ExtensionLimit);
+    assert_eq!(odd(&frame), [Policy::ExtensionLimit]);
     assert_eq!((packet.protocol(), ports(&packet)), (None, NO_PORTS));
 }
 
@@ -104,7 +105,6 @@ fn chains_end_at_esp_and_at_no_next_header() {
     for last in [50, 59] {
         let packet = ip(&chained(&[options(protocol::ROUTING, 1)], last, &TRANSPORT));
         assert_eq!((packet.protocol(), ports(&packet)), (Some(last), NO_PORTS));
-        assert_eq!(packet.otherwise, Reason::Clean);
     }
 }
 
@@ -122,7 +122,7 @@ fn neighbor_discovery_stays_on_the_link() {
             &ipv6(protocol::ICMPV6, hop_limit, ends, &message),
         )
     };
-    let discovery = Classified::Other(Reason::NeighborDiscovery);
+    let discovery = Classified::stopped(Reason::NeighborDiscovery);
     let is = |frame: Vec<u8>| classify(&frame[..]) == discovery;
     for ends in [
         (LINK_LOCAL, DESTINATION_6),

@@ -5,8 +5,10 @@ mod ipv6;
 
 use filter_common::{
     address::{Address, Family},
-    limits::HEADER_WINDOW,
-    packet::{Classified, Packet, classify, protocol},
+    limits::{HEADER_WINDOW, VLAN_TAGS_MAX},
+    packet::{Classified, Flow, Packet, protocol},
+    policy::Policy,
+    settings::Tunnels,
     verdict::Reason,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -89,22 +91,28 @@ fn fragment(offset: u16, more: bool) -> (u8, Vec<u8>) {
     (protocol::FRAGMENT, vec![0, 0xff, high, low, 9, 9, 9, 9])
 }
 
-fn ip(frame: &[u8]) -> Packet {
+fn classify(frame: &[u8]) -> Classified {
+    filter_common::packet::classify(frame, Tunnels::NONE).content
+}
+
+fn packet(frame: &[u8]) -> Packet {
     match classify(frame) {
         Classified::Ip(packet) => packet,
-        Classified::Other(reason) => panic!("{reason:?}: {frame:02x?}"),
+        other @ Classified::Stopped(_) => panic!("{other:?}: {frame:02x?}"),
     }
 }
 
-fn reason(frame: &[u8]) -> Reason {
-    match classify(frame) {
-        Classified::Ip(packet) => packet.otherwise,
-        Classified::Other(reason) => reason,
-    }
+fn ip(frame: &[u8]) -> Flow {
+    packet(frame).outer
+}
+
+/// What is odd about a packet, by number.
+fn odd(frame: &[u8]) -> Vec<Policy> {
+    packet(frame).odd.iter().collect()
 }
 
 /// Asserts the addresses of the constants, and returns the ports.
-fn ports(packet: &Packet) -> (Option<u16>, Option<u16>) {
+fn ports(packet: &Flow) -> (Option<u16>, Option<u16>) {
     let expected = match packet.family {
         Family::V4 => (Address::from_v4(SOURCE_4), Address::from_v4(DESTINATION_4)),
         Family::V6 => (Address::from_v6(SOURCE_6), Address::from_v6(DESTINATION_6)),
@@ -114,7 +122,7 @@ fn ports(packet: &Packet) -> (Option<u16>, Option<u16>) {
 }
 
 #[test]
-fn up_to_two_tags_are_opened() {
+fn up_to_four_tags_are_opened() {
     let v4 = ipv4(5, 0, protocol::TCP, &TRANSPORT);
     let v6 = ipv6(protocol::UDP, 64, (SOURCE_6, DESTINATION_6), &TRANSPORT);
     let kinds = [0x8100, 0x88a8, 0x9100, 0x9200];
@@ -140,12 +148,12 @@ fn up_to_two_tags_are_opened() {
         assert_eq!(packet.protocol(), Some(protocol::UDP));
         for third in kinds {
             let tags: Vec<u16> = tags.iter().copied().chain([third]).collect();
-            let expected = if tags.len() > 2 {
-                Reason::TooManyTags
-            } else {
-                Reason::Clean
-            };
-            assert_eq!(reason(&ethernet(&tags, 0x0800, &v4)), expected, "{tags:x?}");
+            let frame = ethernet(&tags, 0x0800, &v4);
+            assert_eq!(ports(&ip(&frame)), PORTS, "{tags:x?}");
+            let tags = [&tags[..], &[0x8100; VLAN_TAGS_MAX]].concat();
+            let frame = ethernet(&tags, 0x0800, &v4);
+            let expected = Classified::stopped(Reason::Policy(Policy::TooManyTags));
+            assert_eq!(classify(&frame), expected, "{tags:x?}");
         }
     }
 }
@@ -159,14 +167,14 @@ fn frames_of_the_link_are_named() {
         (0x8863, Reason::PppoeDiscovery),
         (0x0000, Reason::Llc),
         (1500, Reason::Llc),
-        (1501, Reason::OtherEthertype),
-        (0x88f7, Reason::OtherEthertype),
+        (0x88f7, Reason::LinkControl),
+        (0x888e, Reason::LinkControl),
     ] {
         for tags in [&[][..], &[0x8100], &[0x88a8, 0x8100]] {
             let frame = ethernet(tags, ethertype, &[0; 46]);
             assert_eq!(
                 classify(&frame[..]),
-                Classified::Other(expected),
+                Classified::stopped(expected),
                 "{ethertype:x}"
             );
         }
@@ -178,21 +186,26 @@ fn check_cuts(frame: &[u8], addresses_end: usize, ports_end: usize) {
     let whole = ip(frame);
     for length in 0..=frame.len() {
         match classify(&frame[..length]) {
-            Classified::Other(reason) => {
-                assert_eq!(reason, Reason::Truncated);
-                assert!(length < addresses_end, "{length}");
-            }
             Classified::Ip(packet) => {
                 assert!(length >= addresses_end, "{length}");
-                assert_eq!(packet.source, whole.source);
-                assert_eq!(packet.destination, whole.destination);
+                assert_eq!(packet.outer.source, whole.source);
+                assert_eq!(packet.outer.destination, whole.destination);
+                assert_eq!(packet.odd.has(Policy::BadLength), length < frame.len());
                 if length < ports_end {
-                    assert_eq!(packet.otherwise, Reason::TruncatedTransport, "{length}");
-                    assert_eq!(packet.source_port(), None);
-                    assert_eq!(packet.destination_port(), None);
+                    let cut = [Policy::TruncatedTransport, Policy::TinyFragment];
+                    assert!(cut.iter().any(|cut| packet.odd.has(*cut)), "{length}");
+                    assert_eq!(packet.outer.source_port(), None);
+                    assert_eq!(packet.outer.destination_port(), None);
                 } else {
-                    assert_eq!(packet, whole);
+                    assert_eq!(packet.outer, whole);
                 }
+            }
+            other @ Classified::Stopped(_) => {
+                assert_eq!(
+                    other,
+                    Classified::stopped(Reason::Policy(Policy::Truncated))
+                );
+                assert!(length < addresses_end, "{length}");
             }
         }
     }
@@ -244,7 +257,7 @@ fn what_lies_past_the_window_is_absent() {
         &[&TRANSPORT[..], &[0; 600]].concat(),
     );
     let packet = ip(&outside);
-    assert_eq!(packet.otherwise, Reason::TruncatedTransport);
+    assert_eq!(odd(&outside), [Policy::TruncatedTransport]);
     assert_eq!((packet.protocol(), ports(&packet)), (Some(17), NO_PORTS));
 }
 
@@ -275,11 +288,11 @@ proptest! {
         }
         let frame = ethernet(&tags, if v6 { 0x86dd } else { 0x0800 }, &bytes);
         if let Classified::Ip(packet) = classify(&frame[..]) {
+            let packet = packet.outer;
             // Ports are known only with the protocol that has them, and always both.
             prop_assert_eq!(packet.source_port().is_some(), packet.destination_port().is_some());
             if packet.source_port().is_some() {
                 prop_assert!(packet.protocol().is_some_and(protocol::has_ports));
-                prop_assert_eq!(packet.otherwise, Reason::Clean);
             }
         }
     }

@@ -100,12 +100,14 @@ pub(crate) fn stats() -> Stats {
             verdict: "pass".to_owned(),
             packets: 9_875_308_643,
             bytes: 7_654_246_998_765,
+            would_drop: count(0, 0),
         },
         ReasonStats {
             reason: "order".to_owned(),
             verdict: "drop".to_owned(),
             packets: 1_234_567,
             bytes: 74_100_000,
+            would_drop: count(12, 720),
         },
     ];
     Stats {

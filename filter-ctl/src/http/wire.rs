@@ -202,6 +202,8 @@ pub struct ReasonStats {
     pub packets: u64,
     /// Bytes.
     pub bytes: u64,
+    /// What it would have dropped, were it or the interface not monitored.
+    pub would_drop: Count,
 }
 
 /// What a feed dropped.

@@ -147,17 +147,20 @@ impl LoadedProgram {
 }
 
 /// The maps that the program uses.
-const PROGRAM_MAPS: [&str; 14] = [
+const PROGRAM_MAPS: [&str; 17] = [
     map::CONTROL,
     map::SETTINGS,
+    map::POLICIES,
+    map::OPENED,
+    map::VLANS,
     map::V4_ROOT,
     map::V4_ROWS,
     map::V6_ROOT,
     map::V6_ROWS,
-    map::NB4_ROOT,
-    map::NB4_ROWS,
-    map::NB6_ROOT,
-    map::NB6_ROWS,
+    map::PLACE4_ROOT,
+    map::PLACE4_ROWS,
+    map::PLACE6_ROOT,
+    map::PLACE6_ROWS,
     map::CLAUSES,
     map::VERDICTS,
     map::SLOTS,

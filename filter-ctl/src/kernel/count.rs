@@ -2,7 +2,7 @@
 
 use filter_common::{
     counters::{Counter, verdict_index},
-    verdict::Reason,
+    verdict::{Action, Reason},
 };
 
 use super::{
@@ -10,17 +10,39 @@ use super::{
     instance::{Instance, RawCounter},
 };
 
+/// The counter of the packets of one reason with which one thing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Why.
+    pub reason: Reason,
+    /// What.
+    pub action: Action,
+    /// How many. What would have been dropped stands with the drops.
+    pub counter: Counter,
+}
+
 impl Instance {
-    /// The counters of an interface by reason, in the order of [`Reason::ALL`].
-    pub fn verdict_counters(&self, interface: u32) -> Result<Vec<Counter>, KernelError> {
-        Reason::ALL
-            .iter()
-            .map(|reason| {
+    /// The counters of an interface: for each reason, in the order of [`Reason::all`], each action that
+    /// it can have.
+    pub fn verdict_counters(&self, interface: u32) -> Result<Vec<Counted>, KernelError> {
+        let actions = |reason: Reason| {
+            let pass = reason.can_pass().then_some((reason, Action::Pass));
+            let drop = reason.can_drop().then_some((reason, Action::Drop));
+            pass.into_iter().chain(drop)
+        };
+        Reason::all()
+            .flat_map(actions)
+            .map(|(reason, action)| {
+                let index = verdict_index(interface, reason.number(), action);
                 let values = self
                     .verdicts
-                    .get(&verdict_index(interface, *reason), 0)
+                    .get(&index, 0)
                     .map_err(|error| KernelError::aya("cannot read VERDICTS", error))?;
-                Ok(sum(values.iter()))
+                Ok(Counted {
+                    reason,
+                    action,
+                    counter: sum(values.iter()),
+                })
             })
             .collect()
     }

@@ -10,10 +10,12 @@ use aya::maps::{Array, Map, MapData, PerCpuArray};
 use filter_common::{
     abi::{
         ABI_VERSION, CLAUSES_CAPACITY, Control, HALVES, INFO_RECORD, InfoHeader, InfoInterface,
-        NEVER_BLOCK_ROWS_CAPACITY, ROOT_CAPACITY, SETTINGS_CAPACITY, instance_state, map,
+        OPENED_BYTES, PLACE_ROWS_CAPACITY, POLICY_SETS, ROOT_CAPACITY, SCRATCH_BYTES,
+        SETTINGS_CAPACITY, VLANS_CAPACITY, instance_state, map,
     },
     counters::{Counter, VERDICT_COUNTERS},
-    limits::{HEADER_WINDOW, INTERFACES_MAX, SLOTS_MAX},
+    limits::{INTERFACES_MAX, SLOTS_MAX},
+    policy::PolicySet,
     settings::InterfaceSettings,
     table::{Clause, Root, Row4, Row6},
 };
@@ -271,6 +273,8 @@ fn specs(capacity: Capacity) -> Result<Vec<MapSpec>, KernelError> {
             size_of::<InterfaceSettings>(),
             HALVES * SETTINGS_CAPACITY,
         )?,
+        array(map::POLICIES, size_of::<PolicySet>(), HALVES * POLICY_SETS)?,
+        array(map::VLANS, size_of::<u64>(), HALVES * VLANS_CAPACITY)?,
         array(map::V4_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
         array(
             map::V4_ROWS,
@@ -283,22 +287,23 @@ fn specs(capacity: Capacity) -> Result<Vec<MapSpec>, KernelError> {
             size_of::<Row6>(),
             HALVES * capacity.v6_rows as usize,
         )?,
-        array(map::NB4_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
+        array(map::PLACE4_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
         array(
-            map::NB4_ROWS,
+            map::PLACE4_ROWS,
             size_of::<Row4>(),
-            HALVES * NEVER_BLOCK_ROWS_CAPACITY,
+            HALVES * PLACE_ROWS_CAPACITY,
         )?,
-        array(map::NB6_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
+        array(map::PLACE6_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
         array(
-            map::NB6_ROWS,
+            map::PLACE6_ROWS,
             size_of::<Row6>(),
-            HALVES * NEVER_BLOCK_ROWS_CAPACITY,
+            HALVES * PLACE_ROWS_CAPACITY,
         )?,
         array(map::CLAUSES, size_of::<Clause>(), HALVES * CLAUSES_CAPACITY)?,
         per_cpu(map::VERDICTS, size_of::<Counter>(), VERDICT_COUNTERS)?,
         per_cpu(map::SLOTS, size_of::<Counter>(), SLOTS_MAX)?,
-        per_cpu(map::SCRATCH, HEADER_WINDOW, 1)?,
+        per_cpu(map::SCRATCH, SCRATCH_BYTES, 1)?,
+        per_cpu(map::OPENED, OPENED_BYTES, 1)?,
         MapSpec {
             flags: 0,
             ..array(map::INFO, INFO_RECORD, 1 + INTERFACES_MAX)?

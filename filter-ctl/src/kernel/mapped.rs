@@ -11,6 +11,7 @@ use std::{
 
 use filter_common::{
     abi::Control,
+    policy::PolicySet,
     settings::InterfaceSettings,
     table::{Clause, Root, Row4, Row6},
 };
@@ -33,6 +34,10 @@ unsafe impl Record for Row6 {}
 unsafe impl Record for Clause {}
 // SAFETY: as above.
 unsafe impl Record for InterfaceSettings {}
+// SAFETY: as above.
+unsafe impl Record for PolicySet {}
+// SAFETY: a word of four-bit fields, each valid for every pattern.
+unsafe impl Record for u64 {}
 // SAFETY: as above.
 unsafe impl Record for Control {}
 

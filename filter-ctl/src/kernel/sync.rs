@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use filter_common::{
     abi::{
-        CLAUSES_CAPACITY, Control, NEVER_BLOCK_ROWS_CAPACITY, ROOT_CAPACITY, SETTINGS_CAPACITY, map,
+        CLAUSES_CAPACITY, Control, PLACE_ROWS_CAPACITY, POLICY_SETS, ROOT_CAPACITY,
+        SETTINGS_CAPACITY, VLANS_CAPACITY, map,
     },
     table::{Clause, ROOTS},
 };
@@ -101,14 +102,14 @@ fn check_capacity(instance: &Instance, table: &Table) -> Result<(), KernelError>
             capacity.v6_rows as usize,
         ),
         (
-            "the IPv4 never-block table",
-            table.never_block_v4.rows.len(),
-            NEVER_BLOCK_ROWS_CAPACITY,
+            "the table of IPv4 places",
+            table.places_v4.rows.len(),
+            PLACE_ROWS_CAPACITY,
         ),
         (
-            "the IPv6 never-block table",
-            table.never_block_v6.rows.len(),
-            NEVER_BLOCK_ROWS_CAPACITY,
+            "the table of IPv6 places",
+            table.places_v6.rows.len(),
+            PLACE_ROWS_CAPACITY,
         ),
         ("the clause table", table.clauses.len(), CLAUSES_CAPACITY),
         (
@@ -116,6 +117,8 @@ fn check_capacity(instance: &Instance, table: &Table) -> Result<(), KernelError>
             table.settings.len(),
             SETTINGS_CAPACITY,
         ),
+        ("the sets of policies", table.policies.len(), POLICY_SETS),
+        ("the VLAN settings", table.vlans.len(), VLANS_CAPACITY),
     ] {
         if needed > available {
             return Err(KernelError::Capacity {
@@ -138,10 +141,12 @@ fn write_table(
     let Table {
         v4,
         v6,
-        never_block_v4,
-        never_block_v6,
+        places_v4,
+        places_v6,
         clauses,
         settings,
+        policies,
+        vlans,
     } = table;
     write_arrays(
         instance,
@@ -157,24 +162,35 @@ fn write_table(
         capacity.v6_rows as usize,
         half,
     )?;
-    let never_block = NEVER_BLOCK_ROWS_CAPACITY;
+    let places = PLACE_ROWS_CAPACITY;
     write_arrays(
         instance,
-        [map::NB4_ROOT, map::NB4_ROWS],
-        never_block_v4,
-        never_block,
+        [map::PLACE4_ROOT, map::PLACE4_ROWS],
+        places_v4,
+        places,
         half,
     )?;
     write_arrays(
         instance,
-        [map::NB6_ROOT, map::NB6_ROWS],
-        never_block_v6,
-        never_block,
+        [map::PLACE6_ROOT, map::PLACE6_ROWS],
+        places_v6,
+        places,
         half,
     )?;
     let clauses: Vec<Clause> = clauses.iter().map(|clause| clause.at(clock)).collect();
     write(instance, map::CLAUSES, &clauses, CLAUSES_CAPACITY, half)?;
-    write(instance, map::SETTINGS, settings, SETTINGS_CAPACITY, half)
+    write(instance, map::SETTINGS, settings, SETTINGS_CAPACITY, half)?;
+    // What an earlier generation left behind the end would still be looked up.
+    let policies = padded(policies, POLICY_SETS);
+    write(instance, map::POLICIES, &policies, POLICY_SETS, half)?;
+    let vlans = padded(vlans, VLANS_CAPACITY);
+    write(instance, map::VLANS, &vlans, VLANS_CAPACITY, half)
+}
+
+fn padded<T: Copy + Default>(values: &[T], capacity: usize) -> Vec<T> {
+    let mut padded = values.to_vec();
+    padded.resize(capacity, T::default());
+    padded
 }
 
 fn write_arrays<R: Record>(

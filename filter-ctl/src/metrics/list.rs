@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use filter_common::{
-    abi::ABI_VERSION,
-    verdict::{Action, Reason},
-};
+use filter_common::{abi::ABI_VERSION, verdict::Reason};
 use jiff::Timestamp;
 
 use super::{Extras, Sample, family::Family};
@@ -110,23 +107,32 @@ fn service(status: &Status, extras: &Extras) -> Vec<Family> {
 fn packets(stats: &Stats) -> Vec<Family> {
     let by_reason = |family: Family, value: fn(&ReasonStats) -> u64| {
         family.each(&stats.interfaces, |family, interface| {
-            family.each(Reason::ALL, |family, reason| {
-                let verdict = match reason.action() {
-                    Action::Pass => "pass",
-                    Action::Drop => "drop",
-                };
+            let pass = Reason::all().filter(|reason| reason.can_pass());
+            let drop = Reason::all().filter(|reason| reason.can_drop());
+            let all: Vec<_> = pass
+                .map(|reason| (reason, "pass"))
+                .chain(drop.map(|reason| (reason, "drop")))
+                .collect();
+            family.each(&all, |family, (reason, verdict)| {
                 let labels = [
                     ("interface", interface.name.as_str()),
-                    ("verdict", verdict),
+                    ("verdict", *verdict),
                     ("reason", reason.name()),
                 ];
-                family.with(&labels, counted(interface, *reason).map_or(0, value))
+                family.with(
+                    &labels,
+                    counted(interface, *reason, verdict).map_or(0, value),
+                )
             })
         })
     };
     let would_drop = Family::counter(
         "levee_would_drop_packets_total",
         "Packets that passed and would have been dropped had all been enforced",
+    );
+    let policy_would_drop = Family::counter(
+        "levee_would_drop_matches_total",
+        "Monitored matches by reason; a packet counts once for each reason that it matches",
     );
     vec![
         by_reason(
@@ -146,16 +152,34 @@ fn packets(stats: &Stats) -> Vec<Family> {
                 interface.totals.would_drop.packets,
             )
         }),
+        policy_would_drop.each(&stats.interfaces, |family, interface| {
+            let dropping: Vec<_> = Reason::all().filter(|reason| reason.can_drop()).collect();
+            family.each(&dropping, |family, reason| {
+                let labels = [
+                    ("interface", interface.name.as_str()),
+                    ("reason", reason.name()),
+                ];
+                let would = counted(interface, *reason, "drop");
+                family.with(
+                    &labels,
+                    would.map_or(0, |counted| counted.would_drop.packets),
+                )
+            })
+        }),
     ]
 }
 
 /// Reasons that have not occurred are absent from the document, and zero in the metrics: a rate needs
 /// a series to begin at zero.
-fn counted(interface: &InterfaceStats, reason: Reason) -> Option<&ReasonStats> {
+fn counted<'a>(
+    interface: &'a InterfaceStats,
+    reason: Reason,
+    verdict: &str,
+) -> Option<&'a ReasonStats> {
     interface
         .reasons
         .iter()
-        .find(|counted| counted.reason == reason.name())
+        .find(|counted| counted.reason == reason.name() && counted.verdict == verdict)
 }
 
 fn feeds(sample: &Sample<'_>) -> Vec<Family> {

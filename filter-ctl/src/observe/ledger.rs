@@ -13,7 +13,7 @@ use std::{
 use filter_common::{
     counters::Counter,
     limits::{INTERFACES_MAX, SLOTS_MAX},
-    verdict::Reason,
+    verdict::{Action, Reason},
 };
 use serde::{Deserialize, Serialize};
 
@@ -294,18 +294,14 @@ impl Ledger {
         for (name, KnownInterface { number, .. }) in &self.interfaces {
             let totals = self.verdicts.entry(name.clone()).or_default();
             let seen = self.seen_verdicts.entry(*number).or_default();
-            for (reason, counter) in Reason::ALL.iter().zip(instance.verdict_counters(*number)?) {
-                let now = Tally::from(counter);
+            for counted in instance.verdict_counters(*number)? {
+                let now = Tally::from(counted.counter);
                 if now.is_zero() {
                     continue;
                 }
-                let before = seen
-                    .insert(reason.name().to_owned(), now)
-                    .unwrap_or_default();
-                totals
-                    .entry(reason.name().to_owned())
-                    .or_default()
-                    .add(before.gained(now));
+                let key = verdict_key(counted.reason, counted.action);
+                let before = seen.insert(key.clone(), now).unwrap_or_default();
+                totals.entry(key).or_default().add(before.gained(now));
             }
         }
         for (slot, orders) in self.slots.iter() {
@@ -399,5 +395,28 @@ impl Ledger {
     #[must_use]
     pub const fn feeds(&self) -> &BTreeMap<FeedName, Tally> {
         &self.feeds
+    }
+}
+
+/// What stands behind the name of a policy in the key of what it dropped.
+const DROPPED: &str = "/drop";
+
+/// The key of a verdict in the totals: the name of the reason, and for what a policy dropped, which can
+/// pass as well, that it did.
+#[must_use]
+pub fn verdict_key(reason: Reason, action: Action) -> String {
+    match action {
+        Action::Drop if reason.can_pass() => format!("{}{DROPPED}", reason.name()),
+        Action::Drop | Action::Pass => reason.name().to_owned(),
+    }
+}
+
+/// The reason's name and the action in a key of [`verdict_key`].
+#[must_use]
+pub fn verdict_of(key: &str) -> (&str, Action) {
+    match key.strip_suffix(DROPPED) {
+        Some(name) => (name, Action::Drop),
+        None if key == Reason::Order.name() => (key, Action::Drop),
+        None => (key, Action::Pass),
     }
 }

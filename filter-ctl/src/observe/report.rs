@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use filter_common::verdict::{Action, Reason};
+use filter_common::verdict::Action;
 use jiff::Timestamp;
 
-use super::ledger::{Ledger, Tally};
+use super::ledger::{Ledger, Tally, verdict_of};
 use crate::http::wire::{Count, FeedStats, InterfaceStats, OrderStats, ReasonStats, Stats, Totals};
 
 /// What was dropped.
@@ -76,17 +76,12 @@ pub fn stats(ledger: &Ledger, at: Timestamp) -> Stats {
     }
 }
 
-fn action(reason: &str) -> Action {
-    let known = Reason::ALL.iter().find(|known| known.name() == reason);
-    known.map_or(Action::Pass, |reason| reason.action())
-}
-
 fn totals(reasons: &BTreeMap<&str, Tally>) -> Totals {
     let mut totals = Totals::default();
     for (reason, tally) in reasons {
         totals.packets += tally.packets;
         totals.bytes += tally.bytes;
-        let sum = match action(reason) {
+        let sum = match verdict_of(reason).1 {
             Action::Pass => &mut totals.passed,
             Action::Drop => &mut totals.dropped,
         };
@@ -98,20 +93,24 @@ fn totals(reasons: &BTreeMap<&str, Tally>) -> Totals {
     totals
 }
 
-/// Reasons that have occurred as a verdict, by number of packets.
+/// Reasons that have occurred, by number of packets.
 fn reason_stats(reasons: &BTreeMap<&str, Tally>) -> Vec<ReasonStats> {
     let mut stats: Vec<ReasonStats> = reasons
         .iter()
-        .filter(|(_, tally)| tally.packets > 0)
-        .map(|(reason, tally)| ReasonStats {
-            reason: (*reason).to_owned(),
-            verdict: match action(reason) {
-                Action::Pass => "pass",
-                Action::Drop => "drop",
+        .filter(|(_, tally)| tally.packets > 0 || tally.would_packets > 0)
+        .map(|(key, tally)| {
+            let (reason, action) = verdict_of(key);
+            ReasonStats {
+                reason: reason.to_owned(),
+                verdict: match action {
+                    Action::Pass => "pass",
+                    Action::Drop => "drop",
+                }
+                .to_owned(),
+                packets: tally.packets,
+                bytes: tally.bytes,
+                would_drop: would(*tally),
             }
-            .to_owned(),
-            packets: tally.packets,
-            bytes: tally.bytes,
         })
         .collect();
     stats.sort_by(|a, b| {

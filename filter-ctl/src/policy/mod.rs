@@ -3,12 +3,15 @@
 //! [`RuleSet`] is what shall hold from now on, with everything that was held back and why. It is a
 //! pure function of the sources, the never-block list, the operators' withdrawals and the time.
 //!
+//! - [`perimeter`]: host groups, policies for odd packets, VLANs, NAT64;
 //! - [`special_use`]: the never-block list that is built in;
 //! - [`merge`](merge::merge): that function.
 
 pub mod merge;
+pub mod perimeter;
 pub mod special_use;
 
+pub use self::perimeter::Perimeter;
 use filter_common::table::Scope;
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -24,6 +27,8 @@ pub struct RuleSet {
     pub rules: Vec<Rule>,
     /// What is never blocked, whatever the rules say.
     pub never_block: Vec<NeverBlock>,
+    /// What holds whatever the orders say.
+    pub perimeter: Perimeter,
     /// What was asked for and is not enforced, or only in part.
     pub withheld: Vec<Withheld>,
     /// When the rule set must be made anew, because an entry in it ends.

@@ -16,6 +16,7 @@ pub mod host;
 pub mod slots;
 
 use filter_common::{
+    policy::PolicySet,
     settings::InterfaceSettings,
     table::{Root, Row4, Row6},
 };
@@ -30,14 +31,18 @@ pub struct Table {
     pub v4: Arrays<Row4>,
     /// The IPv6 orders.
     pub v6: Arrays<Row6>,
-    /// The IPv4 never-block list; row values are [`filter_common::table::Scope`]s.
-    pub never_block_v4: Arrays<Row4>,
-    /// The IPv6 never-block list.
-    pub never_block_v6: Arrays<Row6>,
+    /// The places of IPv4 addresses; row values are [`filter_common::table::Place`]s.
+    pub places_v4: Arrays<Row4>,
+    /// The places of IPv6 addresses.
+    pub places_v6: Arrays<Row6>,
     /// The clauses that row values name.
     pub clauses: Vec<TimedClause>,
     /// The settings of each interface, by number.
     pub settings: Vec<InterfaceSettings>,
+    /// The policies of each role and host group; absent ones say nothing.
+    pub policies: Vec<PolicySet>,
+    /// The settings of VLANs, in words, by interface; absent ones are none.
+    pub vlans: Vec<u64>,
 }
 
 /// The roots and rows of one family.

@@ -2,10 +2,14 @@
 
 use std::{net::IpAddr, ops::Deref};
 
-use filter_common::packet::{Classified, classify};
+use filter_common::{
+    packet::{Classified, classify},
+    policy::PolicySet,
+    settings::Tunnels,
+};
 use filter_ctl::{
     order::{Direction, FeedName, OrderId, OrderInfo, PortRange},
-    policy::{self, NeverBlock, RuleOrder, RuleSet},
+    policy::{self, NeverBlock, Perimeter, RuleOrder, RuleSet},
     table::{
         Table,
         compile::{Capacity, Compiled, compile},
@@ -61,9 +65,10 @@ impl CompiledRules {
 
     /// Whether each order that a slot means covers the frame, for one end of it or the other.
     pub(crate) fn slot_covers(&self, slot: u32, rules: &Rules, frame: &[u8]) -> bool {
-        let Classified::Ip(packet) = classify(frame) else {
+        let Classified::Ip(packet) = classify(frame, Tunnels::NONE).content else {
             return false;
         };
+        let packet = packet.outer;
         let mut slots = self.compiled.slots.iter();
         let Some((_, orders)) = slots.find(|(number, _)| *number == slot) else {
             return false;
@@ -114,6 +119,12 @@ fn rule_set(rules: &Rules) -> RuleSet {
         orders: orders.collect(),
         rules: rules.entries.iter().map(rule).collect(),
         never_block: never_block.collect(),
+        // No policy drops, as in the table of the tests' own.
+        perimeter: Perimeter {
+            upstream: PolicySet::default(),
+            customer: PolicySet::default(),
+            ..Perimeter::default()
+        },
         withheld: Vec::new(),
         next_change: None,
     }

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use filter_common::{
     address::{Address, Family},
     decide::{Clock, Effects, decide},
-    packet::{Classified, Packet, classify},
+    packet::{Classified, Flow, Packet, Stop, classify},
+    settings::Tunnels,
     table::Scope,
-    verdict::{Reason, Verdict},
+    verdict::{Action, Reason, Verdict},
 };
 use filter_ctl::{
     kernel::clock::boot_clock,
@@ -42,10 +43,17 @@ impl Host {
         let mut would = Would(Vec::new());
         let tables = HostTables {
             table: &self.table,
+            interface: 0,
             clock: self.clock,
         };
         let settings = self.table.settings[0];
-        let verdict = decide(&classify(frame), settings, &tables, &Now, &mut would);
+        let verdict = decide(
+            &classify(frame, settings.tunnels()),
+            settings,
+            &tables,
+            &Now,
+            &mut would,
+        );
         Decision {
             verdict,
             would: would.0,
@@ -77,29 +85,31 @@ impl Clock for Now {
 
 /// The same decision without any table, each rule looked at in turn; the parser is the product's.
 pub(crate) fn decide_plainly(rules: &Rules, frame: &[u8]) -> Decision {
-    let packet = match classify(frame) {
+    let packet = match classify(frame, Tunnels::NONE).content {
         Classified::Ip(packet) => packet,
-        Classified::Other(reason) => return passes(reason),
+        Classified::Stopped(stop) => return passes(reason_of(stop)),
     };
-    let ends = ends(&packet);
+    let flow = packet.outer;
+    let ends = ends(&flow);
     let scopes = ends.map(|end| rules.scope(end));
     if scopes.contains(&(Scope::All as u32)) {
         return passes(Reason::NeverBlock);
     }
-    let mut decision = passes(packet.otherwise);
+    let mut decision = passes(Reason::Clean);
     for (index, end) in ends.into_iter().enumerate() {
         if scopes[index] != 0 {
             continue;
         }
         for rule in rules.covering(end) {
-            if !speaks_of(rule, &packet, index == 0) {
+            if !speaks_of(rule, &flow, index == 0) {
                 continue;
             }
             if rule.monitor || rules.settings[0].monitors() {
                 decision.verdict.would_drop = true;
                 decision.would.push(rule.slot);
             } else {
-                decision.verdict.reason = Reason::Order;
+                decision.verdict.action = Action::Drop;
+                decision.verdict.number = Reason::Order.number();
                 decision.verdict.slot = rule.slot;
             }
             if !rule.monitor {
@@ -107,11 +117,12 @@ pub(crate) fn decide_plainly(rules: &Rules, frame: &[u8]) -> Decision {
             }
         }
     }
+    decision.verdict.number = otherwise(&packet).number();
     decision
 }
 
 /// Whether a rule that covers an end of a packet means that packet.
-pub(crate) fn speaks_of(rule: &Rule, packet: &Packet, is_source: bool) -> bool {
+pub(crate) fn speaks_of(rule: &Rule, packet: &Flow, is_source: bool) -> bool {
     let (direction, port) = if is_source {
         (rule.from, packet.source_port())
     } else {
@@ -127,13 +138,31 @@ pub(crate) fn speaks_of(rule: &Rule, packet: &Packet, is_source: bool) -> bool {
 
 fn passes(reason: Reason) -> Decision {
     Decision {
-        verdict: Verdict::plain(reason),
+        verdict: Verdict::pass(reason),
         would: Vec::new(),
     }
 }
 
+/// Why a frame passes if no order speaks of it and no policy drops: the first thing that is odd.
+pub(crate) fn pass_reason(frame: &[u8]) -> Reason {
+    match classify(frame, Tunnels::NONE).content {
+        Classified::Ip(packet) => otherwise(&packet),
+        Classified::Stopped(stop) => reason_of(stop),
+    }
+}
+
+fn reason_of(stop: Stop) -> Reason {
+    let mut all = Reason::all();
+    all.find(|reason| reason.number() == stop.number()).unwrap()
+}
+
+fn otherwise(packet: &Packet) -> Reason {
+    let first = packet.odd.iter().next();
+    first.map_or(Reason::Clean, Reason::Policy)
+}
+
 /// Both ends of a packet, the source first.
-pub(crate) fn ends(packet: &Packet) -> [IpAddr; 2] {
+pub(crate) fn ends(packet: &Flow) -> [IpAddr; 2] {
     [packet.source, packet.destination].map(|end| standard(packet.family, end))
 }
 

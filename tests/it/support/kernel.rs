@@ -2,12 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use filter_common::{counters::Counter, verdict::Reason};
+use filter_common::{
+    counters::Counter,
+    policy::Policies,
+    verdict::{Action, Reason},
+};
 use filter_ctl::{
     kernel::{
         KernelError,
         attach::LoadedProgram,
         clock::boot_clock,
+        count::Counted,
         instance::Instance,
         object::embedded,
         pins::PinDir,
@@ -16,7 +21,7 @@ use filter_ctl::{
     table::{Table, compile::Capacity},
 };
 
-use super::{bpffs::Bpffs, rules::Rules, skip};
+use super::{bpffs::Bpffs, host::pass_reason, rules::Rules, skip};
 
 /// Enough for every table that a test writes by hand.
 pub(crate) const SMALL: Capacity = Capacity {
@@ -51,8 +56,12 @@ pub(crate) struct Outcome {
     pub(crate) slots: Vec<u32>,
     /// The slots that were charged for a drop that did not happen.
     pub(crate) would: Vec<u32>,
-    /// Whether the interface counted it as one that would have been dropped.
+    /// Whether the interface counted it as one that an order would have dropped.
     pub(crate) would_drop: bool,
+    /// The policies that would have dropped it.
+    pub(crate) would_policies: Policies,
+    /// Of what is expected: an order decided, though the interface only monitors.
+    decided: bool,
 }
 
 impl Outcome {
@@ -63,6 +72,8 @@ impl Outcome {
             slots: Vec::new(),
             would: Vec::new(),
             would_drop: false,
+            would_policies: Policies::NONE,
+            decided: false,
         }
     }
 
@@ -72,6 +83,21 @@ impl Outcome {
             slots: vec![slot],
             ..Self::pass(Reason::Order)
         }
+    }
+
+    /// Where nothing spoke against the frame, the first thing that is odd about it is named.
+    pub(crate) fn named_for(mut self, frame: &[u8]) -> Self {
+        if self.reason == Reason::Clean && !self.decided {
+            self.reason = pass_reason(frame);
+        }
+        self.decided = false;
+        self
+    }
+
+    /// By an order, on an interface that only monitors: nothing further was asked.
+    pub(crate) fn decided(mut self) -> Self {
+        self.decided = true;
+        self
     }
 
     /// Would have been dropped by these slots too.
@@ -85,8 +111,17 @@ impl Outcome {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Snapshot {
     /// By reason.
-    pub(crate) verdicts: Vec<Counter>,
+    pub(crate) verdicts: Vec<Counted>,
     pub(crate) slots: BTreeMap<u32, Counter>,
+}
+
+impl Snapshot {
+    /// Packets counted under a reason, whatever was done with them.
+    pub(crate) fn packets(&self, reason: Reason) -> u64 {
+        let counted = self.verdicts.iter();
+        let counted = counted.filter(|counted| counted.reason == reason);
+        counted.map(|counted| counted.counter.packets).sum()
+    }
 }
 
 impl Kernel {
@@ -201,19 +236,23 @@ impl Kernel {
         let before = std::mem::replace(&mut self.before, after);
         let mut verdicts = Vec::new();
         let mut would_drop = false;
+        let mut would_policies = Policies::NONE;
         let counters = before.verdicts.iter().zip(&self.before.verdicts);
-        for (reason, (before, after)) in Reason::ALL.iter().zip(counters) {
-            let change = Change::between(before, after, frame.len());
-            verdicts.extend(change.real.then_some(*reason));
-            assert!(
-                !change.would || *reason == Reason::Order,
-                "what would have been dropped is counted with the orders, not with {reason:?}"
-            );
-            would_drop |= change.would;
+        for (before, after) in counters {
+            let reason = after.reason;
+            let change = Change::between(&before.counter, &after.counter, frame.len());
+            verdicts.extend(change.real.then_some((reason, after.action)));
+            match (change.would, reason) {
+                (false, _) => {}
+                (true, Reason::Order) => would_drop = true,
+                (true, Reason::Policy(policy)) => would_policies.add(policy),
+                (true, other) => panic!("{other:?} drops nothing"),
+            }
         }
-        let [reason] = verdicts[..] else {
+        let [(reason, action)] = verdicts[..] else {
             panic!("a frame is counted under one verdict, not under {verdicts:?}");
         };
+        assert_eq!(dropped, action == Action::Drop, "{reason:?}");
         let mut slots = Vec::new();
         let mut would = Vec::new();
         for (slot, after) in &self.before.slots {
@@ -227,6 +266,8 @@ impl Kernel {
             slots,
             would,
             would_drop,
+            would_policies,
+            decided: false,
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::net::IpAddr;
 
-use filter_common::verdict::Reason;
-
 use super::packet::{Extension, Flow, Frame, Tag, V4, V6, number};
 
 /// What of a flow can still be known through a wrapping.
@@ -18,8 +16,6 @@ pub(crate) enum Shows {
 pub(crate) struct Wrapping {
     pub(crate) name: String,
     pub(crate) shows: Shows,
-    /// Why a flow in it passes that nothing speaks against.
-    pub(crate) otherwise: Reason,
     tags: Vec<Tag>,
     form: Form,
     payload: usize,
@@ -119,11 +115,10 @@ pub(crate) fn all(address: IpAddr) -> Vec<Wrapping> {
             ],
         ),
     ] {
-        for (name, shows, otherwise, form, payload) in &forms {
+        for (name, shows, form, payload) in &forms {
             wrappings.push(Wrapping {
                 name: format!("{link}, {name}"),
                 shows: *shows,
-                otherwise: *otherwise,
                 tags: tags.clone(),
                 form: form.clone(),
                 payload: *payload,
@@ -133,7 +128,7 @@ pub(crate) fn all(address: IpAddr) -> Vec<Wrapping> {
     wrappings
 }
 
-type NamedForm = (String, Shows, Reason, Form, usize);
+type NamedForm = (String, Shows, Form, usize);
 
 fn forms_v4() -> Vec<NamedForm> {
     let form = |words, offset, more| Form::V4 {
@@ -146,7 +141,6 @@ fn forms_v4() -> Vec<NamedForm> {
         forms.push((
             format!("header of {words} words"),
             Shows::Ports,
-            Reason::Clean,
             form(words, 0, false),
             32,
         ));
@@ -166,12 +160,11 @@ fn forms_v4() -> Vec<NamedForm> {
             form(8, 185, false),
         ),
     ] {
-        forms.push((name.to_owned(), shows, Reason::Clean, form, 64));
+        forms.push((name.to_owned(), shows, form, 64));
     }
     forms.push((
         "a frame of 9,000 bytes".to_owned(),
         Shows::Ports,
-        Reason::Clean,
         form(5, 0, false),
         8_950,
     ));
@@ -241,47 +234,33 @@ fn forms_v6() -> Vec<NamedForm> {
     ];
     let mut forms: Vec<NamedForm> = chains
         .into_iter()
-        .map(|(name, shows, chain)| form_v6(name, shows, Reason::Clean, chain, 64))
+        .map(|(name, shows, chain)| form_v6(name, shows, chain, 64))
         .collect();
     forms.extend([
         form_v6(
             "one header more",
             Shows::Addresses,
-            Reason::ExtensionLimit,
             vec![E::destination(0); 9],
             64,
         ),
         form_v6(
             "a chain past the header window",
             Shows::Protocol,
-            Reason::TruncatedTransport,
             vec![E::destination(63)],
             64,
         ),
-        form_v6(
-            "a frame of 9,000 bytes",
-            Shows::Ports,
-            Reason::Clean,
-            vec![],
-            8_930,
-        ),
+        form_v6("a frame of 9,000 bytes", Shows::Ports, vec![], 8_930),
     ]);
     let nothing = Form::V6 {
         chain: vec![],
         ends: true,
     };
     let name = "no next header".to_owned();
-    forms.push((name, Shows::Addresses, Reason::Clean, nothing, 64));
+    forms.push((name, Shows::Addresses, nothing, 64));
     forms
 }
 
-fn form_v6(
-    name: &str,
-    shows: Shows,
-    otherwise: Reason,
-    chain: Vec<Extension>,
-    payload: usize,
-) -> NamedForm {
+fn form_v6(name: &str, shows: Shows, chain: Vec<Extension>, payload: usize) -> NamedForm {
     let form = Form::V6 { chain, ends: false };
-    (name.to_owned(), shows, otherwise, form, payload)
+    (name.to_owned(), shows, form, payload)
 }

@@ -101,14 +101,7 @@ impl Case {
         } else {
             &self.blind
         };
-        let mut outcome = outcome.clone();
-        // A header that is cut matters only to a protocol that has ports in it.
-        let whole = wrapping.otherwise == Reason::TruncatedTransport
-            && !number::WITH_PORTS.contains(&self.flow.protocol);
-        if outcome.reason == Reason::Clean && !whole {
-            outcome.reason = wrapping.otherwise;
-        }
-        outcome
+        outcome.clone()
     }
 }
 

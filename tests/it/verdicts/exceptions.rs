@@ -111,7 +111,7 @@ pub(super) fn monitor_cases(n: &Names) -> Vec<Case> {
             ])
             .monitoring(),
             out,
-            pass().would(&[1]),
+            pass().would(&[1]).decided(),
         ),
         case(
             "a monitoring interface counts monitored entries on the way",
@@ -122,7 +122,7 @@ pub(super) fn monitor_cases(n: &Names) -> Vec<Case> {
             ])
             .monitoring(),
             out,
-            pass().would(&[1, 2]),
+            pass().would(&[1, 2]).decided(),
         ),
         case(
             "never-block is no match of a monitoring interface",

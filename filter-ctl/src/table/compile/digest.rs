@@ -1,6 +1,7 @@
 //! The digest of a table.
 
 use filter_common::{
+    policy::PolicySet,
     settings::Role,
     table::{Row4, Row6},
 };
@@ -16,26 +17,44 @@ pub fn digest(table: &Table) -> [u8; 32] {
     let Table {
         v4,
         v6,
-        never_block_v4,
-        never_block_v6,
+        places_v4,
+        places_v6,
         clauses,
         settings,
+        policies,
+        vlans,
     } = table;
     let mut sum = Sum {
         hash: Sha256::new(),
         buffer: Vec::with_capacity(Sum::BUFFER),
     };
-    sum.bytes(b"levee table 1\n");
+    sum.bytes(b"levee table 2\n");
     // The roots follow from the rows.
     sum.section(&v4.rows, |sum, row| sum.row4(*row));
     sum.section(&v6.rows, |sum, row| sum.row6(*row));
-    sum.section(&never_block_v4.rows, |sum, row| sum.row4(*row));
-    sum.section(&never_block_v6.rows, |sum, row| sum.row6(*row));
+    sum.section(&places_v4.rows, |sum, row| sum.row4(*row));
+    sum.section(&places_v6.rows, |sum, row| sum.row6(*row));
     sum.section(clauses, Sum::clause);
     sum.section(settings, |sum, settings| {
         let customer = settings.role() == Role::Customer;
-        sum.bytes(&[u8::from(settings.monitors()), u8::from(customer)]);
+        sum.bytes(&[
+            u8::from(settings.monitors()),
+            u8::from(customer),
+            u8::from(settings.has_vlans()),
+            settings.tunnels().to_bits(),
+        ]);
     });
+    sum.section(policies, |sum, set| {
+        let PolicySet {
+            named,
+            drop,
+            monitor,
+        } = *set;
+        for policies in [named, drop, monitor] {
+            sum.bytes(&policies.to_bits().to_le_bytes());
+        }
+    });
+    sum.section(vlans, |sum, word| sum.bytes(&word.to_le_bytes()));
     sum.hash.update(&sum.buffer);
     sum.hash.finalize().into()
 }

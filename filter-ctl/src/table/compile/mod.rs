@@ -22,10 +22,10 @@ mod sweep;
 use std::fmt;
 
 use filter_common::{
-    abi::{CLAUSES_CAPACITY, NEVER_BLOCK_ROWS_CAPACITY},
-    limits::{INTERFACES_MAX, rows_for},
+    abi::{CLAUSES_CAPACITY, PLACE_ROWS_CAPACITY},
+    limits::{HOST_GROUPS_MAX, INTERFACES_MAX, rows_for},
     settings::InterfaceSettings,
-    table::{Key as _, Key6, Row4, Row6},
+    table::{Key as _, Key6, Place, Row4, Row6},
 };
 
 use self::{
@@ -104,16 +104,18 @@ pub enum Part {
     V4Rows,
     /// Rows of the IPv6 orders.
     V6Rows,
-    /// Rows of the IPv4 never-block list.
-    NeverBlockV4Rows,
-    /// Rows of the IPv6 never-block list.
-    NeverBlockV6Rows,
+    /// Rows of the places of IPv4 addresses.
+    PlaceV4Rows,
+    /// Rows of the places of IPv6 addresses.
+    PlaceV6Rows,
     /// Clauses.
     Clauses,
     /// Slots, those of earlier generations that are not retired included.
     Slots,
     /// Settings of interfaces.
     Settings,
+    /// Host groups.
+    HostGroups,
 }
 
 impl fmt::Display for Part {
@@ -121,11 +123,12 @@ impl fmt::Display for Part {
         f.write_str(match self {
             Self::V4Rows => "the rows of the IPv4 table",
             Self::V6Rows => "the rows of the IPv6 table",
-            Self::NeverBlockV4Rows => "the rows of the IPv4 never-block table",
-            Self::NeverBlockV6Rows => "the rows of the IPv6 never-block table",
+            Self::PlaceV4Rows => "the rows of the IPv4 table of places",
+            Self::PlaceV6Rows => "the rows of the IPv6 table of places",
             Self::Clauses => "the clauses",
             Self::Slots => "the slots",
             Self::Settings => "the settings of interfaces",
+            Self::HostGroups => "the host groups",
         })
     }
 }
@@ -167,15 +170,16 @@ pub fn compile(
     capacity: Capacity,
 ) -> Result<Compiled, CapacityError> {
     Part::Settings.check(settings.len(), INTERFACES_MAX)?;
-    let never_block_v4 = never_block::<Row4>(rules);
-    let never_block_v6 = never_block::<Row6>(rules);
-    Part::NeverBlockV4Rows.check(never_block_v4.len(), NEVER_BLOCK_ROWS_CAPACITY)?;
-    Part::NeverBlockV6Rows.check(never_block_v6.len(), NEVER_BLOCK_ROWS_CAPACITY)?;
+    Part::HostGroups.check(rules.perimeter.groups.len(), HOST_GROUPS_MAX)?;
+    let places_v4 = places::<Row4>(rules);
+    let places_v6 = places::<Row6>(rules);
+    Part::PlaceV4Rows.check(places_v4.len(), PLACE_ROWS_CAPACITY)?;
+    Part::PlaceV6Rows.check(places_v6.len(), PLACE_ROWS_CAPACITY)?;
 
     let mut cells = Cells::new(rules, CLAUSES_CAPACITY);
-    let v4 = orders::<Row4>(rules, &mut cells, &never_block_v4)?;
+    let v4 = orders::<Row4>(rules, &mut cells, &places_v4)?;
     Part::V4Rows.check(v4.len(), capacity.v4_rows as usize)?;
-    let v6 = orders::<Row6>(rules, &mut cells, &never_block_v6)?;
+    let v6 = orders::<Row6>(rules, &mut cells, &places_v6)?;
     Part::V6Rows.check(v6.len(), (capacity.v6_rows as usize).min(V6_ROWS_MAX))?;
 
     let (mut clauses, sets, overflowed) = cells.finish();
@@ -189,10 +193,12 @@ pub fn compile(
     let table = Table {
         v4: arrays(v4),
         v6: arrays(v6),
-        never_block_v4: arrays(never_block_v4),
-        never_block_v6: arrays(never_block_v6),
+        places_v4: arrays(places_v4),
+        places_v6: arrays(places_v6),
         clauses,
         settings: settings.to_vec(),
+        policies: rules.perimeter.policies(),
+        vlans: rules.perimeter.vlan_words(),
     };
     let digest = digest(&table);
     Ok(Compiled {
@@ -207,28 +213,38 @@ pub fn compile(
 fn orders<R: Interval>(
     rules: &RuleSet,
     cells: &mut Cells<'_>,
-    never_block: &[R],
+    places: &[R],
 ) -> Result<Vec<R>, CapacityError> {
     let listed = cells.listed::<R>();
     let rows = sweep(&listed, |around, group| cells.inside(around, group))?;
     if rules.never_block.is_empty() {
         return Ok(rows);
     }
-    Ok(cut(&rows, never_block))
+    let is_protected = |row: &R| Place::from_bits(row.value()).scope_bits();
+    let holes: Vec<R> = places
+        .iter()
+        .map(|row| R::new(row.start(), is_protected(row)))
+        .collect();
+    Ok(cut(&rows, &holes))
 }
 
-/// The rows of the never-block list of one family; nested entries add up to the stronger scope.
-fn never_block<R: Interval>(rules: &RuleSet) -> Vec<R> {
-    let mut prefixes: Vec<_> = rules
-        .never_block
-        .iter()
-        .filter_map(|entry| R::prefix(&entry.net, entry.scope as u32))
+/// The rows of places of one family: the never-block list, and what the perimeter says of prefixes.
+fn places<R: Interval>(rules: &RuleSet) -> Vec<R> {
+    let never_block = rules.never_block.iter();
+    let never_block = never_block.map(|entry| (entry.net, Place::scope(entry.scope)));
+    let mut prefixes: Vec<_> = never_block
+        .chain(rules.perimeter.places())
+        .filter_map(|(net, place)| R::prefix(&net, place.to_bits()))
         .collect();
     prefixes.sort_unstable_by_key(R::order);
-    let strongest = |around: u32, group: &[interval::Prefix<R::Start, u32>]| {
-        Ok::<_, std::convert::Infallible>(group.iter().fold(around, |scope, p| scope.max(p.what)))
+    let inside = |around: u32, group: &[interval::Prefix<R::Start, u32>]| {
+        let same = group.iter().map(|prefix| Place::from_bits(prefix.what));
+        // Of one prefix each says something else, but for the scopes, of which the stronger holds; the
+        // order makes no difference.
+        let here = same.fold(Place::NONE, |all, place| place.inside(all));
+        Ok::<_, std::convert::Infallible>(here.inside(Place::from_bits(around)).to_bits())
     };
-    match sweep(&prefixes, strongest) {
+    match sweep(&prefixes, inside) {
         Ok(rows) => rows,
     }
 }

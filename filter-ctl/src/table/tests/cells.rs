@@ -22,7 +22,7 @@ fn charged(compiled: &Compiled, source: &str, hours: i64) -> Vec<String> {
         InterfaceSettings::default(),
         hours * 3_600,
     );
-    if verdict.reason == Reason::Order {
+    if verdict.reason() == Reason::Order {
         orders_of(compiled, verdict.slot)
     } else {
         Vec::new()
@@ -166,7 +166,7 @@ fn never_block_space_is_a_hole() {
     ] {
         assert_eq!(charged(&compiled, address, 1_500), expected, "{address}");
     }
-    let scopes: Vec<_> = compiled.table.never_block_v4.rows;
+    let scopes: Vec<_> = compiled.table.places_v4.rows;
     let scopes: Vec<_> = scopes.iter().map(|row| row.value).collect();
     assert_eq!(scopes, [0, 1, 2, 1, 0]);
     // Not by the kernel's lookup alone: the orders' table itself has nothing there.

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use filter_common::{
     address::Address,
     decide::{Effects, decide},
-    packet::{Classified, classify},
+    packet::classify,
     settings::InterfaceSettings,
     table::{Key4, Key6, Scope, find},
     verdict::Verdict,
@@ -104,12 +104,13 @@ pub(super) fn kernel(
     }
     let tables = HostTables {
         table: &compiled.table,
+        interface: 0,
         clock: CLOCK,
     };
     let mut told = Told(Vec::new());
     let clock = StoppedClock(CLOCK.boottime(unix));
-    let classified: Classified = classify(frame);
-    let verdict = decide(&classified, settings, &tables, &clock, &mut told);
+    let frame = classify(frame, settings.tunnels());
+    let verdict = decide(&frame, settings, &tables, &clock, &mut told);
     (verdict, told.0)
 }
 

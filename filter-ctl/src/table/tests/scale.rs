@@ -36,7 +36,7 @@ fn every_host_of_a_published_list_is_found() {
             InterfaceSettings::default(),
             1_500 * 3_600,
         );
-        verdict.reason == Reason::Order
+        verdict.reason() == Reason::Order
     };
     let listed: std::collections::HashSet<IpAddr> = hosts
         .iter()

@@ -1,0 +1,62 @@
+//! IP in IP and IP in GRE, one level deep.
+
+use super::{Headers, Source, Upper, ethernet::Ip, protocol};
+use crate::{address::Family, policy::Policy, settings::Tunnels};
+
+const GRE_IPV4: u16 = 0x0800;
+const GRE_IPV6: u16 = 0x86dd;
+const GRE_CHECKSUM: u16 = 0x8000;
+const GRE_ROUTING: u16 = 0x4000;
+const GRE_KEY: u16 = 0x2000;
+const GRE_SEQUENCE: u16 = 0x1000;
+const GRE_VERSION: u16 = 0x0007;
+
+/// Which IP header begins where inside the packet, if `tunnels` says to look. A header that cannot be
+/// read is a matter of the policy `tunnel_unread`.
+#[inline(always)]
+pub(super) fn find<S: Source + ?Sized>(
+    source: &S,
+    headers: &mut Headers,
+    tunnels: Tunnels,
+) -> Option<(Ip, usize)> {
+    let upper = headers.upper;
+    if upper.at == 0 {
+        return None;
+    }
+    let found = match (headers.flow.protocol, headers.flow.family) {
+        (protocol::IPV4, Family::V4) if tunnels.has(Tunnels::IPIP) => (Ip::V4, upper.at),
+        (protocol::IPV4, Family::V6) if tunnels.has(Tunnels::FOUR_IN_SIX) => (Ip::V4, upper.at),
+        (protocol::IPV6, Family::V4) if tunnels.has(Tunnels::SIX_IN_FOUR) => (Ip::V6, upper.at),
+        (protocol::IPV6, Family::V6) if tunnels.has(Tunnels::SIX_IN_SIX) => (Ip::V6, upper.at),
+        (protocol::GRE, _) if tunnels.has(Tunnels::GRE) => gre(source, upper, headers)?,
+        _ => return None,
+    };
+    Some(found)
+}
+
+/// Opens a GRE header (RFC 2784, RFC 2890). What carries no IP, or is of another version, such as PPTP,
+/// is not opened and not odd.
+#[inline(always)]
+fn gre<S: Source + ?Sized>(source: &S, upper: Upper, headers: &mut Headers) -> Option<(Ip, usize)> {
+    let Some([high, low, type_high, type_low]) = source.read::<4>(upper.at) else {
+        headers.odd.add(Policy::TunnelUnread);
+        return None;
+    };
+    let flags = u16::from_be_bytes([high, low]);
+    let ip = match u16::from_be_bytes([type_high, type_low]) {
+        GRE_IPV4 => Ip::V4,
+        GRE_IPV6 => Ip::V6,
+        _ => return None,
+    };
+    if flags & GRE_VERSION != 0 {
+        return None;
+    }
+    if flags & GRE_ROUTING != 0 {
+        // Source routes of RFC 1701, which RFC 2784 did away with: their length is not in the header.
+        headers.odd.add(Policy::TunnelUnread);
+        return None;
+    }
+    let words =
+        ((flags & GRE_CHECKSUM) >> 15) + ((flags & GRE_KEY) >> 13) + ((flags & GRE_SEQUENCE) >> 12);
+    Some((ip, upper.at + 4 + words as usize * 4))
+}
