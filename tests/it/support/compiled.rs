@@ -4,12 +4,11 @@ use std::{net::IpAddr, ops::Deref};
 
 use filter_common::{
     packet::{Classified, classify},
-    policy::PolicySet,
     settings::Tunnels,
 };
 use filter_ctl::{
     order::{Direction, FeedName, OrderId, OrderInfo, PortRange},
-    policy::{self, NeverBlock, Perimeter, RuleOrder, RuleSet},
+    policy::{self, NeverBlock, RuleOrder, RuleSet},
     table::{
         Table,
         compile::{Capacity, Compiled, compile},
@@ -120,11 +119,7 @@ fn rule_set(rules: &Rules) -> RuleSet {
         rules: rules.entries.iter().map(rule).collect(),
         never_block: never_block.collect(),
         // No policy drops, as in the table of the tests' own.
-        perimeter: Perimeter {
-            upstream: PolicySet::default(),
-            customer: PolicySet::default(),
-            ..Perimeter::default()
-        },
+        perimeter: rules.perimeter.clone(),
         withheld: Vec::new(),
         next_change: None,
     }

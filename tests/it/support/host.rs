@@ -91,7 +91,7 @@ pub(crate) fn decide_plainly(rules: &Rules, frame: &[u8]) -> Decision {
     };
     let flow = packet.outer;
     let ends = ends(&flow);
-    let scopes = ends.map(|end| rules.scope(end));
+    let scopes = ends.map(|end| rules.place(end).scope_bits());
     if scopes.contains(&(Scope::All as u32)) {
         return passes(Reason::NeverBlock);
     }

@@ -8,10 +8,14 @@ use std::{
 use filter_common::{
     address::{Address, Family},
     limits::CLAUSES_PER_CELL_MAX,
+    policy::PolicySet,
     settings::{Enforcement, InterfaceSettings, Role},
-    table::{ClauseFlags, ROOTS, Root, Row4, Row6, Scope},
+    table::{ClauseFlags, Place, ROOTS, Root, Row4, Row6, Scope},
 };
-use filter_ctl::table::{Arrays, Table, TimedClause};
+use filter_ctl::{
+    policy::perimeter::Perimeter,
+    table::{Arrays, Table, TimedClause},
+};
 use ipnet::IpNet;
 
 /// A day from now: no test lasts that long.
@@ -99,15 +103,22 @@ pub(crate) struct Rules {
     pub(crate) entries: Vec<Rule>,
     pub(crate) never_block: Vec<(IpNet, Scope)>,
     pub(crate) settings: Vec<InterfaceSettings>,
+    /// Policies, host groups, VLANs, translators, special-purpose space.
+    pub(crate) perimeter: Perimeter,
 }
 
 impl Rules {
-    /// On one interface, enforcing.
+    /// On one interface, enforcing; no policy drops.
     pub(crate) fn new(entries: impl Into<Vec<Rule>>) -> Self {
         Self {
             entries: entries.into(),
             never_block: Vec::new(),
             settings: vec![InterfaceSettings::new(Enforcement::Enforce, Role::Upstream)],
+            perimeter: Perimeter {
+                upstream: PolicySet::default(),
+                customer: PolicySet::default(),
+                ..Perimeter::default()
+            },
         }
     }
 
@@ -137,14 +148,28 @@ impl Rules {
         covering
     }
 
-    /// How far an address is protected: the stronger scope wins.
-    pub(crate) fn scope(&self, address: IpAddr) -> u32 {
-        let covering = self.never_block.iter();
-        covering
-            .filter(|(net, _)| net.contains(&address))
-            .map(|(_, scope)| *scope as u32)
-            .max()
-            .unwrap_or(0)
+    /// With these policies on every interface.
+    pub(crate) const fn policies(mut self, policies: PolicySet) -> Self {
+        self.perimeter.upstream = policies;
+        self.perimeter.customer = policies;
+        self
+    }
+
+    /// What holds for an address beside the orders: of each kind what the most specific prefix says,
+    /// and of the scopes the stronger.
+    pub(crate) fn place(&self, address: IpAddr) -> Place {
+        let mut covering = self.placed();
+        covering.retain(|(net, _)| net.contains(&address));
+        covering.sort_by_key(|(net, _)| net.prefix_len());
+        let around = covering.into_iter().map(|(_, place)| place);
+        around.fold(Place::NONE, |around, place| place.inside(around))
+    }
+
+    /// Every prefix of which something is said beside the orders.
+    fn placed(&self) -> Vec<(IpNet, Place)> {
+        let never = self.never_block.iter();
+        let never = never.map(|(net, scope)| (*net, Place::scope(*scope)));
+        never.chain(self.perimeter.places()).collect()
     }
 
     /// The table, made the slowest and plainest way.
@@ -152,21 +177,21 @@ impl Rules {
         let mut runs = Runs::default();
         let mut value = |address: IpAddr| runs.of(&self.covering(address));
         let rule_nets: Vec<IpNet> = self.entries.iter().map(|rule| rule.net).collect();
-        let never_nets: Vec<IpNet> = self.never_block.iter().map(|(net, _)| *net).collect();
+        let placed: Vec<IpNet> = self.placed().into_iter().map(|(net, _)| net).collect();
         let [v4, v6] =
             [Family::V4, Family::V6].map(|family| intervals(&rule_nets, family, &mut value));
-        let [never4, never6] = [Family::V4, Family::V6]
-            .map(|family| intervals(&never_nets, family, &mut |address| self.scope(address)));
+        let mut place = |address: IpAddr| self.place(address).to_bits();
+        let [places4, places6] =
+            [Family::V4, Family::V6].map(|family| intervals(&placed, family, &mut place));
         Table {
             v4: arrays4(&v4),
             v6: arrays6(&v6),
-            places_v4: arrays4(&never4),
-            places_v6: arrays6(&never6),
+            places_v4: arrays4(&places4),
+            places_v6: arrays6(&places6),
             clauses: runs.clauses,
             settings: self.settings.clone(),
-            // No policy drops: these tests are about orders.
-            policies: Vec::new(),
-            vlans: Vec::new(),
+            policies: self.perimeter.policies(),
+            vlans: self.perimeter.vlan_words(),
         }
     }
 }
