@@ -130,6 +130,21 @@ pub enum PolicyAction {
     Monitor,
 }
 
+impl PolicyAction {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Pass, Self::Drop, Self::Monitor];
+
+    /// The name in configuration and output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Drop => "drop",
+            Self::Monitor => "monitor",
+        }
+    }
+}
+
 /// A set of policies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(transparent)]

@@ -141,23 +141,29 @@ fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems
 }
 
-/// The document in parts that are read one by one, because reading stops at its first error.
+/// The document in parts that are read one by one, because reading stops at its first error: each
+/// setting of a table, and each element of a list.
 fn pieces<'i>(document: &Spanned<DeTable<'i>>) -> Vec<Spanned<DeTable<'i>>> {
     let mut pieces = Vec::new();
     for (key, value) in document.get_ref() {
-        let mut piece = |value: Spanned<DeValue<'i>>| {
+        let mut piece = |value: DeValue<'i>, span: Range<usize>| {
             let mut table = DeTable::new();
-            table.insert(key.clone(), value);
+            table.insert(key.clone(), Spanned::new(span, value));
             pieces.push(Spanned::new(document.span(), table));
         };
         match value.get_ref() {
             DeValue::Array(elements) => {
                 for element in elements {
                     let one = DeValue::Array([element.clone()].into_iter().collect());
-                    piece(Spanned::new(value.span(), one));
+                    piece(one, value.span());
                 }
             }
-            _ => piece(value.clone()),
+            DeValue::Table(table) => {
+                for part in self::pieces(&Spanned::new(value.span(), table.clone())) {
+                    piece(DeValue::Table(part.into_inner()), value.span());
+                }
+            }
+            _ => piece(value.get_ref().clone(), value.span()),
         }
     }
     pieces

@@ -5,18 +5,22 @@
 //! - here: every setting and its default;
 //! - [`load`]: from the file to a [`Config`], with every problem named by line and key;
 //! - [`never_block`]: the two ways to write a never-block entry;
+//! - [`perimeter`]: policies, host groups, VLANs, tunnels;
 //! - `validate`: what the types alone cannot express.
 
 pub mod load;
 pub mod never_block;
+pub mod perimeter;
 mod validate;
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use ipnet::IpNet;
 use serde::Deserialize;
 
 pub use self::{
     never_block::{NeverBlockSetting, ScopeSetting},
+    perimeter::{HostGroupConfig, PoliciesConfig, TunnelSetting, VlanConfig},
     validate::log_filter,
 };
 use crate::{kernel::attach::Mode, order::FeedName};
@@ -46,6 +50,16 @@ pub struct Config {
     pub timezone: String,
     /// What is never blocked, besides the built-in special-use space.
     pub never_block: Vec<NeverBlockSetting>,
+    /// The prefixes of NAT64 translators: the IPv4 addresses inside are looked up as well.
+    #[serde(deserialize_with = "perimeter::nets")]
+    pub nat64_prefixes: Vec<IpNet>,
+    /// The tunnels to look into.
+    pub tunnels: Vec<TunnelSetting>,
+    /// What is done about odd packets.
+    pub policies: PoliciesConfig,
+    /// Networks inside that are protected alike.
+    #[serde(rename = "host_group")]
+    pub host_groups: Vec<HostGroupConfig>,
     /// The interfaces to filter.
     #[serde(rename = "interface")]
     pub interfaces: Vec<InterfaceConfig>,
@@ -74,6 +88,9 @@ pub struct InterfaceConfig {
     /// Whether matches drop.
     #[serde(default)]
     pub action: ActionSetting,
+    /// The VLANs with settings of their own.
+    #[serde(default, rename = "vlan")]
+    pub vlans: Vec<VlanConfig>,
 }
 
 impl RoleSetting {
@@ -192,6 +209,10 @@ impl Default for Config {
             metrics_listen: Some(SocketAddr::from(([127, 0, 0, 1], 9469))),
             timezone: "UTC".to_owned(),
             never_block: Vec::new(),
+            nat64_prefixes: Vec::new(),
+            tunnels: Vec::new(),
+            policies: PoliciesConfig::default(),
+            host_groups: Vec::new(),
             interfaces: Vec::new(),
             feeds: Vec::new(),
             orders: OrdersConfig::default(),

@@ -73,7 +73,7 @@ impl<'de> Visitor<'de> for Either {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        parse(text).map(NeverBlockSetting::Net)
+        net_or_address(text).map(NeverBlockSetting::Net)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
@@ -83,11 +83,11 @@ impl<'de> Visitor<'de> for Either {
 }
 
 fn net<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpNet, D::Error> {
-    parse(&String::deserialize(deserializer)?)
+    net_or_address(&String::deserialize(deserializer)?)
 }
 
 /// Reads a prefix; an address alone is a prefix of its full length.
-fn parse<E: Error>(text: &str) -> Result<IpNet, E> {
+pub(super) fn net_or_address<E: Error>(text: &str) -> Result<IpNet, E> {
     text.parse()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
         .map_err(|_| {

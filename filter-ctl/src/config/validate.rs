@@ -1,5 +1,7 @@
 //! What the types of the settings alone cannot express.
 
+mod perimeter;
+
 use std::{
     collections::{HashMap, HashSet},
     path::Path,
@@ -67,6 +69,7 @@ pub(super) fn validate(config: &Config) -> Findings {
     interfaces(config, &mut findings);
     feeds(config, &mut findings);
     never_block(config, &mut findings);
+    perimeter::validate(config, &mut findings);
     numbers(config, &mut findings);
     names(config, &mut findings);
     findings
@@ -183,6 +186,7 @@ fn never_block(config: &Config, findings: &mut Findings) {
     for (index, setting) in config.never_block.iter().enumerate() {
         let net = setting.net();
         let path = format!("never_block.{index}");
+        host_bits(&path, net, findings);
         let widest = match net {
             IpNet::V4(_) => {
                 v4 += 1;
@@ -193,16 +197,7 @@ fn never_block(config: &Config, findings: &mut Findings) {
                 16
             }
         };
-        if net != net.trunc() {
-            findings.problem(
-                path,
-                format!(
-                    "{net} has bits set past its length: did you mean {} or {}?",
-                    net.trunc(),
-                    IpNet::from(net.addr())
-                ),
-            );
-        } else if net.prefix_len() < widest {
+        if net.prefix_len() < widest {
             findings.warning(
                 path,
                 format!("{net} is so wide that no order inside it will take effect"),
@@ -218,6 +213,20 @@ fn never_block(config: &Config, findings: &mut Findings) {
                 ),
             );
         }
+    }
+}
+
+/// Complains about a prefix that is not the one it seems to be.
+fn host_bits(path: &str, net: IpNet, findings: &mut Findings) {
+    if net != net.trunc() {
+        findings.problem(
+            path,
+            format!(
+                "{net} has bits set past its length: did you mean {} or {}?",
+                net.trunc(),
+                IpNet::from(net.addr())
+            ),
+        );
     }
 }
 

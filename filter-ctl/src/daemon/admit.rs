@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{
-    enforce::SourceKey,
+    desired::SourceKey,
     engine::{Engine, actor_name, failed, invalid, refused},
     handle::{Actor, Answer, Upload},
     view::withheld_entry,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{
-    enforce::SourceKey,
+    desired::SourceKey,
     engine::{Engine, actor_name, failed, invalid, not_found, refused},
     handle::{Actor, Answer, Command},
     local::{EXCEPTIONS_MAX, Exception, Local, WITHDRAWALS_MAX, WithdrawalRecord},
@@ -364,7 +364,7 @@ impl Engine {
         &self,
         key: SourceKey,
         order: Arc<crate::order::VerifiedOrder>,
-    ) -> super::enforce::Sources {
+    ) -> super::desired::Sources {
         let mut sources = self.sources.clone();
         sources.insert(key, order);
         sources

@@ -14,14 +14,15 @@ use tokio::sync::watch;
 
 use super::{
     clock::TimeFloor,
-    enforce::{Plan, SourceKey, Sources, has_been_set, plan},
+    desired::{Plan, SourceKey, Sources, note_interfaces, plan},
+    enforce::has_been_set,
     handle::{Actor, Answer},
     local::Local,
     view::View,
 };
 use crate::{
     audit::{Audit, AuditError, Event},
-    config::{ActionSetting, Config, RoleSetting},
+    config::Config,
     http::wire::{Alarm, Refusal, RefusalKind},
     kernel::{
         attach::{self, Attached},
@@ -205,14 +206,8 @@ impl Engine {
 
     /// Notes all configured interfaces in the ledger, so that they have numbers and settings.
     pub(super) fn note_interfaces(&mut self) -> Answer<()> {
-        for interface in &self.config.interfaces {
-            let monitor = interface.action == ActionSetting::Monitor;
-            let customer = interface.role == RoleSetting::Customer;
-            self.ledger
-                .interface(&interface.name, monitor, customer)
-                .map_err(|error| failed("ledger", error.to_string()))?;
-        }
-        Ok(())
+        note_interfaces(&self.config, &mut self.ledger)
+            .map_err(|error| failed("ledger", error.to_string()))
     }
 
     /// Makes sure the program is on every configured interface that was not taken off by hand.

@@ -25,7 +25,7 @@ const WITHDRAWALS: &str = "withdrawals.json";
 /// A prefix that an operator exempted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Exception {
+pub(crate) struct Exception {
     /// The prefix.
     pub net: IpNet,
     /// Whether it is exempt from everything, or from orders only.
@@ -57,7 +57,7 @@ impl Exception {
 /// An order, or an entry of one, that an operator withdrew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WithdrawalRecord {
+pub(crate) struct WithdrawalRecord {
     /// The order.
     pub order: OrderId,
     /// The entry; `None` for the whole order.
@@ -96,7 +96,7 @@ pub enum LocalError {
 
 /// The operators' decisions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Local {
+pub(crate) struct Local {
     /// What is exempt.
     pub exceptions: Vec<Exception>,
     /// What is withdrawn.
@@ -105,7 +105,7 @@ pub(super) struct Local {
 
 impl Local {
     /// Reads both files; a file that does not exist is empty.
-    pub(super) fn load(state_dir: &Path) -> Result<Self, LocalError> {
+    pub(crate) fn load(state_dir: &Path) -> Result<Self, LocalError> {
         Ok(Self {
             exceptions: read(&state_dir.join(EXCEPTIONS))?,
             withdrawals: read(&state_dir.join(WITHDRAWALS))?,

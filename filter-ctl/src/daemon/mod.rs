@@ -6,8 +6,9 @@
 //! - [`handle`]: what may be asked of the service;
 //! - [`view`]: what it looks like from outside, a snapshot;
 //! - `engine`: its state, alarms, interfaces, and what happens once a second;
-//! - `start` and `reload`: from files to state; `inherit`: from what a crash left behind;
+//! - `start` and `reload`: from files to state; [`stored`]: what was admitted, read back; `inherit`: from what a crash left behind;
 //! - `admit` and `change`: what authorities and operators ask for;
+//! - [`desired`]: from configuration, orders and decisions to what is desired, pure;
 //! - `enforce`: from what is desired to what is in force;
 //! - `publish`: from state to view;
 //! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
@@ -15,14 +16,16 @@
 mod admit;
 mod change;
 mod clock;
+pub(crate) mod desired;
 mod enforce;
 mod engine;
 pub mod handle;
 mod inherit;
-mod local;
+pub(crate) mod local;
 mod publish;
 mod reload;
 pub mod start;
+pub(crate) mod stored;
 mod tasks;
 pub mod view;
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{enforce::never_block, engine::Engine, local::Exception, view::View};
+use super::{desired::never_block, engine::Engine, local::Exception, view::View};
 use crate::{
     config::{ActionSetting, RoleSetting},
     http::wire::{FeedStatus, Generation, InterfaceStatus, NeverBlockEntry, Status},

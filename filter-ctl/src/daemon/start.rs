@@ -17,10 +17,11 @@ use tokio::sync::watch;
 
 use super::{
     clock::TimeFloor,
-    enforce::{SourceKey, Sources},
+    desired::Sources,
     engine::Engine,
     inherit::{choose_instance, load_ledger},
     local::Local,
+    stored::Stored,
     view::View,
 };
 use crate::{
@@ -31,10 +32,8 @@ use crate::{
     observe::ledger::LedgerError,
     order::{
         FeedName,
-        letter::OperatorOrder,
         store::{Store, StoreError},
         trust::{TrustError, TrustFile},
-        verify::{Readmitted, readmit},
     },
     policy::RuleSet,
     table::compile::Capacity,
@@ -205,61 +204,33 @@ impl Engine {
 
     /// Reads back all that was admitted.
     fn load_sources(&mut self) {
-        match self.store.feeds() {
-            Ok((feeds, damaged)) => {
-                for feed in feeds {
-                    self.load_feed(&feed);
-                }
-                for error in damaged {
-                    self.damage("feeds", &error.to_string());
-                }
-            }
-            Err(error) => self.damage("feeds", &error.to_string()),
-        }
-        match self.store.load_operators() {
-            Ok((letters, damaged)) => {
-                for letter in letters {
-                    self.load_letter(letter);
-                }
-                for error in damaged {
-                    self.damage(FeedName::OPERATOR, &error.to_string());
-                }
-            }
-            Err(error) => self.damage(FeedName::OPERATOR, &error.to_string()),
-        }
+        let stored = Stored::read(&self.store, &self.trust, &self.timezone);
+        self.take_stored(stored);
     }
 
+    /// Reads back what was admitted of one feed.
     pub(super) fn load_feed(&mut self, feed: &FeedName) {
-        // Known even where the bundle is not: what came before must not come again.
-        if let Ok(Some(mark)) = self.store.mark(feed) {
-            self.marks.insert(feed.clone(), mark);
-        }
-        let committed = match self.store.load_feed(feed) {
-            Ok(Some(committed)) => committed,
-            Ok(None) => return,
-            Err(error) => return self.damage(feed.as_str(), &error.to_string()),
-        };
-        match readmit(&committed, &self.trust, &self.timezone) {
-            Ok(Readmitted { order, alarms }) => {
-                for alarm in alarms {
-                    self.raise(alarm.code(), feed.as_str(), alarm.to_string());
-                }
-                self.sources
-                    .insert(SourceKey::Bundle(feed.clone()), Arc::new(order));
-            }
-            Err(error) => self.damage(feed.as_str(), &error.to_string()),
-        }
+        let mut stored = Stored::default();
+        stored.read_feed(feed, &self.store, &self.trust, &self.timezone);
+        self.take_stored(stored);
     }
 
-    fn load_letter(&mut self, letter: OperatorOrder) {
-        match letter.verified() {
-            Ok(order) => {
-                let reference = letter.info.reference.clone();
-                self.sources
-                    .insert(SourceKey::Letter(reference.clone()), Arc::new(order));
-                self.letters.insert(reference, letter);
-            }
-            Err(error) => self.damage(FeedName::OPERATOR, &error.to_string()),
+    fn take_stored(&mut self, stored: Stored) {
+        let Stored {
+            sources,
+            marks,
+            letters,
+            alarms,
+            damaged,
+        } = stored;
+        self.sources.extend(sources);
+        self.marks.extend(marks);
+        self.letters.extend(letters);
+        for (feed, alarm) in alarms {
+            self.raise(alarm.code(), feed.as_str(), alarm.to_string());
+        }
+        for (subject, message) in damaged {
+            self.damage(&subject, &message);
         }
     }
 

@@ -17,6 +17,7 @@ use filter_common::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::known::KnownInterface;
 use crate::{
     durable,
     kernel::{KernelError, instance::Instance},
@@ -115,19 +116,6 @@ pub struct Ledger {
     feeds: BTreeMap<FeedName, Tally>,
 }
 
-/// An interface that was filtered at some time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KnownInterface {
-    /// Its number, never given to another.
-    pub number: u32,
-    /// Whether its matches were only counted when it was last configured: an interface that is taken
-    /// out of the configuration goes on as it was.
-    pub monitor: bool,
-    /// Whether it faced customers.
-    pub customer: bool,
-}
-
 /// A ledger that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -202,27 +190,19 @@ impl Ledger {
         Ok(())
     }
 
-    /// Notes an interface's settings and returns its number, a new one if it has none.
+    /// Notes an interface's settings under its number, a new one if it has none.
     pub fn interface(
         &mut self,
         name: &str,
-        monitor: bool,
-        customer: bool,
-    ) -> Result<u32, LedgerError> {
+        settings: impl FnOnce(u32) -> KnownInterface,
+    ) -> Result<(), LedgerError> {
         let number = match self.interfaces.get(name) {
             Some(known) => known.number,
             None if self.interfaces.len() >= INTERFACES_MAX => return Err(LedgerError::Interfaces),
             None => u32::try_from(self.interfaces.len()).map_err(|_| LedgerError::Interfaces)?,
         };
-        self.interfaces.insert(
-            name.to_owned(),
-            KnownInterface {
-                number,
-                monitor,
-                customer,
-            },
-        );
-        Ok(number)
+        self.interfaces.insert(name.to_owned(), settings(number));
+        Ok(())
     }
 
     /// Every interface that was ever filtered, by name.
@@ -266,12 +246,7 @@ impl Ledger {
             ..Self::default()
         };
         for (number, name) in instance.interfaces()? {
-            let known = KnownInterface {
-                number,
-                monitor: false,
-                customer: false,
-            };
-            ledger.interfaces.insert(name, known);
+            ledger.interfaces.insert(name, KnownInterface::new(number));
         }
         for slot in 0..Slot::try_from(SLOTS_MAX).unwrap_or(Slot::MAX) {
             let now = Tally::from(instance.slot_counter(slot)?);

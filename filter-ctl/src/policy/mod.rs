@@ -9,6 +9,7 @@
 
 pub mod merge;
 pub mod perimeter;
+pub mod special_space;
 pub mod special_use;
 
 pub use self::perimeter::Perimeter;

@@ -1,0 +1,232 @@
+//! From what is configured, admitted and decided to what is desired: policy, then tables. Pure.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use filter_common::{
+    policy::PolicySet,
+    settings::{Enforcement, InterfaceSettings, Role, Tunnels, VlanSettings},
+    table::Scope,
+};
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use super::local::Local;
+use crate::{
+    config::{ActionSetting, Config, NeverBlockSetting, RoleSetting, ScopeSetting},
+    observe::{
+        known::{KnownInterface, KnownVlan},
+        ledger::{Ledger, LedgerError},
+    },
+    order::{FeedName, RefusalReason, VerifiedOrder},
+    policy::{
+        NeverBlock, Perimeter, RuleSet, Withheld, WithheldReason,
+        merge::{FeedPolicy, PolicyInput, ShortestPrefix, merge},
+        perimeter::HostGroup,
+        special_space::special_space,
+        special_use,
+    },
+    table::compile::{Capacity, CapacityError, Compiled, compile},
+};
+
+/// The sources of a rule set: a bundle by its feed, an operator's order by its reference.
+pub(crate) type Sources = BTreeMap<SourceKey, Arc<VerifiedOrder>>;
+
+/// What tells one source from another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SourceKey {
+    /// The bundle of a feed.
+    Bundle(FeedName),
+    /// An operator's order, by reference.
+    Letter(Box<str>),
+}
+
+/// A rule set that fits.
+pub(crate) struct Plan {
+    pub(crate) rules: RuleSet,
+    pub(crate) compiled: Compiled,
+}
+
+/// Plans what the sources and the operators' decisions amount to. Changes nothing.
+pub(crate) fn plan(
+    config: &Config,
+    capacity: Capacity,
+    ledger: &Ledger,
+    sources: &Sources,
+    local: &Local,
+    now: Timestamp,
+) -> Result<Plan, CapacityError> {
+    let never_block = never_block(config, local, now);
+    let feeds = feed_policies(config);
+    let withdrawals = local.policy_withdrawals();
+    let documents: Vec<&VerifiedOrder> = sources.values().map(Arc::as_ref).collect();
+    let mut rules = merge(&PolicyInput {
+        sources: &documents,
+        feeds: &feeds,
+        never_block: &never_block,
+        never_block_changes: next_exception_end(local, now),
+        withdrawals: &withdrawals,
+        now,
+    });
+    rules.perimeter = perimeter(config, ledger);
+    let compiled = compile(&rules, &settings(ledger), ledger.slots(), capacity)?;
+    withhold(&mut rules, &compiled.overflowed);
+    Ok(Plan { rules, compiled })
+}
+
+/// Takes rules that could not be represented out of the set and says so.
+fn withhold(rules: &mut RuleSet, overflowed: &[usize]) {
+    let mut indexes = overflowed.to_vec();
+    indexes.sort_unstable_by(|a, b| b.cmp(a));
+    for index in indexes {
+        let rule = rules.rules.swap_remove(index);
+        rules.withheld.push(Withheld {
+            order: rules.orders[rule.order as usize].id.clone(),
+            entry: rule.entry,
+            net: rule.net,
+            why: WithheldReason::Refused(RefusalReason::OverlapLimit),
+        });
+    }
+}
+
+/// Everything that is never blocked: built in, configured, exempted by operators.
+pub(crate) fn never_block(config: &Config, local: &Local, now: Timestamp) -> Vec<NeverBlock> {
+    let mut never_block = special_use::built_in();
+    never_block.extend(config.never_block.iter().map(|setting| {
+        let (net, scope, reason) = match setting {
+            NeverBlockSetting::Net(net) => (*net, ScopeSetting::Lists, ""),
+            NeverBlockSetting::Full { net, scope, reason } => (*net, *scope, reason.as_str()),
+        };
+        let scope = match scope {
+            ScopeSetting::Lists => Scope::Lists,
+            ScopeSetting::All => Scope::All,
+        };
+        NeverBlock {
+            net,
+            scope,
+            reason: format!("configuration: {reason}"),
+        }
+    }));
+    never_block.extend(
+        local
+            .exceptions
+            .iter()
+            .filter(|exception| exception.holds(now))
+            .map(|exception| NeverBlock {
+                net: exception.net,
+                scope: exception.scope(),
+                reason: format!("exception: {}", exception.reason),
+            }),
+    );
+    never_block
+}
+
+fn next_exception_end(local: &Local, now: Timestamp) -> Option<Timestamp> {
+    local
+        .exceptions
+        .iter()
+        .filter(|exception| exception.holds(now))
+        .filter_map(|e| e.until)
+        .min()
+}
+
+fn feed_policies(config: &Config) -> BTreeMap<FeedName, FeedPolicy> {
+    let shortest = ShortestPrefix {
+        v4: config.orders.shortest_ipv4,
+        v6: config.orders.shortest_ipv6,
+    };
+    let operator = FeedPolicy {
+        monitor: false,
+        shortest,
+    };
+    let mut policies = BTreeMap::from([(FeedName::operator(), operator)]);
+    for feed in &config.feeds {
+        // A feed's shortest prefix is bound by its key's scope, which admission has judged.
+        let shortest = ShortestPrefix { v4: 0, v6: 0 };
+        let monitor = feed.mode == ActionSetting::Monitor;
+        policies.insert(feed.name.clone(), FeedPolicy { monitor, shortest });
+    }
+    policies
+}
+
+/// Notes all configured interfaces in the ledger, so that they have numbers and settings.
+pub(crate) fn note_interfaces(config: &Config, ledger: &mut Ledger) -> Result<(), LedgerError> {
+    let tunnels = config.tunnels.iter();
+    let tunnels = tunnels.fold(Tunnels::NONE, |all, one| all.or(one.tunnels()));
+    for interface in &config.interfaces {
+        let is_customer = |role| role == RoleSetting::Customer;
+        let is_monitor = |action| action == ActionSetting::Monitor;
+        let vlans = interface.vlans.iter().map(|vlan| KnownVlan {
+            id: vlan.id,
+            monitor: is_monitor(vlan.action.unwrap_or(interface.action)),
+            customer: is_customer(vlan.role.unwrap_or(interface.role)),
+        });
+        ledger.interface(&interface.name, |number| KnownInterface {
+            number,
+            monitor: is_monitor(interface.action),
+            customer: is_customer(interface.role),
+            tunnels: tunnels.to_bits(),
+            vlans: vlans.collect(),
+        })?;
+    }
+    Ok(())
+}
+
+const fn enforcement(monitor: bool) -> Enforcement {
+    if monitor {
+        Enforcement::Monitor
+    } else {
+        Enforcement::Enforce
+    }
+}
+
+const fn role(customer: bool) -> Role {
+    if customer {
+        Role::Customer
+    } else {
+        Role::Upstream
+    }
+}
+
+/// The settings of every interface that was ever filtered, by number: one that is no longer configured
+/// goes on as it was.
+fn settings(ledger: &Ledger) -> Vec<InterfaceSettings> {
+    let mut settings = vec![InterfaceSettings::default(); ledger.interfaces().len()];
+    for known in ledger.interfaces().values() {
+        let mut own = InterfaceSettings::new(enforcement(known.monitor), role(known.customer))
+            .looking_into(Tunnels::from_bits(known.tunnels));
+        if !known.vlans.is_empty() {
+            own = own.with_vlans();
+        }
+        settings[known.number as usize] = own;
+    }
+    settings
+}
+
+/// What the configuration says of the network itself.
+fn perimeter(config: &Config, ledger: &Ledger) -> Perimeter {
+    let defaults = PolicySet::defaults();
+    let groups = config.host_groups.iter().map(|group| HostGroup {
+        name: group.name.clone(),
+        networks: group.networks.clone(),
+        policies: group.policies.over(PolicySet::default()),
+    });
+    let nat64 = config.nat64_prefixes.iter().filter_map(|net| match net {
+        IpNet::V4(_) => None,
+        IpNet::V6(net) => Some(*net),
+    });
+    let vlans = ledger.interfaces().values().flat_map(|known| {
+        let vlans = known.vlans.iter();
+        vlans.map(|vlan| {
+            let settings = VlanSettings::new(enforcement(vlan.monitor), role(vlan.customer));
+            (known.number, vlan.id, settings)
+        })
+    });
+    Perimeter {
+        upstream: config.policies.upstream.over(defaults),
+        customer: config.policies.customer.over(defaults),
+        groups: groups.collect(),
+        nat64: nat64.collect(),
+        vlans: vlans.collect(),
+        special: special_space(),
+    }
+}

@@ -1,0 +1,106 @@
+//! What is stored of admitted and decided things, read back without changing anything.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::tz::TimeZone;
+
+use super::desired::{SourceKey, Sources};
+use crate::order::{
+    FeedName, VerifiedOrder,
+    letter::OperatorOrder,
+    store::Store,
+    trust::TrustFile,
+    verify::{Mark, ReadmitAlarm, Readmitted, readmit},
+};
+
+/// What could be read, and what could not.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    /// The orders.
+    pub(crate) sources: Sources,
+    /// What was admitted last of each feed, also where the bundle cannot be read: what came before must
+    /// not come again.
+    pub(crate) marks: BTreeMap<FeedName, Mark>,
+    /// The operators' orders as they were entered.
+    pub(crate) letters: BTreeMap<Box<str>, OperatorOrder>,
+    /// What is odd about a feed's bundle that is used nevertheless.
+    pub(crate) alarms: Vec<(FeedName, ReadmitAlarm)>,
+    /// What cannot be read: whose, and why.
+    pub(crate) damaged: Vec<(String, String)>,
+}
+
+impl Stored {
+    /// Reads back all that was admitted.
+    pub(crate) fn read(store: &Store, trust: &TrustFile, timezone: &TimeZone) -> Self {
+        let mut stored = Self::default();
+        match store.feeds() {
+            Ok((feeds, damaged)) => {
+                for feed in feeds {
+                    stored.read_feed(&feed, store, trust, timezone);
+                }
+                for error in damaged {
+                    stored.damage("feeds", &error);
+                }
+            }
+            Err(error) => stored.damage("feeds", &error),
+        }
+        match store.load_operators() {
+            Ok((letters, damaged)) => {
+                for letter in letters {
+                    stored.take_letter(letter);
+                }
+                for error in damaged {
+                    stored.damage(FeedName::OPERATOR, &error);
+                }
+            }
+            Err(error) => stored.damage(FeedName::OPERATOR, &error),
+        }
+        stored
+    }
+
+    /// Reads back what was admitted of one feed.
+    pub(crate) fn read_feed(
+        &mut self,
+        feed: &FeedName,
+        store: &Store,
+        trust: &TrustFile,
+        timezone: &TimeZone,
+    ) {
+        if let Ok(Some(mark)) = store.mark(feed) {
+            self.marks.insert(feed.clone(), mark);
+        }
+        let committed = match store.load_feed(feed) {
+            Ok(Some(committed)) => committed,
+            Ok(None) => return,
+            Err(error) => return self.damage(feed.as_str(), &error),
+        };
+        match readmit(&committed, trust, timezone) {
+            Ok(Readmitted { order, alarms }) => {
+                let alarms = alarms.into_iter();
+                self.alarms
+                    .extend(alarms.map(|alarm| (feed.clone(), alarm)));
+                self.add(SourceKey::Bundle(feed.clone()), order);
+            }
+            Err(error) => self.damage(feed.as_str(), &error),
+        }
+    }
+
+    fn take_letter(&mut self, letter: OperatorOrder) {
+        match letter.verified() {
+            Ok(order) => {
+                let reference = letter.info.reference.clone();
+                self.add(SourceKey::Letter(reference.clone()), order);
+                self.letters.insert(reference, letter);
+            }
+            Err(error) => self.damage(FeedName::OPERATOR, &error),
+        }
+    }
+
+    fn add(&mut self, key: SourceKey, order: VerifiedOrder) {
+        self.sources.insert(key, Arc::new(order));
+    }
+
+    fn damage(&mut self, subject: &str, error: &dyn std::fmt::Display) {
+        self.damaged.push((subject.to_owned(), error.to_string()));
+    }
+}
