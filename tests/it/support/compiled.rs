@@ -64,7 +64,7 @@ impl CompiledRules {
 
     /// Whether each order that a slot means covers the frame, for one end of it or the other.
     pub(crate) fn slot_covers(&self, slot: u32, rules: &Rules, frame: &[u8]) -> bool {
-        let Classified::Ip(packet) = classify(frame, Tunnels::NONE).content else {
+        let Classified::Ip(packet) = classify(frame, Tunnels::NONE).content() else {
             return false;
         };
         let packet = packet.outer;

@@ -85,7 +85,7 @@ impl Clock for Now {
 
 /// The same decision without any table, each rule looked at in turn; the parser is the product's.
 pub(crate) fn decide_plainly(rules: &Rules, frame: &[u8]) -> Decision {
-    let packet = match classify(frame, Tunnels::NONE).content {
+    let packet = match classify(frame, Tunnels::NONE).content() {
         Classified::Ip(packet) => packet,
         Classified::Stopped(stop) => return passes(reason_of(stop)),
     };
@@ -145,7 +145,7 @@ fn passes(reason: Reason) -> Decision {
 
 /// Why a frame passes if no order speaks of it and no policy drops: the first thing that is odd.
 pub(crate) fn pass_reason(frame: &[u8]) -> Reason {
-    match classify(frame, Tunnels::NONE).content {
+    match classify(frame, Tunnels::NONE).content() {
         Classified::Ip(packet) => otherwise(&packet),
         Classified::Stopped(stop) => reason_of(stop),
     }
