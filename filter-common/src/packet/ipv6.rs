@@ -1,5 +1,7 @@
 //! IPv6 (RFC 8200): addresses, extension headers, fragments.
 
+use core::ops::Range;
+
 use super::{Flow, Headers, Source, Stop, Upper, ipv4::fragment, protocol, transport};
 use crate::{
     address::{Address, Family},
@@ -105,6 +107,39 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
         headers.odd.add(Policy::ExtensionLimit);
         return Ok(headers);
     }
+    let chain = Chain {
+        next,
+        upper: at..end,
+        fragmented,
+        has_more,
+    };
+    open_upper(source, chain, headers)
+}
+
+/// A chain of extension headers that was followed to its end.
+struct Chain {
+    /// What follows it.
+    next: u8,
+    /// Where that lies in the frame, as the header says.
+    upper: Range<usize>,
+    /// Whether a fragment header was in it.
+    fragmented: bool,
+    /// Whether further fragments follow.
+    has_more: bool,
+}
+
+#[inline(always)]
+fn open_upper<S: Source + ?Sized>(
+    source: &S,
+    chain: Chain,
+    mut headers: Headers,
+) -> Result<Headers, Stop> {
+    let Chain {
+        next,
+        upper: Range { start: at, end },
+        fragmented,
+        has_more,
+    } = chain;
     headers
         .odd
         .add_if(Policy::UnknownNextHeader, protocol::is_unknown(next));
