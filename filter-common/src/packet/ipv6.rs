@@ -1,7 +1,5 @@
 //! IPv6 (RFC 8200): addresses, extension headers, fragments.
 
-use core::ops::Range;
-
 use super::{Flow, Headers, Source, Stop, Upper, ipv4::fragment, protocol, transport};
 use crate::{
     address::{Address, Family},
@@ -109,7 +107,8 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
     }
     let chain = Chain {
         next,
-        upper: at..end,
+        at,
+        end,
         fragmented,
         has_more,
     };
@@ -117,11 +116,14 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
 }
 
 /// A chain of extension headers that was followed to its end.
+#[derive(Clone, Copy)]
 struct Chain {
     /// What follows it.
     next: u8,
-    /// Where that lies in the frame, as the header says.
-    upper: Range<usize>,
+    /// Where that begins in the frame.
+    at: usize,
+    /// Where the packet ends, as its header says.
+    end: usize,
     /// Whether a fragment header was in it.
     fragmented: bool,
     /// Whether further fragments follow.
@@ -136,7 +138,8 @@ fn open_upper<S: Source + ?Sized>(
 ) -> Result<Headers, Stop> {
     let Chain {
         next,
-        upper: Range { start: at, end },
+        at,
+        end,
         fragmented,
         has_more,
     } = chain;
