@@ -5,11 +5,12 @@
 //! - [`link`]: the Ethernet header, tags, padding, and frames that are not IP;
 //! - [`between`]: SNAP, PPPoE sessions and MPLS stacks around IP;
 //! - [`v4`] and [`v6`]: IP headers with options, extension headers and fragments;
-//! - [`transport`]: what IP carries, with checksums;
+//! - [`transport`]: what IP carries, with checksums; [`tcp`]: segments;
 //! - [`tunnel`]: IP in IP and in GRE.
 
 pub(crate) mod between;
 pub(crate) mod link;
+pub(crate) mod tcp;
 pub(crate) mod transport;
 pub(crate) mod tunnel;
 pub(crate) mod v4;
@@ -19,6 +20,7 @@ use std::net::IpAddr;
 
 pub(crate) use between::{Layer, wrap};
 pub(crate) use link::{Frame, Tag};
+pub(crate) use tcp::Tcp;
 pub(crate) use transport::Flow;
 pub(crate) use tunnel::Tunnel;
 pub(crate) use v4::V4;
