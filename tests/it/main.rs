@@ -13,6 +13,7 @@ mod control;
 mod defects;
 mod generations;
 mod networks;
+mod policies;
 mod service;
 mod support;
 mod verdicts;

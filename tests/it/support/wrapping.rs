@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use super::packet::{Flow, Frame, V4, V6, number};
 use forms::Form;
-use links::Link;
+pub(crate) use links::Link;
 
 /// What of a flow can still be known through a wrapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +71,11 @@ impl Wrapping {
         };
         self.link.frame(flow.ethertype(), packet)
     }
+}
+
+/// Every way over the link.
+pub(crate) fn links() -> Vec<Link> {
+    links::all()
 }
 
 /// Every wrapping for the family of `address`: every link with typical IP headers, and every IP header

@@ -56,6 +56,14 @@ impl Tag {
     }
 }
 
+impl Tag {
+    /// As it stands in a frame.
+    pub(crate) fn bytes(self) -> [u8; 4] {
+        let [[a, b], [c, d]] = [self.tpid, self.tci].map(u16::to_be_bytes);
+        [a, b, c, d]
+    }
+}
+
 /// A frame before it is bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
@@ -103,8 +111,7 @@ impl Frame {
     pub(crate) fn unpadded(&self) -> Vec<u8> {
         let mut bytes = [self.to, self.from].concat();
         for tag in &self.tags {
-            bytes.extend(tag.tpid.to_be_bytes());
-            bytes.extend(tag.tci.to_be_bytes());
+            bytes.extend(tag.bytes());
         }
         bytes.extend(self.ethertype.to_be_bytes());
         bytes.extend(&self.payload);

@@ -43,7 +43,7 @@ impl Link {
     }
 
     /// Whether a packet with so much payload fits: what a length announces ends at 1,500 bytes.
-    pub(super) fn has_room_for(&self, payload: usize) -> bool {
+    pub(crate) fn has_room_for(&self, payload: usize) -> bool {
         payload < 1_400 || !self.layers.contains(&Layer::Snap)
     }
 }
