@@ -10,8 +10,10 @@
 mod agree;
 mod attach;
 mod control;
+mod defects;
 mod generations;
 mod networks;
+mod policies;
 mod service;
 mod support;
 mod verdicts;

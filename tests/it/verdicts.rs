@@ -3,7 +3,7 @@
 //! Every case of the matcher table goes through every wrapping, in one piece and with all but the
 //! Ethernet header in a second buffer.
 
-mod cases;
+pub(crate) mod cases;
 mod exceptions;
 
 use std::net::IpAddr;
@@ -19,15 +19,6 @@ use crate::support::{
 };
 use cases::{Names, PORTS, V4, V6, cases};
 
-fn check(kernel: &mut Kernel, what: &str, frame: &[u8], expected: &Outcome) {
-    let expected = &expected.clone().named_for(frame);
-    assert_eq!(kernel.run(frame), *expected, "{what}: {frame:02x?}");
-    if kernel.can_split() {
-        let outcome = kernel.run_split(frame, 14);
-        assert_eq!(outcome, *expected, "{what}, in two buffers: {frame:02x?}");
-    }
-}
-
 fn every_case_in_every_wrapping(names: &Names) {
     if skipped() {
         return;
@@ -39,7 +30,7 @@ fn every_case_in_every_wrapping(names: &Names) {
         for wrapping in wrapping::all(inside) {
             let what = format!("{} ({})", case.name, wrapping.name);
             let frame = wrapping.frame(&case.flow);
-            check(&mut kernel, &what, &frame, &case.expected(&wrapping));
+            kernel.check(&what, &frame, &case.expected(&wrapping));
         }
     }
 }
@@ -103,12 +94,12 @@ fn the_kill_switch_and_a_missing_generation_pass_everything() {
                 _ => {}
             }
             for wrapping in wrapping::all(flow.source) {
-                check(&mut kernel, what, &wrapping.frame(&flow), &expected);
+                kernel.check(what, &wrapping.frame(&flow), &expected);
             }
             if expected.reason == Reason::Bypass {
                 // Passed and counted as such, whatever it is.
                 let frame = Frame::new(0xabcd, [0; 50]).bytes();
-                check(&mut kernel, what, &frame, &expected);
+                kernel.check(what, &frame, &expected);
             }
         }
     }
@@ -134,12 +125,12 @@ fn a_blocked_host_is_blocked_whatever_the_protocol() {
                 let flow = Flow::udp(from, to, PORTS).protocol(protocol);
                 let what = format!("protocol {protocol} from {from}");
                 let frame = flow.frame(&[0; 16]).bytes();
-                check(&mut kernel, &what, &frame, &Outcome::drop(1));
+                kernel.check(&what, &frame, &Outcome::drop(1));
             }
             let flow = Flow::udp(names.inside, names.other_bad, PORTS).protocol(protocol);
             let what = format!("clean, protocol {protocol}");
             let clean = Outcome::pass(Reason::Clean);
-            check(&mut kernel, &what, &flow.frame(&[0; 16]).bytes(), &clean);
+            kernel.check(&what, &flow.frame(&[0; 16]).bytes(), &clean);
         }
     }
 }
@@ -171,7 +162,7 @@ fn a_protocol_rule_drops_that_protocol_and_no_other() {
                     Outcome::pass(Reason::Clean)
                 };
                 let what = format!("protocol {protocol} from {host}");
-                check(&mut kernel, &what, &flow.frame(&[0; 16]).bytes(), &expected);
+                kernel.check(&what, &flow.frame(&[0; 16]).bytes(), &expected);
             }
         }
     }
@@ -196,14 +187,9 @@ fn a_cut_frame_is_blocked_as_soon_as_its_addresses_are_there() {
                 }
                 kernel.settle();
                 let expected = Outcome::pass(Reason::Policy(Policy::Truncated));
-                check(
-                    &mut kernel,
-                    &wrapping.name,
-                    &frame[..addresses - 1],
-                    &expected,
-                );
+                kernel.check(&wrapping.name, &frame[..addresses - 1], &expected);
                 let expected = Outcome::drop(1);
-                check(&mut kernel, &wrapping.name, &frame[..addresses], &expected);
+                kernel.check(&wrapping.name, &frame[..addresses], &expected);
             }
         }
     }
@@ -235,7 +221,7 @@ fn wrong_lengths_and_versions_do_not_unblock() {
     });
     for header in words.chain(lengths) {
         let what = format!("{header:?}");
-        check(&mut kernel, &what, &frame(&header), &Outcome::drop(1));
+        kernel.check(&what, &frame(&header), &Outcome::drop(1));
         // The same from a clean host passes, and is named where it contradicts itself.
         let clean = V4Header {
             source: destination,
@@ -250,14 +236,14 @@ fn wrong_lengths_and_versions_do_not_unblock() {
         } else {
             Outcome::pass(Reason::Clean)
         };
-        check(&mut kernel, &what, &frame(&clean), &expected);
+        kernel.check(&what, &frame(&clean), &expected);
         // Where the header cannot be trusted, no port is read.
         let narrow = V4Header {
             source: "198.51.100.9".parse().unwrap(),
             ..header
         };
         if wrong {
-            check(&mut kernel, &what, &frame(&narrow), &expected);
+            kernel.check(&what, &frame(&narrow), &expected);
         }
     }
     for version in (0..=15).filter(|version| *version != 4) {
@@ -265,7 +251,7 @@ fn wrong_lengths_and_versions_do_not_unblock() {
             version,
             ..header.clone()
         };
-        check(&mut kernel, "version", &frame(&header), &bad_header);
+        kernel.check("version", &frame(&header), &bad_header);
     }
     let six = ["2001:db8:bad::7", "2001:db8:1::1"].map(|a| a.parse().unwrap());
     for version in 0..=15 {
@@ -278,6 +264,6 @@ fn wrong_lengths_and_versions_do_not_unblock() {
         } else {
             bad_header.clone()
         };
-        check(&mut kernel, "version", &frame, &expected);
+        kernel.check("version", &frame, &expected);
     }
 }

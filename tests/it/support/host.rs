@@ -15,7 +15,10 @@ use filter_ctl::{
     table::{Table, clock::BootClock, host::HostTables},
 };
 
-use super::rules::{Rule, Rules};
+use super::{
+    kernel::Outcome,
+    rules::{Rule, Rules},
+};
 
 /// A table on this machine's clock.
 pub(crate) struct Host {
@@ -29,6 +32,23 @@ pub(crate) struct Decision {
     pub(crate) verdict: Verdict,
     /// The slots that would have dropped it, in the order of evaluation.
     pub(crate) would: Vec<u32>,
+}
+
+impl Decision {
+    /// As the counters show it.
+    pub(crate) fn outcome(&self) -> Outcome {
+        let verdict = self.verdict;
+        let reason = verdict.reason();
+        let mut would = self.would.clone();
+        would.sort_unstable();
+        let mut outcome = Outcome::pass(reason);
+        outcome.dropped = verdict.action == Action::Drop;
+        outcome.slots = Vec::from_iter((reason == Reason::Order).then_some(verdict.slot));
+        outcome.would = would;
+        outcome.would_drop = verdict.would_drop;
+        outcome.would_policies = verdict.would;
+        outcome
+    }
 }
 
 impl Host {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use filter_common::{
     counters::Counter,
-    policy::Policies,
+    policy::{Policies, Policy},
     verdict::{Action, Reason},
 };
 use filter_ctl::{
@@ -21,7 +21,12 @@ use filter_ctl::{
     table::{Table, compile::Capacity},
 };
 
-use super::{bpffs::Bpffs, host::pass_reason, rules::Rules, skip};
+use super::{
+    bpffs::Bpffs,
+    host::{Host, pass_reason},
+    rules::Rules,
+    skip,
+};
 
 /// Enough for every table that a test writes by hand.
 pub(crate) const SMALL: Capacity = Capacity {
@@ -41,6 +46,8 @@ pub(crate) struct Kernel {
     can_split: Option<bool>,
     slots: BTreeSet<u32>,
     before: Snapshot,
+    /// The rules in force on the host, where they were published as rules.
+    host: Option<Host>,
     pub(crate) pins: PinDir,
     // Last, so that it is unmounted after all else is closed.
     pub(crate) bpffs: Bpffs,
@@ -60,7 +67,7 @@ pub(crate) struct Outcome {
     pub(crate) would_drop: bool,
     /// The policies that would have dropped it.
     pub(crate) would_policies: Policies,
-    /// Of what is expected: an order decided, though the interface only monitors.
+    /// Of what is expected: the reason is the one named, though nothing spoke against the frame.
     decided: bool,
 }
 
@@ -85,6 +92,14 @@ impl Outcome {
         }
     }
 
+    /// Dropped by a policy.
+    pub(crate) fn refused(policy: Policy) -> Self {
+        Self {
+            dropped: true,
+            ..Self::pass(Reason::Policy(policy))
+        }
+    }
+
     /// Where nothing spoke against the frame, the first thing that is odd about it is named.
     pub(crate) fn named_for(mut self, frame: &[u8]) -> Self {
         if self.reason == Reason::Clean && !self.decided {
@@ -94,7 +109,7 @@ impl Outcome {
         self
     }
 
-    /// By an order, on an interface that only monitors: nothing further was asked.
+    /// For the very reason that is named.
     pub(crate) fn decided(mut self) -> Self {
         self.decided = true;
         self
@@ -140,6 +155,7 @@ impl Kernel {
             can_split: None,
             slots: BTreeSet::new(),
             before: Snapshot::default(),
+            host: None,
             pins,
             bpffs,
         };
@@ -156,8 +172,10 @@ impl Kernel {
 
     /// Puts rules in force, and remembers which slots to watch.
     pub(crate) fn publish(&mut self, rules: &Rules) {
-        self.publish_table(&rules.table(), [0; 32]).unwrap();
+        let table = rules.table();
+        self.publish_table(&table, [0; 32]).unwrap();
         self.watch(rules.slots());
+        self.host = Some(Host::new(table));
     }
 
     /// Looks at the counters of these slots too.
@@ -172,6 +190,7 @@ impl Kernel {
         table: &Table,
         digest: [u8; 32],
     ) -> Result<Published, KernelError> {
+        self.host = None;
         let published = self.publisher.publish(
             &mut self.instance,
             table,
@@ -210,6 +229,23 @@ impl Kernel {
         self.outcome(frame, |program| {
             program.test_run_split(frame, linear).unwrap()
         })
+    }
+
+    /// Runs one frame in one buffer and in two, and asks the host: all must say what is expected.
+    pub(crate) fn check(&mut self, what: &str, frame: &[u8], expected: &Outcome) {
+        let expected = &expected.clone().named_for(frame);
+        assert_eq!(self.run(frame), *expected, "{what}: {frame:02x?}");
+        if self.can_split() {
+            let outcome = self.run_split(frame, 14);
+            assert_eq!(outcome, *expected, "{what}, in two buffers: {frame:02x?}");
+        }
+        // The host knows of no kill switch.
+        if let Some(host) = &self.host
+            && expected.reason != Reason::Bypass
+        {
+            let outcome = host.decide(frame).outcome();
+            assert_eq!(outcome, *expected, "{what}, on the host: {frame:02x?}");
+        }
     }
 
     /// Whether this kernel can run a frame whose headers are not in one buffer (Linux 6.18 and later).

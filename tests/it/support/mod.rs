@@ -2,6 +2,7 @@
 //!
 //! - [`packet`]: frames of every kind, right or deliberately wrong;
 //! - [`wrapping`]: one flow in every wrapping that must not matter;
+//! - [`traffic`]: what a network carries and lives on;
 //! - [`rules`]: what is blocked, as a table and as a plain list to compare it with;
 //! - [`compiled`]: the same rules by the product's compiler;
 //! - [`random`]: numbers that can be had again;
@@ -30,6 +31,7 @@ pub(crate) mod packet;
 pub(crate) mod random;
 pub(crate) mod rules;
 pub(crate) mod tap;
+pub(crate) mod traffic;
 pub(crate) mod wrapping;
 
 use std::{

@@ -3,18 +3,26 @@
 //! Nothing here shares code with the parser under test.
 //!
 //! - [`link`]: the Ethernet header, tags, padding, and frames that are not IP;
+//! - [`between`]: SNAP, PPPoE sessions and MPLS stacks around IP;
 //! - [`v4`] and [`v6`]: IP headers with options, extension headers and fragments;
-//! - [`transport`]: what IP carries, with checksums.
+//! - [`transport`]: what IP carries, with checksums; [`tcp`]: segments;
+//! - [`tunnel`]: IP in IP and in GRE.
 
+pub(crate) mod between;
 pub(crate) mod link;
+pub(crate) mod tcp;
 pub(crate) mod transport;
+pub(crate) mod tunnel;
 pub(crate) mod v4;
 pub(crate) mod v6;
 
 use std::net::IpAddr;
 
+pub(crate) use between::{Layer, wrap};
 pub(crate) use link::{Frame, Tag};
+pub(crate) use tcp::Tcp;
 pub(crate) use transport::Flow;
+pub(crate) use tunnel::Tunnel;
 pub(crate) use v4::V4;
 pub(crate) use v6::{Extension, V6};
 
@@ -22,9 +30,12 @@ pub(crate) use v6::{Extension, V6};
 pub(crate) mod number {
     pub(crate) const HOP_BY_HOP: u8 = 0;
     pub(crate) const ICMP: u8 = 1;
+    pub(crate) const IGMP: u8 = 2;
+    pub(crate) const IPV4: u8 = 4;
     pub(crate) const TCP: u8 = 6;
     pub(crate) const UDP: u8 = 17;
     pub(crate) const DCCP: u8 = 33;
+    pub(crate) const IPV6: u8 = 41;
     pub(crate) const ROUTING: u8 = 43;
     pub(crate) const FRAGMENT: u8 = 44;
     pub(crate) const GRE: u8 = 47;
@@ -33,6 +44,8 @@ pub(crate) mod number {
     pub(crate) const ICMPV6: u8 = 58;
     pub(crate) const NO_NEXT_HEADER: u8 = 59;
     pub(crate) const DESTINATION_OPTIONS: u8 = 60;
+    pub(crate) const OSPF: u8 = 89;
+    pub(crate) const VRRP: u8 = 112;
     pub(crate) const SCTP: u8 = 132;
     pub(crate) const MOBILITY: u8 = 135;
     pub(crate) const UDP_LITE: u8 = 136;

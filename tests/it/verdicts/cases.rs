@@ -11,21 +11,21 @@ use crate::support::{
 };
 
 /// The addresses that the cases speak of.
-pub(super) struct Names {
-    pub(super) bad: &'static str,
+pub(crate) struct Names {
+    pub(crate) bad: &'static str,
     /// Around `bad`.
-    pub(super) net: &'static str,
+    pub(crate) net: &'static str,
     /// Around `net`.
-    pub(super) wide: &'static str,
+    pub(crate) wide: &'static str,
     /// In `net`, and the neighbours of `bad`.
-    pub(super) neighbors: [&'static str; 2],
-    pub(super) other_bad: &'static str,
-    pub(super) inside: &'static str,
-    pub(super) inside_net: &'static str,
-    pub(super) everything: &'static str,
+    pub(crate) neighbors: [&'static str; 2],
+    pub(crate) other_bad: &'static str,
+    pub(crate) inside: &'static str,
+    pub(crate) inside_net: &'static str,
+    pub(crate) everything: &'static str,
 }
 
-pub(super) const V4: Names = Names {
+pub(crate) const V4: Names = Names {
     bad: "203.0.113.7",
     net: "203.0.113.0/24",
     wide: "203.0.0.0/16",
@@ -36,7 +36,7 @@ pub(super) const V4: Names = Names {
     everything: "0.0.0.0/0",
 };
 
-pub(super) const V6: Names = Names {
+pub(crate) const V6: Names = Names {
     bad: "2001:db8:bad::7",
     net: "2001:db8:bad::/64",
     wide: "2001:db8:bad::/48",
@@ -48,26 +48,26 @@ pub(super) const V6: Names = Names {
 };
 
 /// A matcher: rules, a flow, and what comes of it.
-pub(super) struct Case {
-    pub(super) name: &'static str,
-    pub(super) rules: Rules,
-    pub(super) flow: Flow,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) rules: Rules,
+    pub(crate) flow: Flow,
     /// What must be known of the flow for the rules to see it.
-    pub(super) needs: Shows,
+    pub(crate) needs: Shows,
     /// What comes of it then.
-    pub(super) seen: Outcome,
+    pub(crate) seen: Outcome,
     /// And what otherwise.
-    pub(super) blind: Outcome,
+    pub(crate) blind: Outcome,
 }
 
-pub(super) const PORTS: [u16; 2] = [53, 4_000];
+pub(crate) const PORTS: [u16; 2] = [53, 4_000];
 
-pub(super) fn pass() -> Outcome {
+pub(crate) fn pass() -> Outcome {
     Outcome::pass(Reason::Clean)
 }
 
 /// A case whose rules ask for addresses only.
-pub(super) fn case(
+pub(crate) fn case(
     name: &'static str,
     rules: Rules,
     [from, to]: [&str; 2],
@@ -95,7 +95,7 @@ impl Case {
         self
     }
 
-    pub(super) fn expected(&self, wrapping: &Wrapping) -> Outcome {
+    pub(crate) fn expected(&self, wrapping: &Wrapping) -> Outcome {
         let outcome = if wrapping.shows >= self.needs {
             &self.seen
         } else {
@@ -105,7 +105,7 @@ impl Case {
     }
 }
 
-pub(super) fn cases(n: &Names) -> Vec<Case> {
+pub(crate) fn cases(n: &Names) -> Vec<Case> {
     let out = [n.bad, n.inside];
     let back = [n.inside, n.bad];
     let only = |rule: Rule| Rules::new([rule]);

@@ -14,6 +14,7 @@ pub(crate) mod ethertype {
     pub(crate) const PPPOE_DISCOVERY: u16 = 0x8863;
     pub(crate) const PPPOE_SESSION: u16 = 0x8864;
     pub(crate) const MPLS: u16 = 0x8847;
+    pub(crate) const MPLS_MULTICAST: u16 = 0x8848;
     pub(crate) const LLDP: u16 = 0x88cc;
 }
 
@@ -52,6 +53,14 @@ impl Tag {
             tpid: 0x9100,
             tci: vlan,
         }
+    }
+}
+
+impl Tag {
+    /// As it stands in a frame.
+    pub(crate) fn bytes(self) -> [u8; 4] {
+        let [[a, b], [c, d]] = [self.tpid, self.tci].map(u16::to_be_bytes);
+        [a, b, c, d]
     }
 }
 
@@ -102,8 +111,7 @@ impl Frame {
     pub(crate) fn unpadded(&self) -> Vec<u8> {
         let mut bytes = [self.to, self.from].concat();
         for tag in &self.tags {
-            bytes.extend(tag.tpid.to_be_bytes());
-            bytes.extend(tag.tci.to_be_bytes());
+            bytes.extend(tag.bytes());
         }
         bytes.extend(self.ethertype.to_be_bytes());
         bytes.extend(&self.payload);
@@ -170,25 +178,4 @@ pub(crate) fn stp() -> Frame {
 pub(crate) fn pppoe_discovery() -> Frame {
     let payload = [0x11, 0x09, 0, 0, 0, 4, 0x01, 0x01, 0, 0];
     Frame::new(ethertype::PPPOE_DISCOVERY, payload).to([0xff; 6])
-}
-
-/// A PPPoE session packet (RFC 2516) that carries PPP of `protocol`.
-pub(crate) fn pppoe_session(session: u16, protocol: u16, payload: &[u8]) -> Frame {
-    let mut bytes = vec![0x11, 0];
-    bytes.extend(session.to_be_bytes());
-    bytes.extend(length(payload.len() + 2).to_be_bytes());
-    bytes.extend(protocol.to_be_bytes());
-    bytes.extend(payload);
-    Frame::new(ethertype::PPPOE_SESSION, bytes)
-}
-
-/// A packet under a stack of MPLS labels (RFC 3032), the outermost first.
-pub(crate) fn mpls(labels: &[u32], payload: &[u8]) -> Frame {
-    let mut bytes = Vec::new();
-    for (index, label) in labels.iter().enumerate() {
-        let bottom = u32::from(index + 1 == labels.len());
-        bytes.extend((label << 12 | bottom << 8 | 64).to_be_bytes());
-    }
-    bytes.extend(payload);
-    Frame::new(ethertype::MPLS, bytes)
 }

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::{
-    Frame, V4, V6, checksum, length,
+    Frame, Tcp, V4, V6, checksum, length,
     link::ethertype,
     number::{self, EXTENSIONS, WITH_PORTS},
-    octets,
+    octets, tcp,
 };
 
 /// Who speaks to whom, and how.
@@ -40,7 +40,7 @@ impl Flow {
         let [source, destination] = self.ports.map(u16::to_be_bytes);
         let ports = [source, destination].concat();
         match self.protocol {
-            number::TCP => tcp(self, SYN, payload),
+            number::TCP => Tcp::new(tcp::SYN).segment(self, payload),
             number::UDP | number::UDP_LITE => udp(self, payload),
             number::ICMP => icmp_echo(payload),
             number::ICMPV6 => icmpv6(
@@ -94,23 +94,6 @@ impl Flow {
     }
 }
 
-/// The flag of a TCP segment that opens a connection.
-pub(crate) const SYN: u8 = 2;
-
-/// A TCP segment (RFC 9293).
-pub(crate) fn tcp(flow: &Flow, flags: u8, payload: &[u8]) -> Vec<u8> {
-    let [source, destination] = flow.ports.map(u16::to_be_bytes);
-    let mut bytes = [source, destination].concat();
-    bytes.extend(1_000_u32.to_be_bytes());
-    bytes.extend(0_u32.to_be_bytes());
-    bytes.extend([0x50, flags]);
-    bytes.extend(8_192_u16.to_be_bytes());
-    bytes.extend([0, 0, 0, 0]);
-    bytes.extend(payload);
-    seal(flow, &mut bytes, 16);
-    bytes
-}
-
 fn udp(flow: &Flow, payload: &[u8]) -> Vec<u8> {
     let [source, destination] = flow.ports.map(u16::to_be_bytes);
     let mut bytes = [source, destination].concat();
@@ -126,8 +109,13 @@ fn udp(flow: &Flow, payload: &[u8]) -> Vec<u8> {
 }
 
 fn icmp_echo(payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![8, 0, 0, 0, 0x11, 0x22, 0, 1];
-    bytes.extend(payload);
+    icmp(8, 0, &[[0x11, 0x22, 0, 1].as_slice(), payload].concat())
+}
+
+/// An ICMP message (RFC 792).
+pub(crate) fn icmp(kind: u8, code: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![kind, code, 0, 0];
+    bytes.extend(body);
     let sum = checksum(&[&bytes]).to_be_bytes();
     bytes[2..4].copy_from_slice(&sum);
     bytes
@@ -142,7 +130,7 @@ pub(crate) fn icmpv6(flow: &Flow, kind: u8, code: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// Writes the checksum over pseudo header and segment to `at`.
-fn seal(flow: &Flow, segment: &mut [u8], at: usize) {
+pub(super) fn seal(flow: &Flow, segment: &mut [u8], at: usize) {
     let mut pseudo = octets(flow.source);
     pseudo.extend(octets(flow.destination));
     pseudo.extend(u32::from(length(segment.len())).to_be_bytes());

@@ -36,6 +36,21 @@ impl Extension {
         header
     }
 
+    /// A routing header of this type.
+    pub(crate) fn routing_of_type(kind: u8) -> Self {
+        let mut header = Self::counted(number::ROUTING, 2, 0);
+        header.rest[1] = kind;
+        header
+    }
+
+    /// Hop-by-hop options with a router alert for multicast listener discovery (RFC 2711).
+    pub(crate) fn router_alert() -> Self {
+        Self {
+            number: number::HOP_BY_HOP,
+            rest: vec![0, 5, 2, 0, 0, 1, 0],
+        }
+    }
+
     /// Mobility (RFC 6275).
     pub(crate) fn mobility(words: u8) -> Self {
         Self::counted(number::MOBILITY, words, 0)
