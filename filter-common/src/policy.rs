@@ -10,7 +10,7 @@ macro_rules! policies {
         /// An ambiguity or an anomaly, and the index of its bit.
         ///
         /// The numbers are part of the ABI. Of several that apply to a packet and decide, the one with
-        /// the lowest number is named.
+        /// the lowest number is named; so what good traffic has as well comes last.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u32)]
         pub enum Policy {
@@ -65,16 +65,16 @@ policies! {
     MartianSource = 9, Drop, "martian_source", "RFC 1812, 5.3.7; RFC 6890";
     /// The destination is no address that a packet can be sent to: loopback, this network, reserved.
     MartianDestination = 10, Pass, "martian_destination", "RFC 1812, 5.3.7; RFC 6890";
-    /// The source is private, shared, documentation or otherwise not of the public Internet.
-    BogonSource = 11, Pass, "bogon_source", "RFC 6890, BCP 38";
     /// The time to live, or hop limit, is 0.
-    TtlZero = 12, Pass, "ttl_zero", "RFC 1812, 5.3.1; RFC 8200, 3";
+    TtlZero = 11, Pass, "ttl_zero", "RFC 1812, 5.3.1; RFC 8200, 3";
     /// More IPv6 extension headers than [`crate::limits::IPV6_EXTENSIONS_MAX`].
-    ExtensionLimit = 13, Pass, "extension_limit", "RFC 8504, 5.3";
+    ExtensionLimit = 12, Pass, "extension_limit", "RFC 8504, 5.3";
     /// A hop-by-hop header that is not the first, or a second fragment header.
-    ExtensionOrder = 14, Pass, "extension_order", "RFC 8200, 4.1";
+    ExtensionOrder = 13, Pass, "extension_order", "RFC 8200, 4.1";
     /// A routing header of type 0.
-    RoutingHeader0 = 15, Pass, "routing_header_0", "RFC 5095";
+    RoutingHeader0 = 14, Pass, "routing_header_0", "RFC 5095";
+    /// A loose or strict source route among the IPv4 options.
+    Ipv4SourceRoute = 15, Drop, "ipv4_source_route", "RFC 7126, 4.3 and 4.4";
     /// A protocol or next header that IANA has assigned to nobody.
     UnknownNextHeader = 16, Pass, "unknown_next_header", "RFC 8200, 4; RFC 7045";
     /// A fragment that is empty, ends past 65,535 bytes, or is not the last and no multiple of 8 long.
@@ -111,14 +111,14 @@ policies! {
     IcmpFragment = 32, Pass, "icmp_fragment", "RFC 792; RFC 4443";
     /// An ICMP or ICMPv6 message of more than [`crate::limits::ICMP_MESSAGE_MAX`] bytes.
     IcmpOversize = 33, Pass, "icmp_oversize", "RFC 792; RFC 4443";
-    /// IPv4 options.
-    Ipv4Options = 34, Pass, "ipv4_options", "RFC 7126";
     /// A tunnel that is to be opened, and cannot be.
-    TunnelUnread = 35, Pass, "tunnel_unread", "RFC 2003; RFC 2784; RFC 4213";
+    TunnelUnread = 34, Pass, "tunnel_unread", "RFC 2003; RFC 2784; RFC 4213";
+    /// IPv4 options.
+    Ipv4Options = 35, Pass, "ipv4_options", "RFC 7126";
     /// Any fragment.
     Fragment = 36, Pass, "fragment", "RFC 791; RFC 8200, 4.5; RFC 8900";
-    /// A loose or strict source route among the IPv4 options.
-    Ipv4SourceRoute = 37, Drop, "ipv4_source_route", "RFC 7126, 4.3 and 4.4";
+    /// The source is private, shared, documentation or otherwise not of the public Internet.
+    BogonSource = 37, Pass, "bogon_source", "RFC 6890, BCP 38";
 }
 
 /// What is done with a packet to which a policy applies.

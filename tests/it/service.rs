@@ -2,6 +2,7 @@
 //! must not take protection away does not.
 
 mod dead;
+mod perimeter;
 mod refused;
 mod restart;
 

@@ -136,14 +136,34 @@ impl Layout {
         Tap::open(&self.router, UP)
     }
 
-    /// A frame from upstream to the router.
-    pub(crate) fn inbound(flow: &Flow, payload: &[u8]) -> Frame {
-        flow.frame(payload).to(MAC_UP).from(MAC_UPSTREAM)
+    /// A raw socket on the router's interface towards the customer.
+    pub(crate) fn router_tap_down(&self) -> Tap {
+        Tap::open(&self.router, DOWN)
     }
 
-    /// A frame from the customer to the router.
-    pub(crate) fn outbound(flow: &Flow, payload: &[u8]) -> Frame {
-        flow.frame(payload).to(MAC_DOWN).from(MAC_CUSTOMER)
+    /// Lets frames of 9,000 bytes over both cables.
+    pub(crate) fn jumbo(&self) {
+        self.router.ip(&format!(
+            "link set {UP} mtu 9000\nlink set {DOWN} mtu 9000\n"
+        ));
+        for host in [&self.upstream, &self.customer] {
+            host.ip(&format!("link set {ETH} mtu 9000\n"));
+        }
+    }
+
+    /// A frame from upstream to the router.
+    pub(crate) fn inbound(flow: &Flow, payload: &[u8]) -> Frame {
+        Self::from_upstream(flow.frame(payload))
+    }
+
+    /// The frame, from upstream to the router.
+    pub(crate) fn from_upstream(frame: Frame) -> Frame {
+        frame.to(MAC_UP).from(MAC_UPSTREAM)
+    }
+
+    /// The frame, from the customer to the router.
+    pub(crate) fn from_customer(frame: Frame) -> Frame {
+        frame.to(MAC_DOWN).from(MAC_CUSTOMER)
     }
 }
 
