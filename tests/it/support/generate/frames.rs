@@ -9,6 +9,7 @@ use crate::support::{
         between::{Mpls, Pppoe},
         link::ethertype,
         number, tcp,
+        transport::neighbor_discovery,
         tunnel::Gre,
         wrap,
     },
@@ -18,8 +19,10 @@ use crate::support::{
 
 /// A frame, mostly of one family.
 pub(crate) fn frame(random: &mut Random, rules: &Rules, v6: bool) -> Vec<u8> {
-    if random.one_in(60) {
-        return control(random);
+    match random.below(60) {
+        0 => return control(random),
+        1 => return discovery(random, rules),
+        _ => {}
     }
     let payload = match random.below(80) {
         0 => 9_000 - random.below(1_000),
@@ -76,6 +79,28 @@ fn control(random: &mut Random) -> Vec<u8> {
     let tags: Vec<Tag> = (0..random.below(3)).map(|_| tag(random)).collect();
     let frame = Frame::new(kind, random.bytes(length)).tagged(&tags);
     let mut bytes = frame.unpadded();
+    damage(random, &mut bytes);
+    bytes
+}
+
+/// Neighbour discovery, or what poses as it.
+fn discovery(random: &mut Random, rules: &Rules) -> Vec<u8> {
+    let mut end = || {
+        let known = ["fe80::1", "ff02::1", "::", "fec0::1"];
+        if random.one_in(2) {
+            return random.pick(&known).parse().unwrap();
+        }
+        match address(random, rules, true) {
+            IpAddr::V6(address) => address,
+            IpAddr::V4(_) => unreachable!("an IPv6 address is asked for"),
+        }
+    };
+    let [from, to, target] = [end(), end(), end()];
+    let kind = 131 + random.byte() % 8;
+    let code = u8::from(random.one_in(8));
+    let hops = *random.pick(&[255, 255, 255, 254]);
+    let packet = neighbor_discovery(from, to, kind, code, hops, target);
+    let mut bytes = wrap(&layers(random), ethertype::IPV6, packet).unpadded();
     damage(random, &mut bytes);
     bytes
 }
