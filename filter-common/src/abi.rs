@@ -53,7 +53,7 @@ pub mod map {
     pub const SLOTS: &str = "SLOTS";
     /// [`super::SCRATCH_BYTES`] per CPU: the header window of frames whose headers are not in one piece.
     pub const SCRATCH: &str = "SCRATCH";
-    /// [`super::OPENED_BYTES`] per CPU, for what the parser's functions hand to each other.
+    /// [`super::OPENED_ENTRIES`] of [`super::OPENED_BYTES`] per CPU, for what the parser's functions hand to each other.
     pub const OPENED: &str = "OPENED";
     /// [`super::InfoHeader`] and [`super::InfoInterface`] records for user space; the program does not see it.
     pub const INFO: &str = "INFO";
@@ -82,6 +82,8 @@ pub const POLICY_SETS: usize = ROLES + HOST_GROUPS_MAX;
 pub const VLANS_CAPACITY: usize = INTERFACES_MAX * VLAN_WORDS;
 /// Bytes of what one of the parser's functions hands to the next.
 pub const OPENED_BYTES: usize = 256;
+/// Such things: a part of a frame, and the frame.
+pub const OPENED_ENTRIES: usize = 2;
 /// Bytes of a header window that is not read in place: past its end, room for the longest single read.
 pub const SCRATCH_BYTES: usize = HEADER_WINDOW + 64;
 /// Roles of interfaces.

@@ -9,7 +9,7 @@
 use crate::{
     address::{Address, Family},
     limits::CLAUSES_PER_CELL_MAX,
-    packet::{Classified, Flow, Frame, Packet, stays_on_link},
+    packet::{Flow, Frame, Packet, stays_on_link},
     policy::{Policies, Policy, PolicySet},
     settings::{InterfaceSettings, Role, VlanSettings},
     table::{Clause, ClauseFlags, End, Place, Special, Subject},
@@ -286,18 +286,16 @@ pub fn decide<T: Tables, C: Clock, E: Effects>(
     } else {
         settings
     };
-    let packet = match &frame.content {
-        Classified::Ip(packet) => packet,
-        Classified::Stopped(stop) => {
-            let mut verdict = Verdict::pass(Reason::Clean);
-            verdict.number = stop.number();
-            if !stop.policies().is_empty() {
-                let set = tables.role_policies(settings.role());
-                apply(&mut verdict, stop.policies(), set, settings);
-            }
-            return verdict;
+    if let Some(stop) = frame.stop() {
+        let mut verdict = Verdict::pass(Reason::Clean);
+        verdict.number = stop.number();
+        if !stop.policies().is_empty() {
+            let set = tables.role_policies(settings.role());
+            apply(&mut verdict, stop.policies(), set, settings);
         }
-    };
+        return verdict;
+    }
+    let packet = frame.packet();
     let Flow {
         family,
         source,

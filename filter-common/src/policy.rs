@@ -117,6 +117,8 @@ policies! {
     TunnelUnread = 35, Pass, "tunnel_unread", "RFC 2003; RFC 2784; RFC 4213";
     /// Any fragment.
     Fragment = 36, Pass, "fragment", "RFC 791; RFC 8200, 4.5; RFC 8900";
+    /// A loose or strict source route among the IPv4 options.
+    Ipv4SourceRoute = 37, Drop, "ipv4_source_route", "RFC 7126, 4.3 and 4.4";
 }
 
 /// What is done with a packet to which a policy applies.

@@ -11,8 +11,8 @@ use aya_ebpf::{
 };
 use filter_common::{
     abi::{
-        Control, HALVES, OPENED_BYTES, PLACE_ROWS_CAPACITY, POLICY_SETS, ROOT_CAPACITY,
-        SCRATCH_BYTES, SETTINGS_CAPACITY, VLANS_CAPACITY,
+        Control, HALVES, OPENED_BYTES, OPENED_ENTRIES, PLACE_ROWS_CAPACITY, POLICY_SETS,
+        ROOT_CAPACITY, SCRATCH_BYTES, SETTINGS_CAPACITY, VLANS_CAPACITY,
     },
     counters::{Counter, VERDICT_COUNTERS},
     limits::{CLAUSES_MAX, SLOTS_MAX},
@@ -68,7 +68,7 @@ pub(crate) static SLOTS: PerCpuArray<Counter> = PerCpuArray::with_max_entries(SL
 pub(crate) static SCRATCH: PerCpuArray<[u8; SCRATCH_BYTES]> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 pub(crate) static OPENED: PerCpuArray<[u64; OPENED_BYTES / 8]> =
-    PerCpuArray::with_max_entries(1, 0);
+    PerCpuArray::with_max_entries(OPENED_ENTRIES as u32, 0);
 
 #[unsafe(no_mangle)]
 static INTERFACE: u32 = 0;

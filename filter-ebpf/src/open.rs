@@ -8,7 +8,9 @@
 use aya_ebpf::{bindings::xdp_md, programs::XdpContext};
 use filter_common::{
     abi::OPENED_BYTES,
-    packet::{Headers, Ip, Link, Source, Stop, open_ip, open_link},
+    packet::{
+        Frame, Headers, Ip, Link, Options, Source, classify, find_source_route, open_ip, open_link,
+    },
     settings::Tunnels,
 };
 
@@ -17,8 +19,40 @@ use crate::{
     source::{Copied, Window},
 };
 
+/// Where in the map a function leaves a part of the frame.
+const PART: u32 = 0;
+/// Where the whole is.
+const WHOLE: u32 = 1;
+
+/// Opens a frame. It stays where it is until this CPU opens the next.
+#[inline(always)]
+pub(crate) fn frame(ctx: &XdpContext, frame_length: usize, tunnels: Tunnels) {
+    levee_frame(ctx.ctx, frame_length as u64, tunnels.to_bits() as u64);
+}
+
+/// The frame that was opened last on this CPU.
+#[inline(always)]
+pub(crate) fn opened() -> &'static Frame {
+    match maps::OPENED.get_ptr(WHOLE) {
+        // SAFETY: `levee_frame` has written a `Frame` there; zeros, where it never ran, are one too.
+        Some(opened) => unsafe { &*opened.cast::<Frame>() },
+        None => &Frame::CUT,
+    }
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_frame(ctx: *mut xdp_md, frame_length: u64, tunnels: u64) -> u64 {
+    let ctx = XdpContext::new(ctx);
+    let frame = match Opener::new(&ctx, frame_length as usize) {
+        Some(opener) => classify(&opener, Tunnels::from_bits(tunnels as u8)),
+        None => Frame::CUT,
+    };
+    leave_at(WHOLE, frame)
+}
+
 /// A frame whose parts are opened by calls.
-pub(crate) struct Opener<'a> {
+struct Opener<'a> {
     ctx: &'a XdpContext,
     frame_length: usize,
     /// Whether its first bytes were gathered over buffers.
@@ -28,7 +62,7 @@ pub(crate) struct Opener<'a> {
 impl<'a> Opener<'a> {
     /// Over a frame; gathers its first bytes where the driver has spread them over buffers.
     #[inline(always)]
-    pub(crate) fn new(ctx: &'a XdpContext, frame_length: usize) -> Option<Self> {
+    fn new(ctx: &'a XdpContext, frame_length: usize) -> Option<Self> {
         let gathered = !Window::linear(ctx, frame_length).covers();
         if gathered {
             Copied::gather(ctx, frame_length)?;
@@ -60,26 +94,34 @@ impl Source for Opener<'_> {
         } else {
             levee_link(self.ctx.ctx, length);
         }
-        taken().unwrap_or(Link::CUT)
+        taken(Link::CUT)
     }
 
     #[inline(always)]
-    fn ip(&self, ip: Ip, offset: usize, tunnels: Tunnels) -> Result<Headers, Stop> {
+    fn ip(&self, ip: Ip, offset: usize, tunnels: Tunnels) -> Headers {
         let length = self.frame_length as u64;
         let place = Place {
             ip,
             offset,
             tunnels,
         };
-        let stop = if self.gathered {
-            levee_ip_gathered(length, place.to_bits())
+        if self.gathered {
+            levee_ip_gathered(length, place.to_bits());
         } else {
-            levee_ip(self.ctx.ctx, length, place.to_bits())
-        };
-        if stop != 0 {
-            return Err(Stop::from_number(stop as u32));
+            levee_ip(self.ctx.ctx, length, place.to_bits());
         }
-        taken().ok_or(Stop::TRUNCATED)
+        taken(Headers::CUT)
+    }
+
+    #[inline(always)]
+    fn has_source_route(&self, options: Options) -> bool {
+        let length = self.frame_length as u64;
+        let found = if self.gathered {
+            levee_options_gathered(length, options.at as u64, options.end as u64)
+        } else {
+            levee_options(self.ctx.ctx, length, options.at as u64, options.end as u64)
+        };
+        found != 0
     }
 }
 
@@ -136,7 +178,7 @@ extern "C" fn levee_ip(ctx: *mut xdp_md, frame_length: u64, place: u64) -> u64 {
         tunnels,
     } = Place::from_bits(place);
     let linear = Window::linear(&ctx, frame_length as usize);
-    leave_headers(open_ip(&linear, ip, offset, tunnels))
+    leave(open_ip(&linear, ip, offset, tunnels))
 }
 
 #[unsafe(no_mangle)]
@@ -147,29 +189,47 @@ extern "C" fn levee_ip_gathered(frame_length: u64, place: u64) -> u64 {
         offset,
         tunnels,
     } = Place::from_bits(place);
-    leave_headers(match Copied::gathered(frame_length as usize) {
+    leave(match Copied::gathered(frame_length as usize) {
         Some(copied) => open_ip(&copied, ip, offset, tunnels),
-        None => Err(Stop::TRUNCATED),
+        None => Headers::CUT,
     })
 }
 
-/// Leaves headers for the caller and answers 0, or answers why there are none.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_options(ctx: *mut xdp_md, frame_length: u64, at: u64, end: u64) -> u64 {
+    let ctx = XdpContext::new(ctx);
+    let linear = Window::linear(&ctx, frame_length as usize);
+    find_source_route(&linear, options(at, end)) as u64
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_options_gathered(frame_length: u64, at: u64, end: u64) -> u64 {
+    match Copied::gathered(frame_length as usize) {
+        Some(copied) => find_source_route(&copied, options(at, end)) as u64,
+        None => 0,
+    }
+}
+
 #[inline(always)]
-fn leave_headers(headers: Result<Headers, Stop>) -> u64 {
-    match headers {
-        Ok(headers) => {
-            leave(headers);
-            0
-        }
-        Err(stop) => stop.number() as u64,
+fn options(at: u64, end: u64) -> Options {
+    Options {
+        at: (at & 0xffff) as usize,
+        end: (end & 0xffff) as usize,
     }
 }
 
 /// Leaves what was found for the caller.
 #[inline(always)]
-fn leave<T>(found: T) -> u64 {
+fn leave<T: Copy>(found: T) -> u64 {
+    leave_at(PART, found)
+}
+
+#[inline(always)]
+fn leave_at<T: Copy>(place: u32, found: T) -> u64 {
     const { assert!(size_of::<T>() <= OPENED_BYTES && align_of::<T>() <= 8) };
-    let Some(opened) = maps::OPENED.get_ptr_mut(0) else {
+    let Some(opened) = maps::OPENED.get_ptr_mut(place) else {
         return 0;
     };
     // SAFETY: this CPU's own memory, large enough and aligned as just asserted.
@@ -177,11 +237,16 @@ fn leave<T>(found: T) -> u64 {
     1
 }
 
-/// Takes what the function just called has left.
+/// Takes what the function just called has left; `otherwise` if that cannot be reached.
+///
+/// Not an `Option`: the compiler would tell `None` by a value that no field of `T` has, look for it in
+/// the map, and on that path use registers that it never wrote, which the verifier refuses.
 #[inline(always)]
-fn taken<T: Copy>() -> Option<T> {
+fn taken<T: Copy>(otherwise: T) -> T {
     const { assert!(size_of::<T>() <= OPENED_BYTES && align_of::<T>() <= 8) };
-    let opened = maps::OPENED.get_ptr(0)?;
+    let Some(opened) = maps::OPENED.get_ptr(PART) else {
+        return otherwise;
+    };
     // SAFETY: the function just called on this CPU has written a `T` there.
-    Some(unsafe { opened.cast::<T>().read() })
+    unsafe { opened.cast::<T>().read() }
 }

@@ -1,6 +1,6 @@
 //! The header window over a frame.
 
-use core::ffi::c_void;
+use core::{arch::asm, ffi::c_void};
 
 use aya_ebpf::{EbpfContext as _, helpers, programs::XdpContext};
 use filter_common::{abi::SCRATCH_BYTES, limits::HEADER_WINDOW, packet::Source};
@@ -40,6 +40,8 @@ impl Window {
 impl Source for Window {
     #[inline(always)]
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        // With 1 the compiler compares `at` itself, from which the verifier learns nothing.
+        const { assert!(N >= 2) };
         if offset > HEADER_WINDOW - N {
             return None;
         }
@@ -54,6 +56,11 @@ impl Source for Window {
     #[inline(always)]
     fn frame_length(&self) -> usize {
         self.frame_length
+    }
+
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        in_window(offset)
     }
 }
 
@@ -108,13 +115,13 @@ fn window_length(frame_length: usize) -> Option<usize> {
 impl Source for Copied {
     #[inline(always)]
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        const { assert!(HEADER_WINDOW.is_power_of_two() && N <= SCRATCH_BYTES - HEADER_WINDOW) };
+        const { assert!(N <= SCRATCH_BYTES - HEADER_WINDOW) };
         if offset + N > self.length {
             return None;
         }
-        // The comparison is what holds; the mask changes nothing then, and is what the verifier can
-        // follow: it forgets what it knew of a sum when the compiler compares another sum.
-        let offset = offset & (HEADER_WINDOW - 1);
+        // The comparison is what holds; the verifier forgets what it knew of one sum when the compiler
+        // compares another.
+        let offset = in_window(offset);
         // SAFETY: `offset` is less than HEADER_WINDOW, and `bytes` points at N more than that.
         Some(unsafe { core::ptr::read_unaligned(self.bytes.cast::<u8>().add(offset).cast()) })
     }
@@ -123,6 +130,22 @@ impl Source for Copied {
     fn frame_length(&self) -> usize {
         self.frame_length
     }
+
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        in_window(offset)
+    }
+}
+
+/// An offset that is below [`HEADER_WINDOW`], so that the verifier knows that, and nothing else.
+#[inline(always)]
+fn in_window(offset: usize) -> usize {
+    const { assert!(HEADER_WINDOW.is_power_of_two()) };
+    let mut offset = offset;
+    // The compiler would drop a mask that changes nothing, as it sees.
+    // SAFETY: copies the register to itself. Without any instruction the line information would be wrong.
+    unsafe { asm!("{0} = {0}", inout(reg) offset, options(pure, nomem, nostack)) };
+    offset & (HEADER_WINDOW - 1)
 }
 
 /// Bytes of the whole frame, over all its buffers.

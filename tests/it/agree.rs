@@ -130,7 +130,7 @@ fn kernel_and_host_agree_on_recorded_and_mutated_traffic() {
 fn rules_for(frames: &[Vec<u8>]) -> Rules {
     let mut senders = Vec::new();
     for frame in frames {
-        if let Classified::Ip(packet) = classify(&frame[..], Tunnels::NONE).content {
+        if let Classified::Ip(packet) = classify(&frame[..], Tunnels::NONE).content() {
             let [sender, _] = ends(&packet.outer);
             if senders.len() < 900 && !senders.contains(&sender) {
                 senders.push(sender);

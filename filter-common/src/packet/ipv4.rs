@@ -3,10 +3,17 @@
 use super::{Flow, Headers, Source, Stop, Upper, transport};
 use crate::{
     address::{Address, Family},
+    limits::HEADER_WINDOW,
     policy::{Policies, Policy},
 };
 
 pub(super) const HEADER: usize = 20;
+/// Bytes that the longest header has for options.
+const OPTION_BYTES_MAX: usize = 40;
+const END_OF_OPTIONS: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const LOOSE_SOURCE_ROUTE: u8 = 131;
+const STRICT_SOURCE_ROUTE: u8 = 137;
 const MORE_FRAGMENTS: u16 = 0x2000;
 /// The 13 bits of the fragment offset, in units of 8 bytes.
 const FRAGMENT_OFFSET: u16 = 0x1fff;
@@ -24,13 +31,13 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
     if header[0] >> 4 != 4 {
         return Err(Stop::policy(Policy::BadIpHeader));
     }
-    let mut headers = Headers::new(Flow::new(
+    let flow = Flow::new(
         Family::V4,
         Address::from_v4([header[12], header[13], header[14], header[15]]),
         Address::from_v4([header[16], header[17], header[18], header[19]]),
-    ));
+    );
+    let mut headers = Headers::new(flow, header[8]);
     let odd = &mut headers.odd;
-    odd.add_if(Policy::TtlZero, header[8] == 0);
     let header_length = (header[0] & 0x0f) as usize * 4;
     let total_length = u16::from_be_bytes([header[2], header[3]]) as usize;
     if header_length < HEADER {
@@ -41,7 +48,10 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
         odd.add(Policy::BadLength);
         return Ok(headers);
     }
-    odd.add_if(Policy::Ipv4Options, header_length > HEADER);
+    if header_length > HEADER {
+        odd.add(Policy::Ipv4Options);
+        headers.options = header_length - HEADER;
+    }
     odd.add_if(
         Policy::BadLength,
         offset + total_length > source.frame_length(),
@@ -70,13 +80,48 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
             .add_if(Policy::IcmpFragment, protocol == super::protocol::ICMP);
     }
     // A fragment other than the first carries payload where the ports would be.
-    if is_first {
-        transport::open(source, upper, has_more, &mut headers);
-        if !has_more {
-            headers.upper = upper;
+    if !is_first {
+        return Ok(headers);
+    }
+    transport::open(source, upper, has_more, &mut headers);
+    headers.upper = upper;
+    Ok(headers)
+}
+
+/// Where the options of an IPv4 header lie in the frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The first byte.
+    pub at: usize,
+    /// The first byte behind them.
+    pub end: usize,
+}
+
+/// Whether one of the options is a source route: then the destination in the header is only the next
+/// station.
+///
+/// Behind an option whose length cannot be, nothing is looked for: no router can follow it either.
+#[inline(always)]
+pub(super) fn has_source_route<S: Source + ?Sized>(source: &S, options: Options) -> bool {
+    let Options { at: mut next, end } = options;
+    for _ in 0..OPTION_BYTES_MAX {
+        if next >= end || next >= HEADER_WINDOW {
+            break;
+        }
+        let at = source.forget(next);
+        // The last byte of the header is no source route, so it does not matter if the frame ends there.
+        let Some([kind, length]) = source.read::<2>(at) else {
+            break;
+        };
+        match kind {
+            END_OF_OPTIONS => break,
+            NO_OPERATION => next = at + 1,
+            LOOSE_SOURCE_ROUTE | STRICT_SOURCE_ROUTE => return true,
+            _ if length < 2 => break,
+            _ => next = at + length as usize,
         }
     }
-    Ok(headers)
+    false
 }
 
 /// What is odd about a fragment of `length` bytes that begins `start` bytes into the payload.

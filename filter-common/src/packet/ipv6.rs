@@ -3,7 +3,7 @@
 use super::{Flow, Headers, Source, Stop, Upper, ipv4::fragment, protocol, transport};
 use crate::{
     address::{Address, Family},
-    limits::IPV6_EXTENSIONS_MAX,
+    limits::{HEADER_WINDOW, IPV6_EXTENSIONS_MAX},
     policy::Policy,
     verdict::Reason,
 };
@@ -32,13 +32,12 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
     if header[0] >> 4 != 6 {
         return Err(Stop::policy(Policy::BadIpHeader));
     }
-    let mut headers = Headers::new(Flow::new(
+    let flow = Flow::new(
         Family::V6,
         Address::from_v6(sender),
         Address::from_v6(receiver),
-    ));
-    let hop_limit = header[7];
-    headers.odd.add_if(Policy::TtlZero, hop_limit == 0);
+    );
+    let mut headers = Headers::new(flow, header[7]);
     let room = source.frame_length().saturating_sub(offset + HEADER);
     let mut payload = u16::from_be_bytes([header[4], header[5]]) as usize;
     let mut next = header[6];
@@ -56,9 +55,10 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
         if !is_extension(next) {
             break;
         }
-        let extension = if at + 8 > end {
+        let extension = if at + 8 > end || at >= HEADER_WINDOW {
             None
         } else {
+            at = source.forget(at);
             source.read::<4>(at)
         };
         let Some(extension) = extension else {
@@ -105,17 +105,59 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
         headers.odd.add(Policy::ExtensionLimit);
         return Ok(headers);
     }
+    let chain = Chain {
+        next,
+        at,
+        end,
+        fragmented,
+        has_more,
+    };
+    open_upper(source, chain, headers)
+}
+
+/// A chain of extension headers that was followed to its end.
+#[derive(Clone, Copy)]
+struct Chain {
+    /// What follows it.
+    next: u8,
+    /// Where that begins in the frame.
+    at: usize,
+    /// Where the packet ends, as its header says.
+    end: usize,
+    /// Whether a fragment header was in it.
+    fragmented: bool,
+    /// Whether further fragments follow.
+    has_more: bool,
+}
+
+#[inline(always)]
+fn open_upper<S: Source + ?Sized>(
+    source: &S,
+    chain: Chain,
+    mut headers: Headers,
+) -> Result<Headers, Stop> {
+    let Chain {
+        next,
+        at,
+        end,
+        fragmented,
+        has_more,
+    } = chain;
     headers
         .odd
         .add_if(Policy::UnknownNextHeader, protocol::is_unknown(next));
     headers.flow.set_protocol(next);
+    // With further extension headers behind the fragment header, only the first fragment shows it.
+    headers
+        .odd
+        .add_if(Policy::IcmpFragment, has_more && next == protocol::ICMPV6);
     if at > end {
         headers.odd.add(cut(has_more));
         return Ok(headers);
     }
     // Neighbour discovery in fragments is not valid (RFC 6980).
     let may_be_discovery = next == protocol::ICMPV6 && !fragmented;
-    if may_be_discovery && transport::is_neighbor_discovery(source, at, hop_limit, &headers.flow) {
+    if may_be_discovery && transport::is_neighbor_discovery(source, at, &headers) {
         return Err(Stop::reason(Reason::NeighborDiscovery));
     }
     let upper = Upper {
@@ -123,9 +165,7 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
         length: end - at,
     };
     transport::open(source, upper, has_more, &mut headers);
-    if !has_more {
-        headers.upper = upper;
-    }
+    headers.upper = upper;
     Ok(headers)
 }
 

@@ -9,10 +9,15 @@
 //! - [`transport`]: ports, TCP flags, and the ICMPv6 messages that belong to the link;
 //! - [`tunnel`]: the IP packet inside an IP packet, where that is asked for.
 //!
+//! What was found is a [`Frame`]: a [`Stop`], or a [`Packet`] with one [`Flow`] or two.
+//!
 //! Addresses are judged whatever follows them. Protocol and ports are known or unknown, never guessed.
 //! What is odd is collected as a set of [`Policies`] and judged by [`crate::decide`].
 
 mod ethernet;
+mod flow;
+mod frame;
+mod headers;
 mod ipv4;
 mod ipv6;
 mod mpls;
@@ -20,16 +25,17 @@ mod pppoe;
 mod transport;
 mod tunnel;
 
-use crate::{
-    address::{Address, Family},
-    limits::HEADER_WINDOW,
-    policy::{Policies, Policy},
-    settings::Tunnels,
-    verdict::{POLICY_REASONS, Reason},
-};
+use self::headers::Upper;
+use crate::{limits::HEADER_WINDOW, policy::Policy, settings::Tunnels};
 
-pub use self::ethernet::{Ip, Link};
 pub(crate) use self::transport::stays_on_link;
+pub use self::{
+    ethernet::{Ip, Link},
+    flow::Flow,
+    frame::{Classified, Frame, Packet, Stop},
+    headers::Headers,
+    ipv4::Options,
+};
 
 /// A bounded window of header bytes.
 pub trait Source {
@@ -40,9 +46,18 @@ pub trait Source {
     /// Bytes of the whole frame, on however many buffers; what lengths in headers are held against.
     fn frame_length(&self) -> usize;
 
+    /// The same offset, which is below [`HEADER_WINDOW`].
+    ///
+    /// A loop whose steps depend on what it reads takes its offset through this: the kernel side lets the
+    /// verifier forget which values it can have, and does not follow each.
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        offset
+    }
+
     /// Opens everything up to the IP header.
     ///
-    /// This and [`Source::ip`] are methods for the same reason as [`crate::decide::Tables::ends`]: the
+    /// This, [`Source::ip`] and [`Source::has_source_route`] are methods for the same reason as [`crate::decide::Tables::ends`]: the
     /// kernel side makes calls of them, so that the verifier follows each once.
     #[inline(always)]
     fn link(&self) -> Link {
@@ -51,28 +66,39 @@ pub trait Source {
 
     /// Opens the IP header at `offset`, and finds the one in a tunnel to look into.
     #[inline(always)]
-    fn ip(&self, ip: Ip, offset: usize, tunnels: Tunnels) -> Result<Headers, Stop> {
+    fn ip(&self, ip: Ip, offset: usize, tunnels: Tunnels) -> Headers {
         open_ip(self, ip, offset, tunnels)
     }
+
+    /// Whether one of the options of an IPv4 header is a source route.
+    #[inline(always)]
+    fn has_source_route(&self, options: Options) -> bool {
+        find_source_route(self, options)
+    }
+}
+
+/// What [`Source::has_source_route`] does.
+#[inline(always)]
+pub fn find_source_route<S: Source + ?Sized>(source: &S, options: Options) -> bool {
+    ipv4::has_source_route(source, options)
 }
 
 /// What [`Source::ip`] does.
 #[inline(always)]
-pub fn open_ip<S: Source + ?Sized>(
-    source: &S,
-    ip: Ip,
-    offset: usize,
-    tunnels: Tunnels,
-) -> Result<Headers, Stop> {
-    let mut headers = match ip {
+pub fn open_ip<S: Source + ?Sized>(source: &S, ip: Ip, offset: usize, tunnels: Tunnels) -> Headers {
+    let opened = match ip {
         Ip::V4 => ipv4::open(source, offset),
         Ip::V6 => ipv6::open(source, offset),
-    }?;
+    };
+    let mut headers = match opened {
+        Ok(headers) => headers,
+        Err(stop) => return Headers::stopped(stop),
+    };
     if let Some((ip, offset)) = tunnel::find(source, &mut headers, tunnels) {
         headers.inner = offset;
         headers.inner_v6 = matches!(ip, Ip::V6);
     }
-    Ok(headers)
+    headers
 }
 
 /// What [`Source::link`] does.
@@ -155,275 +181,49 @@ pub mod protocol {
     }
 }
 
-/// A frame, opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// The VLAN identifier in its outermost tag; 0 where there is none.
-    pub vlan: u16,
-    /// What it carries.
-    pub content: Classified,
-}
-
-/// What a frame carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Classified {
-    /// An IP packet.
-    Ip(Packet),
-    /// Nothing the lists can speak of.
-    Stopped(Stop),
-}
-
-impl Classified {
-    /// Nothing the lists can speak of, for this reason.
-    #[must_use]
-    pub const fn stopped(reason: Reason) -> Self {
-        Self::Stopped(Stop::reason(reason))
-    }
-}
-
-/// Why a frame is opened no further.
-///
-/// The number of a reason, which says whether it is a policy's. A number, because it lies in a register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stop(u32);
-
-impl Stop {
-    /// The frame ends before the addresses.
-    pub const TRUNCATED: Self = Self::policy(Policy::Truncated);
-
-    /// It is none of the lists' business.
-    #[inline(always)]
-    const fn reason(reason: Reason) -> Self {
-        Self(reason.number())
-    }
-
-    /// It cannot be, or must not be.
-    #[inline(always)]
-    const fn policy(policy: Policy) -> Self {
-        Self(POLICY_REASONS + policy as u32)
-    }
-
-    /// The number of the reason.
-    #[inline(always)]
-    #[must_use]
-    pub const fn number(self) -> u32 {
-        self.0
-    }
-
-    /// From [`Stop::number`].
-    #[inline(always)]
-    #[must_use]
-    pub const fn from_number(number: u32) -> Self {
-        Self(number)
-    }
-
-    /// The policies that speak of it.
-    #[inline(always)]
-    #[must_use]
-    pub const fn policies(self) -> Policies {
-        if self.0 < POLICY_REASONS {
-            Policies::NONE
-        } else {
-            Policies::from_bits(1 << ((self.0 - POLICY_REASONS) & 63))
-        }
-    }
-}
-
-/// What the decision needs of an IP packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Packet {
-    /// The packet as it is on the wire.
-    pub outer: Flow,
-    /// See [`Packet::inner`]; the outer again where there is none, because every field of what lies in
-    /// registers has to have a value.
-    inner: Flow,
-    is_tunnel: bool,
-    /// What is odd about it.
-    pub odd: Policies,
-}
-
-impl Packet {
-    /// The packet inside it, if it is a tunnel that was opened.
-    #[inline(always)]
-    #[must_use]
-    pub const fn inner(&self) -> Option<&Flow> {
-        if self.is_tunnel {
-            Some(&self.inner)
-        } else {
-            None
-        }
-    }
-}
-
-/// Who speaks to whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flow {
-    /// The family of both addresses.
-    pub family: Family,
-    /// The sender.
-    pub source: Address,
-    /// The receiver.
-    pub destination: Address,
-    /// The protocol, see [`Flow::protocol`]; a number and a flag, because they lie in registers.
-    protocol: u8,
-    protocol_known: bool,
-    ports: [u16; 2],
-    ports_known: bool,
-}
-
-impl Flow {
-    /// Between two addresses, the protocol not known.
-    #[inline(always)]
-    #[must_use]
-    pub const fn new(family: Family, source: Address, destination: Address) -> Self {
-        Self {
-            family,
-            source,
-            destination,
-            protocol: 0,
-            protocol_known: false,
-            ports: [0, 0],
-            ports_known: false,
-        }
-    }
-
-    /// The same packet between other addresses: those that its own stand for.
-    #[inline(always)]
-    #[must_use]
-    pub const fn between(mut self, family: Family, source: Address, destination: Address) -> Self {
-        self.family = family;
-        self.source = source;
-        self.destination = destination;
-        self
-    }
-
-    /// The transport protocol; `None` where the headers before it could not be followed.
-    #[inline(always)]
-    #[must_use]
-    pub const fn protocol(&self) -> Option<u8> {
-        if self.protocol_known {
-            Some(self.protocol)
-        } else {
-            None
-        }
-    }
-
-    /// The source port, host byte order; `None` for protocols without ports, for fragments other than
-    /// the first, and where the header is cut.
-    #[inline(always)]
-    #[must_use]
-    pub const fn source_port(&self) -> Option<u16> {
-        if self.ports_known {
-            Some(self.ports[0])
-        } else {
-            None
-        }
-    }
-
-    /// The destination port, see [`Flow::source_port`].
-    #[inline(always)]
-    #[must_use]
-    pub const fn destination_port(&self) -> Option<u16> {
-        if self.ports_known {
-            Some(self.ports[1])
-        } else {
-            None
-        }
-    }
-
-    #[inline(always)]
-    const fn set_protocol(&mut self, protocol: u8) {
-        self.protocol = protocol;
-        self.protocol_known = true;
-    }
-
-    #[inline(always)]
-    const fn set_ports(&mut self, ports: [u16; 2]) {
-        self.ports = ports;
-        self.ports_known = true;
-    }
-}
-
-/// An IP header and what was found behind it.
-#[derive(Clone, Copy, Debug)]
-pub struct Headers {
-    flow: Flow,
-    odd: Policies,
-    /// Where the transport header begins, of a packet that is whole; else 0 and 0.
-    upper: Upper,
-    /// Where the IP header in a tunnel to look into begins; else 0.
-    inner: usize,
-    /// Whether that is IPv6.
-    inner_v6: bool,
-}
-
-impl Headers {
-    #[inline(always)]
-    const fn new(flow: Flow) -> Self {
-        Self {
-            flow,
-            odd: Policies::NONE,
-            upper: Upper { at: 0, length: 0 },
-            inner: 0,
-            inner_v6: false,
-        }
-    }
-}
-
-/// What follows the IP header and its extensions.
-#[derive(Clone, Copy, Debug)]
-struct Upper {
-    /// Where it begins in the frame.
-    at: usize,
-    /// Its bytes, as the IP header says.
-    length: usize,
-}
-
 /// Opens a frame from its Ethernet header on, and the tunnels that are asked for.
 #[inline(always)]
 pub fn classify<S: Source + ?Sized>(source: &S, tunnels: Tunnels) -> Frame {
     let link = source.link();
-    let headers = match link.payload() {
-        Ok((ip, offset)) => source.ip(ip, offset, tunnels),
-        Err(stop) => Err(stop),
+    let (ip, offset) = match link.payload() {
+        Ok(payload) => payload,
+        Err(stop) => return Frame::stopped(link.vlan, stop),
     };
-    let content = match headers {
-        Ok(mut headers) => {
-            let Flow {
-                source: sender,
-                destination: receiver,
-                ..
-            } = headers.flow;
-            headers.odd.add_if(
-                Policy::Land,
-                sender.high == receiver.high && sender.low == receiver.low,
-            );
-            let mut inner = headers.flow;
-            let mut is_tunnel = false;
-            if headers.inner != 0 {
-                let ip = if headers.inner_v6 { Ip::V6 } else { Ip::V4 };
-                match source.ip(ip, headers.inner, Tunnels::NONE) {
-                    Ok(found) => {
-                        inner = found.flow;
-                        is_tunnel = true;
-                    }
-                    // Neighbour discovery through a tunnel is none of the lists' business either.
-                    Err(stop) => headers
-                        .odd
-                        .add_if(Policy::TunnelUnread, !stop.policies().is_empty()),
-                }
-            }
-            Classified::Ip(Packet {
-                outer: headers.flow,
-                inner,
-                is_tunnel,
-                odd: headers.odd,
-            })
-        }
-        Err(stop) => Classified::Stopped(stop),
-    };
-    Frame {
-        vlan: link.vlan,
-        content,
+    let headers = source.ip(ip, offset, tunnels);
+    if headers.stop != 0 {
+        return Frame::stopped(link.vlan, Stop::from_number(headers.stop));
     }
+    let mut packet = Packet {
+        outer: headers.flow,
+        inner: headers.flow,
+        is_tunnel: false,
+        odd: headers.odd,
+    };
+    packet.odd.add_if(
+        Policy::Land,
+        headers.flow.is_to_itself() && !headers.is_bfd_echo(),
+    );
+    if headers.options != 0 {
+        let at = offset + ipv4::HEADER;
+        let is_routed = source.has_source_route(Options {
+            at,
+            end: at + headers.options,
+        });
+        packet.odd.add_if(Policy::Ipv4SourceRoute, is_routed);
+    }
+    if headers.inner != 0 {
+        let ip = if headers.inner_v6 { Ip::V6 } else { Ip::V4 };
+        let inside = source.ip(ip, headers.inner, Tunnels::NONE);
+        if inside.stop == 0 {
+            packet.inner = inside.flow;
+            packet.is_tunnel = true;
+        } else {
+            // Neighbour discovery through a tunnel is none of the lists' business either.
+            let stop = Stop::from_number(inside.stop);
+            packet
+                .odd
+                .add_if(Policy::TunnelUnread, !stop.policies().is_empty());
+        }
+    }
+    Frame::of(link.vlan, packet)
 }

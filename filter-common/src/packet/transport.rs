@@ -1,6 +1,6 @@
 //! Ports, TCP flags and lengths, and the ICMPv6 messages that belong to the link.
 
-use super::{Flow, Headers, Source, Upper, protocol};
+use super::{Headers, Source, Upper, protocol};
 use crate::{
     address::Address,
     limits::ICMP_MESSAGE_MAX,
@@ -122,10 +122,9 @@ const fn tcp(header: usize, flags: u8, length: usize) -> Policies {
 pub(super) fn is_neighbor_discovery<S: Source + ?Sized>(
     source: &S,
     offset: usize,
-    hop_limit: u8,
-    flow: &Flow,
+    headers: &Headers,
 ) -> bool {
-    if hop_limit != 255 {
+    if headers.hop_limit != 255 {
         return false;
     }
     let Some(message) = source.read::<2>(offset) else {
@@ -138,7 +137,7 @@ pub(super) fn is_neighbor_discovery<S: Source + ?Sized>(
     ) {
         return false;
     }
-    stays_on_link(flow.source) || stays_on_link(flow.destination)
+    stays_on_link(headers.flow.source) || stays_on_link(headers.flow.destination)
 }
 
 /// Whether no router forwards a packet with this IPv6 address at one end.

@@ -12,7 +12,8 @@ const GRE_SEQUENCE: u16 = 0x1000;
 const GRE_VERSION: u16 = 0x0007;
 
 /// Which IP header begins where inside the packet, if `tunnels` says to look. A header that cannot be
-/// read is a matter of the policy `tunnel_unread`.
+/// read is a matter of the policy `tunnel_unread`. The first fragment of a tunnel packet is looked into as
+/// well, or fragmenting it would hide what is inside.
 #[inline(always)]
 pub(super) fn find<S: Source + ?Sized>(
     source: &S,

@@ -99,3 +99,69 @@ fn only_some_protocols_have_ports() {
         assert_eq!(odd(&frame).contains(&Policy::UnknownNextHeader), unknown);
     }
 }
+
+/// A header with these options, which the builder fills up with 0xff.
+fn with_options(options: &[u8]) -> Vec<u8> {
+    let words = u8::try_from(5 + options.len().div_ceil(4)).expect("at most 40 bytes");
+    let mut packet = ipv4(words, 0, protocol::UDP, &TRANSPORT);
+    packet[20..20 + options.len()].copy_from_slice(options);
+    ethernet(&[], 0x0800, &packet)
+}
+
+#[test]
+fn a_source_route_is_found_behind_any_options() {
+    const ROUTE: [u8; 7] = [131, 7, 4, 192, 0, 2, 1];
+    let strict = [137, 7, 4, 192, 0, 2, 1];
+    let router_alert = [148, 4, 0, 0];
+    let timestamp = [68, 12, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    for before in [
+        &[][..],
+        &[1],
+        &[1; 33],
+        &router_alert,
+        &timestamp,
+        &[router_alert.as_slice(), &[1, 1, 1], &timestamp].concat(),
+    ] {
+        for route in [ROUTE, strict] {
+            let frame = with_options(&[before, &route].concat());
+            assert!(
+                odd(&frame).contains(&Policy::Ipv4SourceRoute),
+                "{frame:02x?}"
+            );
+        }
+    }
+    for options in [
+        &[0, 131, 7, 4][..],
+        &router_alert,
+        // The bytes of a source route inside another option.
+        &[68, 8, 5, 0, 131, 7, 4, 1],
+        // An option whose length cannot be: no router can follow it.
+        &[30, 1, 131, 7],
+        &[30, 0, 131, 7],
+        &[1; 40],
+    ] {
+        let frame = with_options(options);
+        let odd = odd(&frame);
+        assert!(odd.contains(&Policy::Ipv4Options), "{frame:02x?}");
+        assert!(!odd.contains(&Policy::Ipv4SourceRoute), "{frame:02x?}");
+    }
+}
+
+#[test]
+fn land_is_not_the_echo_of_bidirectional_forwarding_detection() {
+    let echo = |ttl: u8, port: u16, protocol: u8| {
+        let [high, low] = port.to_be_bytes();
+        let segment = [0xc0, 0, high, low, 0, 12, 0, 0, 1, 2, 3, 4];
+        let mut packet = ipv4(5, 0, protocol, &segment);
+        packet[8] = ttl;
+        packet.copy_within(12..16, 16);
+        ethernet(&[], 0x0800, &packet)
+    };
+    let is_land = |frame: &[u8]| odd(frame).contains(&Policy::Land);
+    for ttl in [254, 255] {
+        assert!(!is_land(&echo(ttl, 3785, protocol::UDP)));
+        assert!(is_land(&echo(ttl, 3784, protocol::UDP)));
+        assert!(is_land(&echo(ttl, 3785, protocol::TCP)));
+    }
+    assert!(is_land(&echo(253, 3785, protocol::UDP)));
+}

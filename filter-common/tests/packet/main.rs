@@ -2,6 +2,8 @@
 
 mod ipv4;
 mod ipv6;
+mod tunnel;
+mod wrapped;
 
 use filter_common::{
     address::{Address, Family},
@@ -92,7 +94,7 @@ fn fragment(offset: u16, more: bool) -> (u8, Vec<u8>) {
 }
 
 fn classify(frame: &[u8]) -> Classified {
-    filter_common::packet::classify(frame, Tunnels::NONE).content
+    filter_common::packet::classify(frame, Tunnels::NONE).content()
 }
 
 fn packet(frame: &[u8]) -> Packet {

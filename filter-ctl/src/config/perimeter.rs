@@ -142,6 +142,18 @@ pub enum TunnelSetting {
 }
 
 impl TunnelSetting {
+    /// The name in configuration and output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gre => "gre",
+            Self::Ipip => "ipip",
+            Self::SixInFour => "6in4",
+            Self::FourInSix => "4in6",
+            Self::SixInSix => "6in6",
+        }
+    }
+
     /// As the data path has it.
     #[must_use]
     pub const fn tunnels(self) -> Tunnels {

@@ -236,6 +236,7 @@ impl Engine {
                 self.interface_errors.insert(name, refusal.error);
             }
         }
+        self.check_offloads();
     }
 
     /// Puts the program on one configured interface.

@@ -10,6 +10,7 @@
 //! - `admit` and `change`: what authorities and operators ask for;
 //! - [`desired`]: from configuration, orders and decisions to what is desired, pure;
 //! - `enforce`: from what is desired to what is in force;
+//! - `offload`: whether network cards leave in frames what the settings go by;
 //! - `publish`: from state to view;
 //! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
 
@@ -22,6 +23,7 @@ mod engine;
 pub mod handle;
 mod inherit;
 pub(crate) mod local;
+mod offload;
 mod publish;
 mod reload;
 pub mod start;

@@ -10,8 +10,8 @@ use aya::maps::{Array, Map, MapData, PerCpuArray};
 use filter_common::{
     abi::{
         ABI_VERSION, CLAUSES_CAPACITY, Control, HALVES, INFO_RECORD, InfoHeader, InfoInterface,
-        OPENED_BYTES, PLACE_ROWS_CAPACITY, POLICY_SETS, ROOT_CAPACITY, SCRATCH_BYTES,
-        SETTINGS_CAPACITY, VLANS_CAPACITY, instance_state, map,
+        OPENED_BYTES, OPENED_ENTRIES, PLACE_ROWS_CAPACITY, POLICY_SETS, ROOT_CAPACITY,
+        SCRATCH_BYTES, SETTINGS_CAPACITY, VLANS_CAPACITY, instance_state, map,
     },
     counters::{Counter, VERDICT_COUNTERS},
     limits::{INTERFACES_MAX, SLOTS_MAX},
@@ -303,7 +303,7 @@ fn specs(capacity: Capacity) -> Result<Vec<MapSpec>, KernelError> {
         per_cpu(map::VERDICTS, size_of::<Counter>(), VERDICT_COUNTERS)?,
         per_cpu(map::SLOTS, size_of::<Counter>(), SLOTS_MAX)?,
         per_cpu(map::SCRATCH, SCRATCH_BYTES, 1)?,
-        per_cpu(map::OPENED, OPENED_BYTES, 1)?,
+        per_cpu(map::OPENED, OPENED_BYTES, OPENED_ENTRIES)?,
         MapSpec {
             flags: 0,
             ..array(map::INFO, INFO_RECORD, 1 + INTERFACES_MAX)?

@@ -11,6 +11,7 @@
 //! - [`attach`]: puts the program on interfaces, and replaces it there without a gap;
 //! - [`count`]: reads the counters;
 //! - [`clock`]: the kernel's clock;
+//! - [`offload`]: what a network card does to frames first;
 //! - [`sys`]: the system calls that aya lacks; all of this room's `unsafe` is there and in `mapped`.
 
 pub mod attach;
@@ -20,6 +21,7 @@ mod error;
 pub mod instance;
 mod mapped;
 pub mod object;
+pub mod offload;
 pub mod pins;
 pub mod sync;
 mod sys;

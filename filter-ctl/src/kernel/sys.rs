@@ -1,5 +1,5 @@
 //! The system calls that aya 0.14 lacks: creating maps of a size and kind of our own, the interface
-//! of an XDP link, waiting for running programs, locks and mounts.
+//! of an XDP link, waiting for running programs, locks, mounts and the flags of a network card.
 //!
 //! Layouts follow `union bpf_attr` and `struct bpf_link_info` of include/uapi/linux/bpf.h.
 
@@ -223,6 +223,45 @@ pub(super) fn interface_index(name: &str) -> Option<u32> {
         0 => None,
         index => Some(index),
     }
+}
+
+/// The flags of `ETHTOOL_GFLAGS` (include/uapi/linux/ethtool.h): what an interface's hardware does to
+/// frames.
+pub(super) fn ethtool_flags(name: &str) -> io::Result<u32> {
+    const SIOCETHTOOL: libc::c_ulong = 0x8946;
+    const ETHTOOL_GFLAGS: u32 = 0x25;
+    /// `struct ethtool_value`.
+    #[repr(C)]
+    struct Value {
+        command: u32,
+        data: u32,
+    }
+    let mut value = Value {
+        command: ETHTOOL_GFLAGS,
+        data: 0,
+    };
+    // SAFETY: takes numbers; any socket will do.
+    let socket = unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    if socket < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor was just opened and belongs to nobody else.
+    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+    // SAFETY: zeros are a valid `ifreq`.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    if name.len() >= request.ifr_name.len() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = libc::c_char::from_ne_bytes([from]);
+    }
+    request.ifr_ifru.ifru_data = std::ptr::from_mut(&mut value).cast();
+    // SAFETY: a live request with a zero-ended name, which points at a live, writable value.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL as _, &raw mut request) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(value.data)
 }
 
 /// The name of an interface, `None` if there is none with this index.

@@ -116,7 +116,7 @@ pub(crate) fn speaks_of(rule: &Rule, packet: &Flow, is_source: bool) -> bool {
 
 /// Why a frame passes if no order speaks of it and no policy drops: the first thing that is odd.
 pub(crate) fn pass_reason(frame: &[u8]) -> Reason {
-    match classify(frame, Tunnels::NONE).content {
+    match classify(frame, Tunnels::NONE).content() {
         Classified::Ip(packet) => otherwise(&packet),
         Classified::Stopped(stop) => reason_of(stop),
     }

@@ -62,7 +62,7 @@ impl Oracle {
         let settings = self.rules.settings[0];
         let opened = classify(frame, settings.tunnels());
         let settings = self.on_vlan(settings, opened.vlan);
-        let packet = match opened.content {
+        let packet = match opened.content() {
             Classified::Ip(packet) => packet,
             Classified::Stopped(stop) => {
                 let mut decision = passes(reason_of(stop));
@@ -100,7 +100,7 @@ impl Oracle {
     /// What the orders are asked about a frame, in turn.
     pub(crate) fn questions(&self, frame: &[u8]) -> Vec<Question> {
         let opened = classify(frame, self.rules.settings[0].tunnels());
-        let Classified::Ip(packet) = opened.content else {
+        let Classified::Ip(packet) = opened.content() else {
             return Vec::new();
         };
         let flow = packet.outer;

@@ -21,7 +21,10 @@ use crate::{
         load::{Loaded, load},
     },
     daemon::start::{TrustFileError, read_trust},
-    kernel::object,
+    kernel::{
+        object,
+        offload::{strips_vlan_tags, vlan_advice},
+    },
     order::trust::TrustFile,
 };
 
@@ -39,6 +42,10 @@ struct Report {
     config: PathBuf,
     trust_file: PathBuf,
     interfaces: Vec<String>,
+    host_groups: Vec<String>,
+    policies: Vec<String>,
+    tunnels: Vec<&'static str>,
+    nat64_prefixes: Vec<String>,
     feeds: Vec<String>,
     keys: usize,
     never_block: usize,
@@ -62,6 +69,9 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Outcome, Failur
             warnings.push(format!(
                 "interface {name} does not exist; it is filtered once it does"
             ));
+        }
+        if !interface.vlans.is_empty() && strips_vlan_tags(&interface.name) {
+            warnings.push(vlan_advice(&interface.name));
         }
     }
     if !on_bpffs(&config.pin_dir) {
@@ -107,11 +117,21 @@ fn on_bpffs(directory: &Path) -> bool {
 fn report(path: &Path, config: &Config, trust: &TrustFile, warnings: Vec<String>) -> Report {
     let interfaces = config.interfaces.iter().map(|interface| {
         let (role, action) = (interface.role.name(), interface.action.name());
+        let vlans = interface.vlans.iter().map(|vlan| {
+            let role = vlan.role.unwrap_or(interface.role).name();
+            let action = vlan.action.unwrap_or(interface.action).name();
+            format!("; VLAN {}: {role}, {action}", vlan.id)
+        });
         format!(
-            "{} ({role}, {}, {action})",
+            "{} ({role}, {}, {action}{})",
             interface.name,
-            interface.mode.name()
+            interface.mode.name(),
+            vlans.collect::<String>()
         )
+    });
+    let groups = config.host_groups.iter().map(|group| {
+        let networks = count(group.networks.len() as u64, "network", "networks");
+        format!("{} ({networks})", group.name)
     });
     let feeds = config.feeds.iter().map(|feed| {
         let keys = trust.feed(&feed.name).map_or_else(
@@ -124,6 +144,14 @@ fn report(path: &Path, config: &Config, trust: &TrustFile, warnings: Vec<String>
         config: path.to_owned(),
         trust_file: config.trust_file.clone(),
         interfaces: interfaces.collect(),
+        host_groups: groups.collect(),
+        policies: changed_policies(config),
+        tunnels: config.tunnels.iter().map(|tunnel| tunnel.name()).collect(),
+        nat64_prefixes: config
+            .nat64_prefixes
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         feeds: feeds.collect(),
         keys: trust.keys().len(),
         never_block: config.never_block.len(),
@@ -137,6 +165,29 @@ fn report(path: &Path, config: &Config, trust: &TrustFile, warnings: Vec<String>
     }
 }
 
+/// What differs from the default, or from the role where a group says it.
+fn changed_policies(config: &Config) -> Vec<String> {
+    let mut changed = Vec::new();
+    let roles = [
+        ("upstream", &config.policies.upstream),
+        ("customer", &config.policies.customer),
+    ];
+    for (role, actions) in roles {
+        for (policy, action) in &actions.0 {
+            if *action != policy.default_action() {
+                changed.push(format!("{role} {}: {}", policy.name(), action.name()));
+            }
+        }
+    }
+    for group in &config.host_groups {
+        for (policy, action) in &group.policies.0 {
+            let name = &group.name;
+            changed.push(format!("{name} {}: {}", policy.name(), action.name()));
+        }
+    }
+    changed
+}
+
 impl Report {
     fn text(&self) -> String {
         let or_none = |list: &[String]| match list {
@@ -145,40 +196,52 @@ impl Report {
         };
         let metrics = self.metrics_listen.clone();
         let mut text = format!("{} is valid.\n", self.config.display());
-        text += &fields(
-            2,
-            &[
-                ("interfaces", or_none(&self.interfaces)),
-                ("feeds", or_none(&self.feeds)),
-                (
-                    "trust",
-                    format!(
-                        "{} in {}",
-                        count(self.keys as u64, "key", "keys"),
-                        self.trust_file.display()
-                    ),
+        let mut rows = vec![("interfaces", or_none(&self.interfaces))];
+        // What few networks need is shown where it is used.
+        if !self.host_groups.is_empty() {
+            rows.push(("host groups", self.host_groups.join(", ")));
+        }
+        rows.push(match self.policies.as_slice() {
+            [] => ("policies", "defaults".to_owned()),
+            changed => ("policies", changed.join(", ")),
+        });
+        if !self.tunnels.is_empty() {
+            rows.push(("tunnels", self.tunnels.join(", ")));
+        }
+        if !self.nat64_prefixes.is_empty() {
+            rows.push(("NAT64", self.nat64_prefixes.join(", ")));
+        }
+        rows.extend([
+            ("feeds", or_none(&self.feeds)),
+            (
+                "trust",
+                format!(
+                    "{} in {}",
+                    count(self.keys as u64, "key", "keys"),
+                    self.trust_file.display()
                 ),
-                (
-                    "never-block",
-                    format!(
-                        "{} besides the built-in space",
-                        count(self.never_block as u64, "prefix", "prefixes")
-                    ),
+            ),
+            (
+                "never-block",
+                format!(
+                    "{} besides the built-in space",
+                    count(self.never_block as u64, "prefix", "prefixes")
                 ),
-                (
-                    "capacity",
-                    format!(
-                        "{} IPv4 and {} IPv6 prefixes",
-                        number(self.capacity_ipv4.into()),
-                        number(self.capacity_ipv6.into())
-                    ),
+            ),
+            (
+                "capacity",
+                format!(
+                    "{} IPv4 and {} IPv6 prefixes",
+                    number(self.capacity_ipv4.into()),
+                    number(self.capacity_ipv6.into())
                 ),
-                ("state", self.state_dir.display().to_string()),
-                ("pins", self.pin_dir.display().to_string()),
-                ("socket", self.control_socket.display().to_string()),
-                ("metrics", metrics.unwrap_or_else(|| "off".to_owned())),
-            ],
-        );
+            ),
+            ("state", self.state_dir.display().to_string()),
+            ("pins", self.pin_dir.display().to_string()),
+            ("socket", self.control_socket.display().to_string()),
+            ("metrics", metrics.unwrap_or_else(|| "off".to_owned())),
+        ]);
+        text += &fields(2, &rows);
         if !self.warnings.is_empty() {
             let count = count(self.warnings.len() as u64, "warning", "warnings");
             text += &format!("\n{count}:\n");
@@ -243,6 +306,7 @@ mod tests {
             "\
 /etc/levee/levee.toml is valid.
   interfaces   eth0 (upstream, native, enforce)
+  policies     defaults
   feeds        ncsc (enforce, no keys)
   trust        0 keys in /etc/levee/trust.toml
   never-block  0 prefixes besides the built-in space
@@ -255,6 +319,43 @@ mod tests {
 1 warning:
   interface eth0 does not exist; it is filtered once it does
 "
+        );
+    }
+
+    #[test]
+    fn what_differs_from_the_defaults_is_shown() {
+        let config = parse(
+            r#"
+            tunnels = ["gre", "6in4"]
+            nat64_prefixes = ["64:ff9b::/96"]
+            [policies]
+            upstream = { land = "drop", port_zero = "monitor" }
+            [[interface]]
+            name = "eth0"
+            role = "upstream"
+            [[interface.vlan]]
+            id = 7
+            role = "customer"
+            [[host_group]]
+            name = "dns"
+            networks = ["192.0.2.0/28"]
+            policies = { land = "drop" }
+            "#,
+        )
+        .unwrap()
+        .config;
+        let path = Path::new("/etc/levee/levee.toml");
+        let text = report(path, &config, &TrustFile::default(), Vec::new()).text();
+        let shown: Vec<&str> = text.lines().skip(1).take(5).collect();
+        assert_eq!(
+            shown,
+            [
+                "  interfaces   eth0 (upstream, native, enforce; VLAN 7: customer, enforce)",
+                "  host groups  dns (1 network)",
+                "  policies     upstream port_zero: monitor, dns land: drop",
+                "  tunnels      gre, 6in4",
+                "  NAT64        64:ff9b::/96",
+            ]
         );
     }
 
