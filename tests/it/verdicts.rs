@@ -5,6 +5,9 @@
 
 pub(crate) mod cases;
 mod exceptions;
+mod nat64;
+mod tunnels;
+mod vlans;
 
 use std::net::IpAddr;
 

@@ -1,5 +1,6 @@
 //! The program stays within what the kernel's verifier can follow.
 
+use filter_common::abi::PROGRAM;
 use filter_ctl::kernel::{attach::LoadedProgram, object::embedded};
 
 use crate::support::{
@@ -22,7 +23,9 @@ fn the_program_costs_the_verifier_a_quarter_of_its_limit_at_most() {
         let mut kernel = Kernel::empty(capacity);
         match kernel.program.verified_instructions().unwrap() {
             Some(count) => {
-                say(&format!("{name} capacity: {count} instructions verified"));
+                say(&format!(
+                    "{PROGRAM}, {name} capacity: {count} instructions verified"
+                ));
                 assert!(count < BUDGET, "{count} instructions, {BUDGET} are allowed");
             }
             None => say("this kernel does not tell what it verified (before Linux 5.16)"),

@@ -7,6 +7,7 @@
     reason = "a task talks to the developer who started it"
 )]
 
+mod agree;
 mod demo;
 mod ebpf;
 mod paths;
@@ -40,6 +41,8 @@ enum Task {
     Ebpf,
     /// Show the main job on real packets, in network namespaces of its own.
     Demo,
+    /// Compare kernel, host and oracle on millions of packets, in the release profile.
+    Agree(agree::Options),
     /// Run every check and every test, as CI does.
     Test(test::Options),
     /// Check the house rules that neither rustfmt nor clippy knows.
@@ -62,6 +65,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Setup => setup::run(&paths)?,
         Task::Ebpf => ebpf::run(&paths)?,
         Task::Demo => demo::run(&paths)?,
+        Task::Agree(options) => agree::run(&paths, &options)?,
         Task::Test(options) => return Ok(test::run(&paths, &options)),
         Task::Tidy => tidy::run(&paths)?,
     }

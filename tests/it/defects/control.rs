@@ -13,7 +13,7 @@ use crate::support::{
     packet::{Frame, Layer, link::ethertype, wrap},
     rules::{Rule, Rules},
     skipped,
-    traffic::{self, HOST_4, HOST_6, PEER_4, PEER_6, Sample},
+    traffic::{HOST_4, HOST_6, PEER_4, PEER_6, Sample, control, users},
 };
 
 const ROLES: [Role; 2] = [Role::Upstream, Role::Customer];
@@ -82,7 +82,7 @@ fn d6_fragments_and_control_ethertypes_survive_the_defaults() {
     let odd: Vec<Sample> = unknown.into_iter().chain(labels).collect();
     for role in ROLES {
         let mut kernel = Kernel::with(&defaults(role));
-        for sample in traffic::link().iter().chain(&traffic::users()).chain(&odd) {
+        for sample in control::link().iter().chain(&users::all()).chain(&odd) {
             passes(&mut kernel, sample, "by default");
         }
     }
@@ -95,16 +95,16 @@ fn d7_arp_nd_lldp_lacp_bfd_bgp_pass_whatever_is_listed_or_dropped() {
     }
     for role in ROLES {
         let mut kernel = Kernel::with(&defaults(role));
-        for sample in traffic::link().iter().chain(&traffic::routing()) {
+        for sample in control::link().iter().chain(&control::routing()) {
             passes(&mut kernel, sample, "by default");
         }
         kernel.publish(&everything_drops(role));
-        for sample in traffic::link() {
+        for sample in control::link() {
             let reason = passes(&mut kernel, &sample, "with everything dropped");
             let by_name = !matches!(reason, Reason::Clean | Reason::Policy(_));
             assert!(by_name, "{}: {reason:?}", sample.name);
         }
-        for sample in traffic::routing() {
+        for sample in control::routing() {
             passes(&mut kernel, &sample, "with everything dropped");
         }
     }

@@ -11,7 +11,8 @@ use crate::support::{
     kernel::{Kernel, SMALL},
     packet::Tag,
     rules::Rules,
-    skipped, traffic,
+    skipped,
+    traffic::{control, users},
 };
 
 /// The policies that drop unless the operator says otherwise.
@@ -36,7 +37,7 @@ fn good_traffic_passes_by_default_both_ways() {
         return;
     }
     let mut kernel = Kernel::empty(SMALL);
-    let samples = [traffic::users(), traffic::routing(), traffic::link()].concat();
+    let samples = [users::all(), control::routing(), control::link()].concat();
     for role in ROLES {
         // Looking into tunnels makes nothing odd either, and is off by default.
         let looking = with_defaults(rules(Enforcement::Enforce, role));
@@ -64,7 +65,7 @@ fn little_of_good_traffic_is_odd() {
         return;
     }
     let mut kernel = Kernel::with(&with_defaults(rules(Enforcement::Enforce, ROLES[0])));
-    for sample in [traffic::users(), traffic::routing(), traffic::link()].concat() {
+    for sample in [users::all(), control::routing(), control::link()].concat() {
         let Reason::Policy(policy) = kernel.run(&sample.frame).reason else {
             continue;
         };

@@ -3,7 +3,11 @@
 use std::net::IpAddr;
 
 use filter_common::{
-    policy::{Policy, PolicyAction, PolicySet},
+    policy::{
+        Policy,
+        PolicyAction::{self, Drop, Monitor, Pass},
+        PolicySet,
+    },
     settings::{Enforcement, Role},
 };
 use filter_ctl::policy::perimeter::HostGroup;
@@ -48,7 +52,6 @@ fn a_host_group_overrides_the_role_for_the_inside_end() {
     if skipped() {
         return;
     }
-    use PolicyAction::{Drop, Monitor, Pass};
     let mut kernel = Kernel::empty(SMALL);
     for role in ROLES {
         let cases = samples::all(role);
@@ -95,15 +98,15 @@ fn the_group_of_the_outside_end_and_of_silence_change_nothing() {
             let outside = own.iter().filter_map(|case| case.outside(role));
             let outside = outside.filter(|end| !inside.contains(end));
             let mut rules = rules(Enforcement::Enforce, role);
-            put(&mut rules, role, only(policy, PolicyAction::Drop));
-            let other = [(another(policy), PolicyAction::Pass)];
+            put(&mut rules, role, only(policy, Drop));
+            let other = [(another(policy), Pass)];
             rules.perimeter.groups = vec![
-                group("outside", outside, &[(policy, PolicyAction::Pass)]),
+                group("outside", outside, &[(policy, Pass)]),
                 group("silent", inside.clone(), &other),
             ];
             kernel.publish(&rules);
             for case in own {
-                let set = only(policy, PolicyAction::Drop);
+                let set = only(policy, Drop);
                 let outcome = expected(case, false, |policy| set.action(policy));
                 kernel.check(&case.name, &case.frame, &outcome);
             }
@@ -120,7 +123,7 @@ fn of_nested_groups_the_most_specific_speaks() {
     let mut kernel = Kernel::empty(SMALL);
     let policy = Policy::PortZero;
     let mut rules = rules(Enforcement::Enforce, Role::Upstream);
-    put(&mut rules, Role::Upstream, only(policy, PolicyAction::Pass));
+    put(&mut rules, Role::Upstream, only(policy, Pass));
     let wide = |action| {
         let mut wide = group("wide", [], &[(policy, action)]);
         wide.networks = vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()];
@@ -131,13 +134,13 @@ fn of_nested_groups_the_most_specific_speaks() {
     let inside = own.iter().filter_map(|case| case.inside(Role::Upstream));
     let inside: Vec<IpAddr> = inside.collect();
     for (narrow, action) in [
-        (vec![(policy, PolicyAction::Pass)], PolicyAction::Pass),
-        (vec![(policy, PolicyAction::Monitor)], PolicyAction::Monitor),
+        (vec![(policy, Pass)], Pass),
+        (vec![(policy, Monitor)], Monitor),
         // Silent: then the role's holds, not the wider group's.
-        (vec![], PolicyAction::Pass),
+        (vec![], Pass),
     ] {
         let narrow = group("narrow", inside.clone(), &narrow);
-        rules.perimeter.groups = vec![wide(PolicyAction::Drop), narrow];
+        rules.perimeter.groups = vec![wide(Drop), narrow];
         kernel.publish(&rules);
         for case in &own {
             let set = only(policy, action);
@@ -145,10 +148,10 @@ fn of_nested_groups_the_most_specific_speaks() {
             kernel.check(&case.name, &case.frame, &outcome);
         }
     }
-    rules.perimeter.groups = vec![wide(PolicyAction::Drop)];
+    rules.perimeter.groups = vec![wide(Drop)];
     kernel.publish(&rules);
     for case in own {
-        let set = only(policy, PolicyAction::Drop);
+        let set = only(policy, Drop);
         let outcome = expected(case, false, |policy| set.action(policy));
         kernel.check(&case.name, &case.frame, &outcome);
     }

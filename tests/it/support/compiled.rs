@@ -1,11 +1,7 @@
 //! The same rules by the product's own compiler.
 
-use std::{net::IpAddr, ops::Deref};
+use std::ops::Deref;
 
-use filter_common::{
-    packet::{Classified, classify},
-    settings::Tunnels,
-};
 use filter_ctl::{
     order::{Direction, FeedName, OrderId, OrderInfo, PortRange},
     policy::{self, NeverBlock, RuleOrder, RuleSet},
@@ -17,7 +13,8 @@ use filter_ctl::{
 };
 
 use super::{
-    host::{ends, speaks_of},
+    host::speaks_of,
+    oracle::Question,
     rules::{Rule, Rules},
 };
 
@@ -62,25 +59,24 @@ impl CompiledRules {
         numbers
     }
 
-    /// Whether each order that a slot means covers the frame, for one end of it or the other.
-    pub(crate) fn slot_covers(&self, slot: u32, rules: &Rules, frame: &[u8]) -> bool {
-        let Classified::Ip(packet) = classify(frame, Tunnels::NONE).content() else {
-            return false;
-        };
-        let packet = packet.outer;
+    /// Whether each order that a slot means covers an end that the orders were asked about.
+    pub(crate) fn slot_covers(&self, slot: u32, rules: &Rules, questions: &[Question]) -> bool {
         let mut slots = self.compiled.slots.iter();
         let Some((_, orders)) = slots.find(|(number, _)| *number == slot) else {
             return false;
         };
-        let covers = |rule: &&Rule, index: usize, end: IpAddr| {
-            rule.net.contains(&end) && speaks_of(rule, &packet, index == 0)
+        let covers = |rule: &Rule| {
+            questions.iter().any(|Question { ends, flow }| {
+                let mut ends = ends.iter().enumerate();
+                ends.any(|(index, end)| {
+                    end.is_some_and(|end| rule.net.contains(&end))
+                        && speaks_of(rule, flow, index == 0)
+                })
+            })
         };
         orders.iter().all(|order| {
-            let own = rules.entries.iter().filter(|rule| id(rule.slot) == *order);
-            ends(&packet).into_iter().enumerate().any(|(index, end)| {
-                let mut own = own.clone();
-                own.any(|rule| covers(&rule, index, end))
-            })
+            let mut own = rules.entries.iter().filter(|rule| id(rule.slot) == *order);
+            own.any(covers)
         })
     }
 }

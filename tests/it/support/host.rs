@@ -1,4 +1,4 @@
-//! The decision on the host: by the tables, and from the plain list of rules.
+//! The decision on the host, by the tables.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,6 @@ use filter_common::{
     decide::{Clock, Effects, decide},
     packet::{Classified, Flow, Packet, Stop, classify},
     settings::Tunnels,
-    table::Scope,
     verdict::{Action, Reason, Verdict},
 };
 use filter_ctl::{
@@ -15,10 +14,7 @@ use filter_ctl::{
     table::{Table, clock::BootClock, host::HostTables},
 };
 
-use super::{
-    kernel::Outcome,
-    rules::{Rule, Rules},
-};
+use super::{kernel::Outcome, rules::Rule};
 
 /// A table on this machine's clock.
 pub(crate) struct Host {
@@ -103,44 +99,6 @@ impl Clock for Now {
     }
 }
 
-/// The same decision without any table, each rule looked at in turn; the parser is the product's.
-pub(crate) fn decide_plainly(rules: &Rules, frame: &[u8]) -> Decision {
-    let packet = match classify(frame, Tunnels::NONE).content() {
-        Classified::Ip(packet) => packet,
-        Classified::Stopped(stop) => return passes(reason_of(stop)),
-    };
-    let flow = packet.outer;
-    let ends = ends(&flow);
-    let scopes = ends.map(|end| rules.place(end).scope_bits());
-    if scopes.contains(&(Scope::All as u32)) {
-        return passes(Reason::NeverBlock);
-    }
-    let mut decision = passes(Reason::Clean);
-    for (index, end) in ends.into_iter().enumerate() {
-        if scopes[index] != 0 {
-            continue;
-        }
-        for rule in rules.covering(end) {
-            if !speaks_of(rule, &flow, index == 0) {
-                continue;
-            }
-            if rule.monitor || rules.settings[0].monitors() {
-                decision.verdict.would_drop = true;
-                decision.would.push(rule.slot);
-            } else {
-                decision.verdict.action = Action::Drop;
-                decision.verdict.number = Reason::Order.number();
-                decision.verdict.slot = rule.slot;
-            }
-            if !rule.monitor {
-                return decision;
-            }
-        }
-    }
-    decision.verdict.number = otherwise(&packet).number();
-    decision
-}
-
 /// Whether a rule that covers an end of a packet means that packet.
 pub(crate) fn speaks_of(rule: &Rule, packet: &Flow, is_source: bool) -> bool {
     let (direction, port) = if is_source {
@@ -156,13 +114,6 @@ pub(crate) fn speaks_of(rule: &Rule, packet: &Flow, is_source: bool) -> bool {
     direction && protocol && ports && holds
 }
 
-fn passes(reason: Reason) -> Decision {
-    Decision {
-        verdict: Verdict::pass(reason),
-        would: Vec::new(),
-    }
-}
-
 /// Why a frame passes if no order speaks of it and no policy drops: the first thing that is odd.
 pub(crate) fn pass_reason(frame: &[u8]) -> Reason {
     match classify(frame, Tunnels::NONE).content() {
@@ -171,7 +122,8 @@ pub(crate) fn pass_reason(frame: &[u8]) -> Reason {
     }
 }
 
-fn reason_of(stop: Stop) -> Reason {
+/// The reason that a stop stands for.
+pub(crate) fn reason_of(stop: Stop) -> Reason {
     let mut all = Reason::all();
     all.find(|reason| reason.number() == stop.number()).unwrap()
 }

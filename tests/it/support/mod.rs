@@ -7,7 +7,7 @@
 //! - [`compiled`]: the same rules by the product's compiler;
 //! - [`random`]: numbers that can be had again;
 //! - [`generate`] and [`capture`]: frames to try, made up and recorded;
-//! - [`host`]: the decision on the host, and the same from the plain list;
+//! - [`host`]: the decision on the host; [`oracle`]: the same from the plain list;
 //! - [`bpffs`] and [`kernel`]: the program over its maps, run by `BPF_PROG_TEST_RUN`;
 //! - [`netns`], [`tap`] and [`layout`]: networks that exist for one test;
 //! - [`daemon`]: the real binary;
@@ -27,6 +27,7 @@ pub(crate) mod host;
 pub(crate) mod kernel;
 pub(crate) mod layout;
 pub(crate) mod netns;
+pub(crate) mod oracle;
 pub(crate) mod packet;
 pub(crate) mod random;
 pub(crate) mod rules;

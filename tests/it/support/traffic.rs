@@ -6,13 +6,10 @@
 //! The addresses are of blocks that are globally reachable and nobody's: AS112 (RFC 7534) and automatic
 //! multicast tunnelling (RFC 7450).
 
-mod control;
-mod users;
+pub(crate) mod control;
+pub(crate) mod users;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-
-pub(crate) use control::{link, routing};
-pub(crate) use users::users;
 
 use super::packet::{Extension, Flow, Frame, V4, V6, link::ethertype, number};
 

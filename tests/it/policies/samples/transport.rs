@@ -86,8 +86,8 @@ fn ports(table: &mut Table) {
                 ([65_535, 65_535], false),
             ] {
                 let flow = Flow {
-                    ports,
                     protocol,
+                    ports,
                     ..flow
                 };
                 let segment = match protocol {

@@ -11,7 +11,7 @@ use crate::support::packet::{
 };
 
 /// What passes with the default policies, whichever way it goes.
-pub(crate) fn users() -> Vec<Sample> {
+pub(crate) fn all() -> Vec<Sample> {
     let mut samples = datagrams();
     samples.extend(segments());
     samples.extend(fragments());
