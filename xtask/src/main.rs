@@ -9,6 +9,7 @@
 
 mod demo;
 mod ebpf;
+mod kernel;
 mod paths;
 mod process;
 mod setup;
@@ -40,6 +41,8 @@ enum Task {
     Ebpf,
     /// Show the main job on real packets, in network namespaces of its own.
     Demo,
+    /// Run the kernel tests on another kernel, in an emulated machine.
+    Kernel(kernel::Options),
     /// Run every check and every test, as CI does.
     Test(test::Options),
     /// Check the house rules that neither rustfmt nor clippy knows.
@@ -62,6 +65,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Setup => setup::run(&paths)?,
         Task::Ebpf => ebpf::run(&paths)?,
         Task::Demo => demo::run(&paths)?,
+        Task::Kernel(options) => return kernel::run(&paths, &options),
         Task::Test(options) => return Ok(test::run(&paths, &options)),
         Task::Tidy => tidy::run(&paths)?,
     }
