@@ -62,6 +62,11 @@ impl Source for Window {
     fn forget(&self, offset: usize) -> usize {
         in_window(offset)
     }
+
+    #[inline(always)]
+    fn forget_number(&self, number: u64) -> u64 {
+        unknown(number as usize) as u64
+    }
 }
 
 /// Header bytes in the scratch window.
@@ -77,7 +82,9 @@ impl Copied {
     #[inline(always)]
     pub(crate) fn gather(ctx: &XdpContext, frame_length: usize) -> Option<()> {
         let scratch = maps::SCRATCH.get_ptr_mut(0)?;
-        let length = window_length(frame_length)?;
+        // The helper takes a length that cannot be zero, and the verifier of Linux 6.1 does not learn that
+        // from a comparison with zero.
+        let length = in_window(window_length(frame_length)? - 1) + 1;
         // SAFETY: the scratch window is this CPU's own, HEADER_WINDOW bytes long, and length is at
         // most that.
         let result = unsafe {
@@ -135,17 +142,37 @@ impl Source for Copied {
     fn forget(&self, offset: usize) -> usize {
         in_window(offset)
     }
+
+    #[inline(always)]
+    fn forget_number(&self, number: u64) -> u64 {
+        unknown(number as usize) as u64
+    }
 }
 
 /// An offset that is below [`HEADER_WINDOW`], so that the verifier knows that, and nothing else.
 #[inline(always)]
 fn in_window(offset: usize) -> usize {
     const { assert!(HEADER_WINDOW.is_power_of_two()) };
-    let mut offset = offset;
     // The compiler would drop a mask that changes nothing, as it sees.
-    // SAFETY: copies the register to itself. Without any instruction the line information would be wrong.
-    unsafe { asm!("{0} = {0}", inout(reg) offset, options(pure, nomem, nostack)) };
-    offset & (HEADER_WINDOW - 1)
+    unknown(offset) & (HEADER_WINDOW - 1)
+}
+
+/// The same number, of which neither the compiler nor the verifier knows anything.
+#[inline(always)]
+fn unknown(number: usize) -> usize {
+    let mut number = number;
+    // Brings the number into the byte order that it has. The verifier takes the result for any number.
+    // SAFETY: changes no register but the one given.
+    #[cfg(target_endian = "little")]
+    unsafe {
+        asm!("{0} = le64 {0}", inout(reg) number, options(pure, nomem, nostack));
+    }
+    // SAFETY: as above.
+    #[cfg(target_endian = "big")]
+    unsafe {
+        asm!("{0} = be64 {0}", inout(reg) number, options(pure, nomem, nostack));
+    }
+    number
 }
 
 /// Bytes of the whole frame, over all its buffers.

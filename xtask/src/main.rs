@@ -10,6 +10,7 @@
 mod agree;
 mod demo;
 mod ebpf;
+mod kernel;
 mod paths;
 mod process;
 mod setup;
@@ -43,6 +44,8 @@ enum Task {
     Demo,
     /// Compare kernel, host and oracle on millions of packets, in the release profile.
     Agree(agree::Options),
+    /// Run the kernel tests on another kernel, in an emulated machine.
+    Kernel(kernel::Options),
     /// Run every check and every test, as CI does.
     Test(test::Options),
     /// Check the house rules that neither rustfmt nor clippy knows.
@@ -66,6 +69,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Ebpf => ebpf::run(&paths)?,
         Task::Demo => demo::run(&paths)?,
         Task::Agree(options) => agree::run(&paths, &options)?,
+        Task::Kernel(options) => return kernel::run(&paths, &options),
         Task::Test(options) => return Ok(test::run(&paths, &options)),
         Task::Tidy => tidy::run(&paths)?,
     }

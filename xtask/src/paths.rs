@@ -56,6 +56,16 @@ impl Paths {
         self.target.join("ebpf/filter-ebpf")
     }
 
+    /// Kernels to run in an emulated machine, unpacked.
+    pub(crate) fn kernels(&self) -> PathBuf {
+        self.target.join("kernels")
+    }
+
+    /// What the last of them wrote to its console.
+    pub(crate) fn kernel_console(&self) -> PathBuf {
+        self.kernels().join("console.log")
+    }
+
     /// The controller as the tests use it: built with the `dev` profile.
     pub(crate) fn filter_ctl(&self) -> PathBuf {
         self.target.join("debug/filter-ctl")

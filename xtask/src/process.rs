@@ -63,6 +63,15 @@ pub(crate) fn pass_through(command: &mut Command) -> Result<()> {
 
 /// Like [`pass_through`], and hands each line of the standard output to `line` as well.
 pub(crate) fn tee(command: &mut Command, line: impl FnMut(&str)) -> Result<()> {
+    listen(command, io::stdout().lock(), line)
+}
+
+/// Like [`tee`], but only the standard error goes to the developer.
+pub(crate) fn read(command: &mut Command, line: impl FnMut(&str)) -> Result<()> {
+    listen(command, io::sink(), line)
+}
+
+fn listen(command: &mut Command, to: impl Write, line: impl FnMut(&str)) -> Result<()> {
     let shown = show(command);
     let mut child = command
         .stdin(Stdio::null())
@@ -70,7 +79,7 @@ pub(crate) fn tee(command: &mut Command, line: impl FnMut(&str)) -> Result<()> {
         .spawn()
         .with_context(|| format!("cannot run `{shown}`"))?;
     if let Some(from) = child.stdout.take() {
-        forward(BufReader::new(from), io::stdout().lock(), line)
+        forward(BufReader::new(from), to, line)
             .with_context(|| format!("cannot pass on the output of `{shown}`"))?;
     }
     let status = child
@@ -137,7 +146,8 @@ fn quote(word: &str) -> String {
     }
 }
 
-fn tail(text: &str) -> String {
+/// The last lines of a program's output.
+pub(crate) fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }

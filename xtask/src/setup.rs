@@ -3,7 +3,7 @@
 //! Nothing is asked of the network and nothing is installed while everything is there. Versions
 //! of packages are those of the machine's distribution; only bpf-linker's is fixed here.
 
-mod apt;
+pub(crate) mod apt;
 
 use std::{path::PathBuf, process::Command};
 
@@ -23,11 +23,11 @@ use crate::{
 const COMPILER_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
 /// A program that a task or a test runs.
-struct Tool {
-    program: &'static str,
+pub(crate) struct Tool {
+    pub(crate) program: &'static str,
     /// The Debian package that has it.
-    package: &'static str,
-    why: &'static str,
+    pub(crate) package: &'static str,
+    pub(crate) why: &'static str,
 }
 
 const TOOLS: [Tool; 4] = [
@@ -69,6 +69,29 @@ const COMPONENTS: [Component; 2] = [
         subcommand: "clippy",
     },
 ];
+
+impl Tool {
+    /// Installs it if it is missing: for tools that only one task needs.
+    pub(crate) fn bring(&self, apt: &mut Apt) -> Result<()> {
+        if in_path(self.program) {
+            return Ok(());
+        }
+        apt.install(&[self.need()])
+    }
+
+    fn need(&self) -> Need {
+        let Self {
+            program,
+            package,
+            why,
+        } = self;
+        Need {
+            packages: vec![(*package).to_owned()],
+            why: format!("`{program}` is missing: {why}"),
+            elsewhere: format!("Install the program `{program}` by your system's means."),
+        }
+    }
+}
 
 /// What it takes to build the eBPF object.
 pub(crate) struct Toolchain {
@@ -160,16 +183,7 @@ fn missing_tools() -> Vec<Need> {
             TOOLS.map(|tool| tool.program).join(", ")
         ));
     }
-    let need = |Tool {
-                    program,
-                    package,
-                    why,
-                }: &Tool| Need {
-        packages: vec![(*package).to_owned()],
-        why: format!("`{program}` is missing: {why}"),
-        elsewhere: format!("Install the program `{program}` by your system's means."),
-    };
-    missing.into_iter().map(need).collect()
+    missing.into_iter().map(Tool::need).collect()
 }
 
 fn compiler_need() -> Need {

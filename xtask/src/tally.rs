@@ -66,6 +66,12 @@ impl Reader {
         }
     }
 
+    /// Says that a whole runner cannot do its work on this machine, and counts it.
+    pub(crate) fn skip(&mut self, name: &str, why: &str) {
+        println!("SKIPPED: {name}: {why}");
+        self.tally.skipped += 1;
+    }
+
     pub(crate) fn finish(self) -> Tally {
         self.tally
     }

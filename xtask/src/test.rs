@@ -15,7 +15,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    ebpf,
+    ebpf, kernel,
     paths::Paths,
     process, setup,
     tally::{Reader, Tally},
@@ -48,6 +48,8 @@ enum Step {
     Unit,
     /// Tests of the built controller and of the kernel program.
     Integration,
+    /// The most important of them on the oldest kernel that is supported, in an emulated machine.
+    Kernel,
 }
 
 impl fmt::Display for Step {
@@ -61,7 +63,8 @@ impl Step {
     /// Whether `self` takes part in a run that was asked for only `step`.
     fn serves(self, step: Self) -> bool {
         // The controller under test embeds the object.
-        self == step || (step == Self::Integration && matches!(self, Self::Setup | Self::Ebpf))
+        let embeds = matches!(step, Self::Integration | Self::Kernel);
+        self == step || (embeds && matches!(self, Self::Setup | Self::Ebpf))
     }
 
     /// Steps without which no later one can be trusted to say anything.
@@ -70,7 +73,7 @@ impl Step {
     }
 
     fn runs_tests(self) -> bool {
-        matches!(self, Self::Unit | Self::Integration)
+        matches!(self, Self::Unit | Self::Integration | Self::Kernel)
     }
 
     fn run(self, paths: &Paths, reader: &mut Reader) -> Result<()> {
@@ -93,6 +96,7 @@ impl Step {
             Self::Deny => deny(paths),
             Self::Unit => unit(paths, reader),
             Self::Integration => integration(paths, reader),
+            Self::Kernel => kernel::step(paths, reader),
         }
     }
 }
@@ -240,6 +244,7 @@ mod tests {
             steps(Step::Integration),
             [Step::Setup, Step::Ebpf, Step::Integration]
         );
+        assert_eq!(steps(Step::Kernel), [Step::Setup, Step::Ebpf, Step::Kernel]);
         assert_eq!(steps(Step::Tidy), [Step::Tidy]);
     }
 

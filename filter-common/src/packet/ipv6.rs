@@ -4,7 +4,7 @@ use super::{Flow, Headers, Source, Stop, Upper, ipv4::fragment, protocol, transp
 use crate::{
     address::{Address, Family},
     limits::{HEADER_WINDOW, IPV6_EXTENSIONS_MAX},
-    policy::Policy,
+    policy::{Policies, Policy},
     verdict::Reason,
 };
 
@@ -100,6 +100,9 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
             }
         }
         next = extension[0];
+        headers.odd = Policies::from_bits(source.forget_number(headers.odd.to_bits()));
+        fragmented = source.forget_number(u64::from(fragmented)) != 0;
+        has_more = source.forget_number(u64::from(has_more)) != 0;
     }
     if is_extension(next) {
         headers.odd.add(Policy::ExtensionLimit);

@@ -55,6 +55,15 @@ pub trait Source {
         offset
     }
 
+    /// The same number.
+    ///
+    /// What is carried from one step of a loop to the next goes through this, so that the verifier does
+    /// not follow the next step once for each way the last could go.
+    #[inline(always)]
+    fn forget_number(&self, number: u64) -> u64 {
+        number
+    }
+
     /// Opens everything up to the IP header.
     ///
     /// This, [`Source::ip`] and [`Source::has_source_route`] are methods for the same reason as [`crate::decide::Tables::ends`]: the

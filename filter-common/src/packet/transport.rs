@@ -21,6 +21,7 @@ pub(super) fn open<S: Source + ?Sized>(
     headers: &mut Headers,
 ) {
     let protocol = headers.flow.protocol;
+    headers.odd = Policies::from_bits(source.forget_number(headers.odd.to_bits()));
     if protocol::has_ports(protocol) {
         let cut = if has_more {
             Policy::TinyFragment

@@ -16,9 +16,10 @@ use crate::support::{
 };
 
 /// The policies that drop unless the operator says otherwise.
-const DROP: [Policy; 8] = [
+const DROP: [Policy; 9] = [
     Policy::Land,
     Policy::MartianSource,
+    Policy::Ipv4SourceRoute,
     Policy::BadFragment,
     Policy::OverlappingFragment,
     Policy::TcpNull,

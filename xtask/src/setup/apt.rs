@@ -8,16 +8,16 @@ use super::say;
 use crate::process::{in_path, output};
 
 /// Packages that have to be installed.
-pub(super) struct Need {
-    pub(super) packages: Vec<String>,
-    pub(super) why: String,
+pub(crate) struct Need {
+    pub(crate) packages: Vec<String>,
+    pub(crate) why: String,
     /// What to do where there are no such packages.
-    pub(super) elsewhere: String,
+    pub(crate) elsewhere: String,
 }
 
 /// Debian's package manager.
 #[derive(Default)]
-pub(super) struct Apt {
+pub(crate) struct Apt {
     /// A fresh machine has no package lists, and old ones name packages that are gone: they are
     /// fetched before the first installation, and once only.
     updated: bool,
@@ -25,7 +25,7 @@ pub(super) struct Apt {
 
 impl Apt {
     /// Installs what `needs` says, or tells what to type where this cannot be done from here.
-    pub(super) fn install(&mut self, needs: &[Need]) -> Result<()> {
+    pub(crate) fn install(&mut self, needs: &[Need]) -> Result<()> {
         for Need {
             packages,
             why,
@@ -57,11 +57,7 @@ impl Apt {
                 packages.join(" ")
             );
         }
-        if !self.updated {
-            say("running `apt-get update`");
-            output(apt_get().arg("update"))?;
-            self.updated = true;
-        }
+        self.update()?;
         for Need {
             packages,
             why: _,
@@ -84,11 +80,28 @@ impl Apt {
         )?;
         Ok(())
     }
+
+    /// Fetches the package lists, which only root can.
+    pub(crate) fn update_if_root(&mut self) -> Result<()> {
+        if effective_user()? != 0 {
+            return Ok(());
+        }
+        self.update()
+    }
+
+    fn update(&mut self) -> Result<()> {
+        if !self.updated {
+            say("running `apt-get update`");
+            output(apt_get().arg("update"))?;
+            self.updated = true;
+        }
+        Ok(())
+    }
 }
 
 pub(super) const AGAIN: &str = "Then run `cargo xtask setup` again.";
 
-fn apt_get() -> Command {
+pub(crate) fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive");
     command
