@@ -13,6 +13,7 @@ mod control;
 mod generations;
 mod networks;
 mod service;
+mod simulate;
 mod support;
 mod verdicts;
 mod verifier;

@@ -12,6 +12,8 @@ const FRAME_MAX: usize = 1 << 18;
 pub enum LinkType {
     /// IEEE 802.3.
     Ethernet,
+    /// RFC 1661, in a frame of RFC 1662.
+    Ppp,
 }
 
 /// One frame.
@@ -46,6 +48,7 @@ pub enum CaptureError {
 /// Reads a capture.
 pub struct Reader<R> {
     input: R,
+    link: LinkType,
     number: u64,
     frame: Vec<u8>,
 }
@@ -57,11 +60,17 @@ impl<R: Read> Reader<R> {
         input
             .read_exact(&mut header)
             .map_err(|_| CaptureError::Foreign)?;
-        if header[..4] != [0xd4, 0xc3, 0xb2, 0xa1] || header[20..24] != [1, 0, 0, 0] {
+        if header[..4] != [0xd4, 0xc3, 0xb2, 0xa1] {
             return Err(CaptureError::Foreign);
         }
+        let link = match header[20..24] {
+            [1, 0, 0, 0] => LinkType::Ethernet,
+            [9, 0, 0, 0] => LinkType::Ppp,
+            _ => return Err(CaptureError::Foreign),
+        };
         Ok(Self {
             input,
+            link,
             number: 0,
             frame: Vec::new(),
         })
@@ -91,13 +100,24 @@ impl<R: Read> Reader<R> {
         self.input
             .read_exact(&mut self.frame)
             .map_err(|_| CaptureError::Cut(self.number))?;
+        let mut length = word(12) as usize;
+        if self.link == LinkType::Ppp && captured >= 4 {
+            let ethertype = match self.frame[2..4] {
+                [0x02, 0x81] => [0x88, 0x47],
+                [0x00, 0x57] => [0x86, 0xdd],
+                _ => [0x08, 0x00],
+            };
+            let head = [&[0; 12][..], &ethertype].concat();
+            self.frame.splice(..4, head);
+            length += 10;
+        }
         let nanoseconds = i32::try_from(word(4)).unwrap_or(0).saturating_mul(1_000);
         Ok(Some(Record {
             number: self.number,
             time: Timestamp::new(word(0).into(), nanoseconds).ok(),
             frame: &self.frame,
-            length: word(12) as usize,
-            link: LinkType::Ethernet,
+            length,
+            link: self.link,
         }))
     }
 }

@@ -30,7 +30,7 @@ pub fn line(line: &Line<'_>) -> String {
         ..
     } = line;
     let mut text = format!(
-        "{n:>8}  {:<9}  {reason:<20}  {}",
+        "{n:>8}  {:<9}  {reason:<23}  {}",
         verdict.name(),
         flow(ends)
     );
