@@ -77,6 +77,10 @@ impl<R: Read> Reader<R> {
     }
 
     /// The next frame; `None` at the end.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a record borrows from the reader, which an iterator cannot say"
+    )]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, CaptureError> {
         let mut header = [0; 16];
         let mut read = 0;

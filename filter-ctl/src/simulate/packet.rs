@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, net::IpAddr};
 use filter_common::{
     address::{Address, Family},
     packet::{Classified, Flow, Frame, classify},
-    policy::Policies,
+    policy::{Policies, Policy},
     verdict::{Action, Reason},
 };
 
@@ -189,7 +189,7 @@ impl Simulation {
             vlan: Some(frame.vlan).filter(|vlan| *vlan != 0),
             ends: outer,
             inner,
-            odd: odd.iter().map(|policy| policy.name()).collect(),
+            odd: odd.iter().map(Policy::name).collect(),
             would_drop,
         };
         Judged { line, difference }

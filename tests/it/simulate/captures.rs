@@ -88,7 +88,7 @@ impl Setting {
         command.arg(self.directory.path().join("levee.toml"));
         command.args(["-o", "json"]).args(arguments);
         let output = command.output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{capture:?}: {output:?}");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
         let lines = text.lines();
         lines

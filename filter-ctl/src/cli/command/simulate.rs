@@ -216,3 +216,62 @@ fn kernel_failure(error: &KernelError) -> Failure {
     };
     Failure::failed("kernel", format!("--kernel: {error}{hint}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{http::wire::RefusalKind, simulate::wire::KernelSummary};
+
+    fn summary(differences: u64) -> Summary {
+        Summary {
+            packets: 3,
+            dropped: 1,
+            passed: 2,
+            undecided: 0,
+            by_reason: [("clean", 2), ("order", 1)].into(),
+            by_order: [("cert:7/2026".to_owned().try_into().unwrap(), 1)].into(),
+            would_drop: 1,
+            interface: "eth0".to_owned(),
+            at: "2026-11-23T08:00:00Z".parse().unwrap(),
+            kernel: Some(KernelSummary {
+                compared: 2,
+                not_run: 1,
+                differences,
+                different: vec![3],
+            }),
+            error: None,
+        }
+    }
+
+    #[test]
+    fn differences_fail_and_a_broken_capture_is_invalid() {
+        assert_eq!(ending(&summary(0), None).exit, Exit::Done);
+        let outcome = ending(&summary(1), None);
+        assert_eq!(outcome.exit, Exit::Failed);
+        assert!(outcome.notes[0].contains("judged 1 packet differently"));
+        let failure = capture_failure(Path::new("a.pcap"), &CaptureError::Cut(4));
+        assert_eq!(failure.refusal.kind, RefusalKind::Invalid);
+        let outcome = ending(&summary(1), Some(failure));
+        assert_eq!(outcome.exit, Exit::Usage);
+        assert_eq!(outcome.notes.len(), 2);
+        assert!(outcome.notes[1].starts_with("a.pcap: "), "{outcome:?}");
+    }
+
+    #[test]
+    fn the_summary_as_text() {
+        assert_eq!(
+            text::simulate::summary(&summary(0)),
+            "\
+3 packets on eth0, orders as of 2026-11-23 08:00:00Z: 1 dropped, 2 passed, 0 undecided.
+  reason  packets
+  clean         2
+  order         1
+  order        packets
+  cert:7/2026        1
+1 packet would have been dropped by what is only monitored.
+The program in the kernel judged 2 packets, 0 otherwise than the host.
+It cannot run 1 packet: too short, or too long.
+"
+        );
+    }
+}
