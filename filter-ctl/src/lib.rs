@@ -13,6 +13,7 @@
 //! [`daemon`] and nowhere else.
 
 pub mod audit;
+pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod daemon;
