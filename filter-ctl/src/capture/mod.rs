@@ -1,127 +1,156 @@
-//! Recorded frames, one at a time: classic pcap files of Ethernet, written on a little-endian machine.
+//! Capture files: pcap and pcapng, read as a stream, one Ethernet frame after another.
+//!
+//! - [`Reader`] reads either format; [`pcap`] and [`pcapng`] know how each is laid out;
+//! - [`link`] says which link types there are, and makes an Ethernet frame of what is none;
+//! - [`input`] counts the bytes, so that every [`CaptureError`] can say where in the file it arose.
+//!
+//! A file is outside input: it takes no more memory than the limits here allow, whatever lengths it
+//! claims, and what it says wrongly is refused with the place, never guessed. The records before that
+//! place have been handed out by then.
 
-use std::io::{self, Read};
+mod error;
+mod input;
+mod link;
+mod options;
+mod pcap;
+mod pcapng;
+#[cfg(test)]
+mod tests;
+
+use std::io::Read;
 
 use jiff::Timestamp;
 
-/// Bytes of one frame; what claims more is no capture.
-const FRAME_MAX: usize = 1 << 18;
+use self::{error::Place, input::Input};
 
-/// What the frames of a capture are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkType {
-    /// IEEE 802.3.
-    Ethernet,
-    /// RFC 1661, in a frame of RFC 1662.
-    Ppp,
+pub use self::{
+    error::{CaptureError, CaptureErrorKind},
+    link::LinkType,
+};
+
+/// Captured bytes of one record, as tcpdump's `MAXIMUM_SNAPLEN`; a longer record is refused.
+pub const CAPTURED_BYTES_MAX: usize = 262_144;
+/// Bytes of one pcapng block, as libpcap has it; a longer block is refused, also of a kind that is
+/// only skipped.
+pub const BLOCK_BYTES_MAX: usize = 16 << 20;
+/// Interfaces that one pcapng section describes: as many as the obsolete packet block can number. A
+/// section with more is refused.
+pub const INTERFACES_MAX: usize = 65_536;
+/// Options of one pcapng block that are walked; a block with more is refused.
+pub const OPTIONS_MAX: usize = 1_024;
+
+/// Reads a capture file from beginning to end.
+#[derive(Debug)]
+pub struct Reader<R> {
+    input: Input<R>,
+    format: Format,
+    /// Room for a link header, then the bytes of the record or block at hand.
+    buffer: Vec<u8>,
+    /// The number of the record that was handed out last.
+    number: u64,
+    /// Whether there is nothing more to hand out.
+    ended: bool,
 }
 
-/// One frame.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
+enum Format {
+    Pcap(pcap::File),
+    Pcapng(pcapng::Section),
+}
+
+/// One captured packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// Its number, from 1.
+    /// Counted from 1 over the whole file, packets only, as `tcpdump -#` and Wireshark count.
     pub number: u64,
-    /// When it was captured.
+    /// When it was captured, rounded down to the nanosecond; `None` for simple packet blocks, which
+    /// do not say it.
     pub time: Option<Timestamp>,
-    /// Its bytes, from the Ethernet header on, as far as they were captured.
+    /// An Ethernet frame: as captured, or what its link type was mapped to.
     pub frame: &'a [u8],
-    /// Bytes of the whole frame on the wire.
+    /// Bytes of the whole frame on the wire, mapped alike; more than [`Record::frame`] has when the
+    /// snap length cut it.
     pub length: usize,
-    /// What it was captured on.
+    /// The link type that it was captured with.
     pub link: LinkType,
 }
 
-/// A file that is no capture, or ends inside one.
-#[derive(Debug, thiserror::Error)]
-pub enum CaptureError {
-    /// It cannot be read.
-    #[error("cannot read the capture: {0}")]
-    Read(#[from] io::Error),
-    /// It is none.
-    #[error("this is no capture")]
-    Foreign,
-    /// It ends too early.
-    #[error("the capture ends inside record {0}")]
-    Cut(u64),
-}
-
-/// Reads a capture.
-pub struct Reader<R> {
-    input: R,
+/// A record as it lies in the buffer, before its FCS is cut off and its link type mapped.
+struct Found {
+    /// Where in the file the record or block begins.
+    offset: u64,
+    time: Option<Timestamp>,
     link: LinkType,
-    number: u64,
-    frame: Vec<u8>,
+    /// Where in the buffer its bytes begin; at least [`link::HEADROOM`].
+    start: usize,
+    captured: usize,
+    /// Bytes on the wire; at least `captured`.
+    original: usize,
+    /// How many bytes of those on the wire are the frame check sequence.
+    fcs: usize,
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads the file header.
-    pub fn new(mut input: R) -> Result<Self, CaptureError> {
-        let mut header = [0; 24];
-        input
-            .read_exact(&mut header)
-            .map_err(|_| CaptureError::Foreign)?;
-        if header[..4] != [0xd4, 0xc3, 0xb2, 0xa1] {
-            return Err(CaptureError::Foreign);
-        }
-        let link = match header[20..24] {
-            [1, 0, 0, 0] => LinkType::Ethernet,
-            [9, 0, 0, 0] => LinkType::Ppp,
-            _ => return Err(CaptureError::Foreign),
+    /// Reads and checks the file header.
+    pub fn new(input: R) -> Result<Self, CaptureError> {
+        let mut input = Input::new(input);
+        let mut buffer = vec![0; link::HEADROOM];
+        let at_header = |kind| CaptureError::new(Place::Header, 0, kind);
+        let mut magic = [0; 4];
+        let found = input.read(&mut magic).map_err(at_header)?;
+        let magic = &magic[..found];
+        let format = if let Some(variant) = pcap::Variant::of(magic) {
+            Format::Pcap(pcap::File::open(&mut input, variant).map_err(at_header)?)
+        } else if magic == pcapng::MAGIC {
+            Format::Pcapng(pcapng::Section::open(&mut input, &mut buffer).map_err(at_header)?)
+        } else {
+            return Err(at_header(CaptureErrorKind::of_unknown(magic)));
         };
         Ok(Self {
             input,
-            link,
+            format,
+            buffer,
             number: 0,
-            frame: Vec::new(),
+            ended: false,
         })
     }
 
-    /// The next frame; `None` at the end.
+    /// The next record; `None` at the end of the file, and once there was an error.
     #[expect(
         clippy::should_implement_trait,
-        reason = "a record borrows from the reader, which an iterator cannot say"
+        reason = "an iterator cannot lend what it owns"
     )]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, CaptureError> {
-        let mut header = [0; 16];
-        let mut read = 0;
-        while read < header.len() {
-            match self.input.read(&mut header[read..])? {
-                0 if read == 0 => return Ok(None),
-                0 => return Err(CaptureError::Cut(self.number + 1)),
-                some => read += some,
-            }
+        if self.ended {
+            return Ok(None);
         }
-        let word = |at: usize| {
-            let bytes = [header[at], header[at + 1], header[at + 2], header[at + 3]];
-            u32::from_le_bytes(bytes)
+        let number = self.number + 1;
+        // Until the record is there to be handed out.
+        self.ended = true;
+        let found = match &mut self.format {
+            Format::Pcap(file) => file.next(&mut self.input, &mut self.buffer, number),
+            Format::Pcapng(section) => section.next(&mut self.input, &mut self.buffer, number),
         };
-        self.number += 1;
-        let captured = word(8) as usize;
-        if captured > FRAME_MAX {
-            return Err(CaptureError::Cut(self.number));
-        }
-        self.frame.resize(captured, 0);
-        self.input
-            .read_exact(&mut self.frame)
-            .map_err(|_| CaptureError::Cut(self.number))?;
-        let mut length = word(12) as usize;
-        if self.link == LinkType::Ppp && captured >= 4 {
-            let ethertype = match self.frame[2..4] {
-                [0x02, 0x81] => [0x88, 0x47],
-                [0x00, 0x57] => [0x86, 0xdd],
-                _ => [0x08, 0x00],
-            };
-            let head = [&[0; 12][..], &ethertype].concat();
-            self.frame.splice(..4, head);
-            length += 10;
-        }
-        let nanoseconds = i32::try_from(word(4)).unwrap_or(0).saturating_mul(1_000);
+        let Some(found) = found? else {
+            return Ok(None);
+        };
+        let length = found.original.saturating_sub(found.fcs);
+        let end = found.start + found.captured.min(length);
+        let Some(mapping) = found.link.map(&self.buffer[found.start..end], length) else {
+            let kind = CaptureErrorKind::Link(found.link);
+            return Err(CaptureError::new(Place::Record(number), found.offset, kind));
+        };
+        let header = mapping.header();
+        let start = found.start + mapping.strip - header.len();
+        self.buffer[start..start + header.len()].copy_from_slice(header);
+        self.number = number;
+        self.ended = false;
         Ok(Some(Record {
-            number: self.number,
-            time: Timestamp::new(word(0).into(), nanoseconds).ok(),
-            frame: &self.frame,
-            length,
-            link: self.link,
+            number,
+            time: found.time,
+            frame: &self.buffer[start..end],
+            length: mapping.length,
+            link: found.link,
         }))
     }
 }

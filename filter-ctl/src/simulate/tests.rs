@@ -106,7 +106,7 @@ fn judge(scene: Scene, cut_headers: bool, frames: &[(&[u8], usize)]) -> (Vec<Val
             time: Some(now()),
             frame,
             length: *length,
-            link: LinkType::Ethernet,
+            link: LinkType::ETHERNET,
         };
         let judged = simulation.judge(&record).unwrap();
         assert_eq!(judged.difference, None);

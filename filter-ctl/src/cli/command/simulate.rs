@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -199,7 +199,7 @@ fn open(path: &Path) -> Result<Reader<Box<dyn Read>>, Failure> {
                 format!("cannot read {}: {error}", path.display()),
             )
         })?;
-        Box::new(BufReader::new(file))
+        Box::new(file)
     };
     Reader::new(input).map_err(|error| capture_failure(path, &error))
 }
@@ -249,7 +249,8 @@ mod tests {
         let outcome = ending(&summary(1), None);
         assert_eq!(outcome.exit, Exit::Failed);
         assert!(outcome.notes[0].contains("judged 1 packet differently"));
-        let failure = capture_failure(Path::new("a.pcap"), &CaptureError::Cut(4));
+        let error = Reader::new(&b""[..]).map(drop).unwrap_err();
+        let failure = capture_failure(Path::new("a.pcap"), &error);
         assert_eq!(failure.refusal.kind, RefusalKind::Invalid);
         let outcome = ending(&summary(1), Some(failure));
         assert_eq!(outcome.exit, Exit::Usage);
