@@ -423,7 +423,8 @@ fn judge_oddities<T: Tables>(
 /// Hosts without an address yet speak to groups from the unspecified address (RFC 2131, RFC 3590,
 /// RFC 4541), and link-local addresses to groups and to each other: that is not odd.
 #[inline(always)]
-fn out_of_place(packet: &Packet, [source, destination]: [Place; 2]) -> Policies {
+#[must_use]
+pub fn out_of_place(packet: &Packet, [source, destination]: [Place; 2]) -> Policies {
     const BOGON: u32 = Special::Bogon as u32;
     const GROUP: u32 = Special::Group as u32;
     const NOWHERE: u32 = Special::Nowhere as u32;

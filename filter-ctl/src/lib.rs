@@ -13,6 +13,7 @@
 //! [`daemon`] and nowhere else.
 
 pub mod audit;
+pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod daemon;
@@ -25,4 +26,5 @@ pub mod metrics;
 pub mod observe;
 pub mod order;
 pub mod policy;
+pub mod simulate;
 pub mod table;

@@ -1,11 +1,13 @@
 //! Every map and load-time constant, under the names of [`filter_common::abi`].
 //!
 //! The controller creates and pins the maps, with sizes that follow its configuration, and this object
-//! is loaded over them: the sizes here are only those of the smallest configuration. All are written
-//! by the controller and read here, except the counters and the scratch window, which is the other way
-//! round.
+//! is loaded over them: the sizes here are only those of the smallest configuration. Where it runs the
+//! program for itself it lets the loader create them as they are declared here, so kind and flags are
+//! those that it would give them. All are written by the controller and read here, except the counters
+//! and the scratch window, which is the other way round.
 
 use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
     macros::map,
     maps::{Array, PerCpuArray},
 };
@@ -24,41 +26,41 @@ use filter_common::{
 const HALVES_U32: u32 = HALVES as u32;
 
 #[map]
-pub(crate) static CONTROL: Array<Control> = Array::with_max_entries(1, 0);
+pub(crate) static CONTROL: Array<Control> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static SETTINGS: Array<InterfaceSettings> =
-    Array::with_max_entries(HALVES_U32 * SETTINGS_CAPACITY as u32, 0);
+    Array::with_max_entries(HALVES_U32 * SETTINGS_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static POLICIES: Array<PolicySet> =
-    Array::with_max_entries(HALVES_U32 * POLICY_SETS as u32, 0);
+    Array::with_max_entries(HALVES_U32 * POLICY_SETS as u32, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static VLANS: Array<u64> =
-    Array::with_max_entries(HALVES_U32 * VLANS_CAPACITY as u32, 0);
+    Array::with_max_entries(HALVES_U32 * VLANS_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static V4_ROOT: Array<Root> =
-    Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, 0);
+    Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
-pub(crate) static V4_ROWS: Array<Row4> = Array::with_max_entries(HALVES_U32, 0);
+pub(crate) static V4_ROWS: Array<Row4> = Array::with_max_entries(HALVES_U32, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static V6_ROOT: Array<Root> =
-    Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, 0);
+    Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
-pub(crate) static V6_ROWS: Array<Row6> = Array::with_max_entries(HALVES_U32, 0);
+pub(crate) static V6_ROWS: Array<Row6> = Array::with_max_entries(HALVES_U32, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static PLACE4_ROOT: Array<Root> =
-    Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, 0);
+    Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static PLACE4_ROWS: Array<Row4> =
-    Array::with_max_entries(HALVES_U32 * PLACE_ROWS_CAPACITY as u32, 0);
+    Array::with_max_entries(HALVES_U32 * PLACE_ROWS_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static PLACE6_ROOT: Array<Root> =
-    Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, 0);
+    Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static PLACE6_ROWS: Array<Row6> =
-    Array::with_max_entries(HALVES_U32 * PLACE_ROWS_CAPACITY as u32, 0);
+    Array::with_max_entries(HALVES_U32 * PLACE_ROWS_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static CLAUSES: Array<Clause> =
-    Array::with_max_entries(HALVES_U32 * CLAUSES_MAX as u32, 0);
+    Array::with_max_entries(HALVES_U32 * CLAUSES_MAX as u32, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static VERDICTS: PerCpuArray<Counter> =
     PerCpuArray::with_max_entries(VERDICT_COUNTERS as u32, 0);

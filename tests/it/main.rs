@@ -15,6 +15,7 @@ mod generations;
 mod networks;
 mod policies;
 mod service;
+mod simulate;
 mod support;
 mod verdicts;
 mod verifier;

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use super::{
     command::{
         bundle, check, exception, explain, feed, generate, interface, kill_switch, order, reload,
-        run, stats, status,
+        run, simulate, stats, status,
     },
     output::Format,
 };
@@ -70,6 +70,8 @@ pub enum Command {
     Stats(stats::StatsArgs),
     /// Say whether, and on whose order, an address is blocked
     Explain(explain::ExplainArgs),
+    /// Judge the packets of a capture, and change nothing. Needs no service
+    Simulate(simulate::SimulateArgs),
     /// Blocking orders
     #[command(subcommand)]
     Order(order::OrderCommand),

@@ -3,13 +3,16 @@
 //! The only place that prints. A reader that has gone away, as in `filter-ctl order list | head`, is no
 //! error.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, StdoutLock, Write};
 
 use clap::ValueEnum;
 use serde::Serialize;
 
 use super::{failure::Failure, sanitize};
 use crate::exit::Exit;
+
+/// Bytes of a stream that are collected before they are written.
+const STREAM_BUFFER: usize = 1 << 16;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -76,6 +79,49 @@ pub fn json(document: &impl Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(document)
         .map_err(|error| Failure::failed("json", error.to_string()))?;
     Ok(sanitize::json(&text).into_owned() + "\n")
+}
+
+/// What is printed while a command goes on: lines without end, in bounded memory.
+#[derive(Debug)]
+pub struct Stream {
+    stdout: BufWriter<StdoutLock<'static>>,
+    line: Vec<u8>,
+}
+
+impl Stream {
+    /// To standard output and standard error.
+    #[must_use]
+    pub fn stdout() -> Self {
+        Self {
+            stdout: BufWriter::with_capacity(STREAM_BUFFER, io::stdout().lock()),
+            line: Vec::new(),
+        }
+    }
+
+    /// Text; whoever made it has taken care of what came from outside.
+    pub fn text(&mut self, text: &str) -> io::Result<()> {
+        self.stdout.write_all(text.as_bytes())
+    }
+
+    /// A document on one line.
+    pub fn json(&mut self, document: &impl Serialize) -> io::Result<()> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, document)?;
+        let text = str::from_utf8(&self.line).map_err(io::Error::other)?;
+        self.stdout.write_all(sanitize::json(text).as_bytes())?;
+        self.stdout.write_all(b"\n")
+    }
+
+    /// A sentence for standard error.
+    pub fn note(&mut self, note: &str) {
+        // There is nobody to tell that standard error is closed.
+        let _ = writeln!(io::stderr(), "filter-ctl: {}", sanitize::lines(note));
+    }
+
+    /// Hands over what was printed so far.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.stdout.flush()
+    }
 }
 
 /// Prints what came of a command.

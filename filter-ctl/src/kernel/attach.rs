@@ -65,20 +65,26 @@ pub struct LoadedProgram {
 }
 
 impl LoadedProgram {
-    /// Loads the program. The verifier's complaint, if it has one, is in the error.
+    /// Loads the program over pinned maps. The verifier's complaint, if it has one, is in the error.
     pub fn load(instance: &Instance, object: &[u8], interface: u32) -> Result<Self, KernelError> {
         let capacity = instance.capacity();
+        let directory = instance.directory().ok_or(KernelError::Unpinned)?;
         let mut loader = EbpfLoader::new();
         loader
             .override_global(global::INTERFACE, &interface, true)
             .override_global(global::V4_ROWS_CAPACITY, &capacity.v4_rows, true)
             .override_global(global::V6_ROWS_CAPACITY, &capacity.v6_rows, true);
         for name in PROGRAM_MAPS {
-            loader.map_pin_path(name, instance.directory().join(name));
+            loader.map_pin_path(name, directory.join(name));
         }
-        let mut ebpf = loader
+        let ebpf = loader
             .load(object)
             .map_err(|error| KernelError::aya("cannot load the object", error))?;
+        Self::verified(ebpf)
+    }
+
+    /// Has the kernel verify the program of an object over its maps.
+    pub(super) fn verified(mut ebpf: Ebpf) -> Result<Self, KernelError> {
         program(&mut ebpf)?
             .load()
             .map_err(|error| KernelError::aya("the kernel refuses the program", error))?;

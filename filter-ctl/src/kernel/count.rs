@@ -33,18 +33,28 @@ impl Instance {
         Reason::all()
             .flat_map(actions)
             .map(|(reason, action)| {
-                let index = verdict_index(interface, reason.number(), action);
-                let values = self
-                    .verdicts
-                    .get(&index, 0)
-                    .map_err(|error| KernelError::aya("cannot read VERDICTS", error))?;
                 Ok(Counted {
                     reason,
                     action,
-                    counter: sum(values.iter()),
+                    counter: self.verdict_counter(interface, reason, action)?,
                 })
             })
             .collect()
+    }
+
+    /// The counter of the packets of an interface with this reason and this action.
+    pub fn verdict_counter(
+        &self,
+        interface: u32,
+        reason: Reason,
+        action: Action,
+    ) -> Result<Counter, KernelError> {
+        let index = verdict_index(interface, reason.number(), action);
+        let values = self
+            .verdicts
+            .get(&index, 0)
+            .map_err(|error| KernelError::aya("cannot read VERDICTS", error))?;
+        Ok(sum(values.iter()))
     }
 
     /// The counter of a slot.

@@ -1,6 +1,6 @@
 //! What can go wrong between the controller and the kernel.
 
-use std::{io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf};
 
 use super::object::MissingObject;
 
@@ -58,13 +58,32 @@ pub enum KernelError {
         /// Which property differs, with both values.
         what: String,
     },
+    /// The object declares a map otherwise than this controller.
+    #[error(
+        "map {name} of the program is not what this filter-ctl expects: {what}; build both anew"
+    )]
+    ObjectMap {
+        /// The map.
+        name: &'static str,
+        /// What differs.
+        what: String,
+    },
+    /// There is no map of that name.
+    #[error("map {0} does not exist")]
+    NoMap(&'static str),
+    /// The maps have no pins over which another program could be loaded.
+    #[error("these maps are not pinned: only the program that they were made with can use them")]
+    Unpinned,
+    /// A frame was not counted as it should be.
+    #[error("the program counted a frame under {0} verdicts, expected one")]
+    Miscounted(usize),
     /// aya refused.
     #[error("{what}: {source}")]
     Aya {
         /// What was tried.
         what: String,
         /// What aya said.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The interface does not exist.
     #[error("interface {0} does not exist")]
@@ -118,10 +137,21 @@ pub enum KernelError {
 }
 
 impl KernelError {
-    pub(super) fn aya(
-        what: impl Into<String>,
-        source: impl std::error::Error + Send + Sync + 'static,
-    ) -> Self {
+    /// Whether it is for want of privileges.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        let mut error: Option<&(dyn Error + 'static)> = Some(self);
+        while let Some(cause) = error {
+            let code = cause.downcast_ref().and_then(io::Error::raw_os_error);
+            if matches!(code, Some(libc::EPERM | libc::EACCES)) {
+                return true;
+            }
+            error = cause.source();
+        }
+        false
+    }
+
+    pub(super) fn aya(what: impl Into<String>, source: impl Error + Send + Sync + 'static) -> Self {
         Self::Aya {
             what: what.into(),
             source: Box::new(source),

@@ -1,45 +1,48 @@
 //! One set of maps, created or opened.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
 use aya::maps::{Array, Map, MapData, PerCpuArray};
 use filter_common::{
     abi::{
-        ABI_VERSION, CLAUSES_CAPACITY, Control, HALVES, INFO_RECORD, InfoHeader, InfoInterface,
-        OPENED_BYTES, OPENED_ENTRIES, PLACE_ROWS_CAPACITY, POLICY_SETS, ROOT_CAPACITY,
-        SCRATCH_BYTES, SETTINGS_CAPACITY, VLANS_CAPACITY, instance_state, map,
+        ABI_VERSION, Control, HALVES, INFO_RECORD, InfoHeader, InfoInterface, instance_state, map,
     },
-    counters::{Counter, VERDICT_COUNTERS},
-    limits::{INTERFACES_MAX, SLOTS_MAX},
-    policy::PolicySet,
-    settings::InterfaceSettings,
-    table::{Clause, Root, Row4, Row6},
+    counters::Counter,
+    limits::INTERFACES_MAX,
 };
 
 use super::{
     KernelError,
     mapped::{Mapped, Record},
     pins::pins_error,
-    sys::{self, MapSpec},
+    record::{decode_header, decode_interface, encode_header, encode_interface},
+    shape::{self, CheckError},
+    sys,
 };
 use crate::table::{clock::BootClock, compile::Capacity};
 
 /// A per-CPU counter as the map holds it.
 pub(super) type RawCounter = [u64; size_of::<Counter>() / 8];
 
-/// One set of maps.
+/// One set of maps. They live as long as it, as their pins, and as the programs that use them.
 pub struct Instance {
-    directory: PathBuf,
+    /// Where they are pinned; `None` for those that nobody else is to find.
+    directory: Option<PathBuf>,
+    maps: Maps,
     capacity: Capacity,
     pub(super) control: Mapped<Control>,
     pub(super) verdicts: PerCpuArray<MapData, RawCounter>,
     pub(super) slots: PerCpuArray<MapData, RawCounter>,
     info: Array<MapData, [u8; INFO_RECORD]>,
 }
+
+/// The maps of an instance, by name.
+pub(super) type Maps = BTreeMap<&'static str, OwnedFd>;
 
 /// A generation that is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,21 +64,32 @@ impl Instance {
     /// [`Instance::finish`].
     pub fn create(directory: &Path, capacity: Capacity, nonce: u64) -> Result<Self, KernelError> {
         fs::create_dir(directory).map_err(pins_error("create", directory))?;
-        for spec in specs(capacity)? {
-            let fd = sys::create_map(spec).map_err(|source| KernelError::Syscall {
-                call: "bpf(BPF_MAP_CREATE)",
-                what: format!("map {} of {} elements", spec.name, spec.entries),
-                source,
-            })?;
-            let map = MapData::from_fd(fd).map_err(|error| {
+        let mut maps = Maps::new();
+        for spec in shape::specs(capacity)? {
+            let map = MapData::from_fd(shape::create(spec)?).map_err(|error| {
                 KernelError::aya(format!("cannot use map {}", spec.name), error)
             })?;
             let path = directory.join(spec.name);
             map.pin(&path).map_err(|error| {
                 KernelError::aya(format!("cannot pin {}", path.display()), error)
             })?;
+            maps.insert(spec.name, open_pin(&path)?);
         }
-        let mut instance = Self::open_maps(directory, capacity)?;
+        Self::begin(Some(directory.to_owned()), maps, capacity, nonce)
+    }
+
+    /// Takes maps that nobody else knows: they are gone with this instance and the program over them.
+    pub(super) fn private(maps: Maps, capacity: Capacity) -> Result<Self, KernelError> {
+        Self::begin(None, maps, capacity, 0)
+    }
+
+    fn begin(
+        directory: Option<PathBuf>,
+        maps: Maps,
+        capacity: Capacity,
+        nonce: u64,
+    ) -> Result<Self, KernelError> {
+        let mut instance = Self::over(directory, maps, capacity)?;
         instance.write_header(&InfoHeader {
             abi: ABI_VERSION,
             state: instance_state::BUILDING,
@@ -93,9 +107,7 @@ impl Instance {
     /// Opens the maps that are pinned below `directory` and checks that they are what their names say.
     pub fn open(directory: &Path) -> Result<Self, KernelError> {
         let path = directory.join(map::INFO);
-        let info = sys::open_pin(&path).map_err(pins_error("open", &path))?;
-        let info = info_map(info, &path)?;
-        let header = header(&info)?;
+        let header = header(&info_map(open_pin(&path)?)?)?;
         if header.abi != ABI_VERSION {
             return Err(KernelError::Abi {
                 path: directory.to_owned(),
@@ -103,39 +115,45 @@ impl Instance {
                 expected: ABI_VERSION,
             });
         }
-        Self::open_maps(
-            directory,
-            Capacity {
-                v4_rows: header.v4_rows,
-                v6_rows: header.v6_rows,
-            },
-        )
+        let capacity = Capacity {
+            v4_rows: header.v4_rows,
+            v6_rows: header.v6_rows,
+        };
+        let mut maps = Maps::new();
+        for spec in shape::specs(capacity)? {
+            let path = directory.join(spec.name);
+            let map = open_pin(&path)?;
+            shape::check(map.as_fd(), spec).map_err(|error| match error {
+                CheckError::Shape(what) => KernelError::Shape { path, what },
+                other => KernelError::aya(format!("cannot inspect {}", path.display()), other),
+            })?;
+            maps.insert(spec.name, map);
+        }
+        Self::over(Some(directory.to_owned()), maps, capacity)
     }
 
-    fn open_maps(directory: &Path, capacity: Capacity) -> Result<Self, KernelError> {
-        for spec in specs(capacity)? {
-            check_shape(&directory.join(spec.name), spec)?;
-        }
-        let open = |name: &str| {
-            let path = directory.join(name);
-            sys::open_pin(&path).map_err(pins_error("open", &path))
-        };
+    fn over(
+        directory: Option<PathBuf>,
+        maps: Maps,
+        capacity: Capacity,
+    ) -> Result<Self, KernelError> {
         let control =
-            Mapped::new(open(map::CONTROL)?.as_fd(), 1).map_err(mmap_error(map::CONTROL))?;
+            Mapped::new(map_named(&maps, map::CONTROL)?, 1).map_err(mmap_error(map::CONTROL))?;
         Ok(Self {
             capacity,
             control,
-            verdicts: counters(open(map::VERDICTS)?, map::VERDICTS)?,
-            slots: counters(open(map::SLOTS)?, map::SLOTS)?,
-            info: info_map(open(map::INFO)?, &directory.join(map::INFO))?,
-            directory: directory.to_owned(),
+            verdicts: counters(&maps, map::VERDICTS)?,
+            slots: counters(&maps, map::SLOTS)?,
+            info: info_map(duplicate(&maps, map::INFO)?)?,
+            directory,
+            maps,
         })
     }
 
-    /// Where its maps are pinned.
+    /// Where its maps are pinned, if they are.
     #[must_use]
-    pub fn directory(&self) -> &Path {
-        &self.directory
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
     }
 
     /// The rows that fit.
@@ -150,9 +168,7 @@ impl Instance {
         name: &'static str,
         half: usize,
     ) -> Result<Mapped<T>, KernelError> {
-        let path = self.directory.join(name);
-        let fd = sys::open_pin(&path).map_err(pins_error("open", &path))?;
-        Mapped::new(fd.as_fd(), HALVES * half).map_err(mmap_error(name))
+        Mapped::new(map_named(&self.maps, name)?, HALVES * half).map_err(mmap_error(name))
     }
 
     /// The generation in force, if any.
@@ -249,114 +265,41 @@ pub fn interface_name(record: &InfoInterface) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn specs(capacity: Capacity) -> Result<Vec<MapSpec>, KernelError> {
-    let array = |name, value_size: usize, elements: usize| -> Result<MapSpec, KernelError> {
-        Ok(MapSpec {
-            name,
-            kind: sys::BPF_MAP_TYPE_ARRAY,
-            value_size: entries(value_size, name)?,
-            entries: entries(elements, name)?,
-            flags: sys::BPF_F_MMAPABLE,
-        })
-    };
-    let per_cpu = |name, value_size: usize, elements: usize| -> Result<MapSpec, KernelError> {
-        Ok(MapSpec {
-            kind: sys::BPF_MAP_TYPE_PERCPU_ARRAY,
-            flags: 0,
-            ..array(name, value_size, elements)?
-        })
-    };
-    Ok(vec![
-        array(map::CONTROL, size_of::<Control>(), 1)?,
-        array(
-            map::SETTINGS,
-            size_of::<InterfaceSettings>(),
-            HALVES * SETTINGS_CAPACITY,
-        )?,
-        array(map::POLICIES, size_of::<PolicySet>(), HALVES * POLICY_SETS)?,
-        array(map::VLANS, size_of::<u64>(), HALVES * VLANS_CAPACITY)?,
-        array(map::V4_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
-        array(
-            map::V4_ROWS,
-            size_of::<Row4>(),
-            HALVES * capacity.v4_rows as usize,
-        )?,
-        array(map::V6_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
-        array(
-            map::V6_ROWS,
-            size_of::<Row6>(),
-            HALVES * capacity.v6_rows as usize,
-        )?,
-        array(map::PLACE4_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
-        array(
-            map::PLACE4_ROWS,
-            size_of::<Row4>(),
-            HALVES * PLACE_ROWS_CAPACITY,
-        )?,
-        array(map::PLACE6_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
-        array(
-            map::PLACE6_ROWS,
-            size_of::<Row6>(),
-            HALVES * PLACE_ROWS_CAPACITY,
-        )?,
-        array(map::CLAUSES, size_of::<Clause>(), HALVES * CLAUSES_CAPACITY)?,
-        per_cpu(map::VERDICTS, size_of::<Counter>(), VERDICT_COUNTERS)?,
-        per_cpu(map::SLOTS, size_of::<Counter>(), SLOTS_MAX)?,
-        per_cpu(map::SCRATCH, SCRATCH_BYTES, 1)?,
-        per_cpu(map::OPENED, OPENED_BYTES, OPENED_ENTRIES)?,
-        MapSpec {
-            flags: 0,
-            ..array(map::INFO, INFO_RECORD, 1 + INTERFACES_MAX)?
-        },
-    ])
+fn map_named<'a>(maps: &'a Maps, name: &'static str) -> Result<BorrowedFd<'a>, KernelError> {
+    let map = maps.get(name).ok_or(KernelError::NoMap(name))?;
+    Ok(map.as_fd())
 }
 
-fn entries(count: usize, what: &'static str) -> Result<u32, KernelError> {
-    u32::try_from(count).map_err(|_| KernelError::Capacity {
-        what,
-        needed: count,
-        available: u32::MAX as usize,
+fn duplicate(maps: &Maps, name: &'static str) -> Result<OwnedFd, KernelError> {
+    let map = map_named(maps, name)?.try_clone_to_owned();
+    map.map_err(|source| KernelError::Syscall {
+        call: "fcntl(F_DUPFD_CLOEXEC)",
+        what: format!("map {name}"),
+        source,
     })
 }
 
-fn check_shape(path: &Path, spec: MapSpec) -> Result<(), KernelError> {
-    let map = MapData::from_pin(path)
-        .map_err(|error| KernelError::aya(format!("cannot open {}", path.display()), error))?;
-    let info = map
-        .info()
-        .map_err(|error| KernelError::aya(format!("cannot inspect {}", path.display()), error))?;
-    let kind = info.map_type().map_or(u32::MAX, |kind| kind as u32);
-    for (what, found, expected) in [
-        ("type", kind, spec.kind),
-        ("key size", info.key_size(), 4),
-        ("value size", info.value_size(), spec.value_size),
-        ("number of elements", info.max_entries(), spec.entries),
-        ("flags", info.map_flags(), spec.flags),
-    ] {
-        if found != expected {
-            return Err(KernelError::Shape {
-                path: path.to_owned(),
-                what: format!("its {what} is {found}, expected {expected}"),
-            });
-        }
-    }
-    Ok(())
+fn open_pin(path: &Path) -> Result<OwnedFd, KernelError> {
+    sys::open_pin(path).map_err(pins_error("open", path))
 }
 
-fn counters(fd: OwnedFd, name: &str) -> Result<PerCpuArray<MapData, RawCounter>, KernelError> {
-    let data = MapData::from_fd(fd)
+fn counters(
+    maps: &Maps,
+    name: &'static str,
+) -> Result<PerCpuArray<MapData, RawCounter>, KernelError> {
+    let data = MapData::from_fd(duplicate(maps, name)?)
         .map_err(|error| KernelError::aya(format!("cannot use map {name}"), error))?;
     Map::PerCpuArray(data)
         .try_into()
         .map_err(|error| KernelError::aya(format!("cannot use map {name}"), error))
 }
 
-fn info_map(fd: OwnedFd, path: &Path) -> Result<Array<MapData, [u8; INFO_RECORD]>, KernelError> {
-    let what = || format!("cannot read {}", path.display());
-    let data = MapData::from_fd(fd).map_err(|error| KernelError::aya(what(), error))?;
+fn info_map(fd: OwnedFd) -> Result<Array<MapData, [u8; INFO_RECORD]>, KernelError> {
+    let data =
+        MapData::from_fd(fd).map_err(|error| KernelError::aya("cannot read map INFO", error))?;
     Map::Array(data)
         .try_into()
-        .map_err(|error| KernelError::aya(what(), error))
+        .map_err(|error| KernelError::aya("cannot read map INFO", error))
 }
 
 fn header(info: &Array<MapData, [u8; INFO_RECORD]>) -> Result<InfoHeader, KernelError> {
@@ -371,92 +314,5 @@ fn mmap_error(name: &'static str) -> impl FnOnce(io::Error) -> KernelError {
         call: "mmap",
         what: format!("map {name}"),
         source,
-    }
-}
-
-/// A cursor over a record's bytes; the fields lie in declared order without padding.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> [u8; N] {
-        let (field, rest) = self.0.split_at(N);
-        self.0 = rest;
-        let mut bytes = [0; N];
-        bytes.copy_from_slice(field);
-        bytes
-    }
-}
-
-fn encode_header(header: &InfoHeader) -> [u8; INFO_RECORD] {
-    let InfoHeader {
-        abi,
-        state,
-        instance,
-        v4_rows,
-        v6_rows,
-        digests,
-        published,
-        clocks,
-        reserved,
-    } = header;
-    let mut bytes = Vec::with_capacity(INFO_RECORD);
-    bytes.extend(abi.to_ne_bytes());
-    bytes.extend(state.to_ne_bytes());
-    bytes.extend(instance.to_ne_bytes());
-    bytes.extend(v4_rows.to_ne_bytes());
-    bytes.extend(v6_rows.to_ne_bytes());
-    bytes.extend(digests.iter().flatten());
-    bytes.extend(published.iter().flat_map(|time| time.to_ne_bytes()));
-    bytes.extend(clocks.iter().flat_map(|clock| clock.to_ne_bytes()));
-    bytes.extend(reserved);
-    Fields(&bytes).take()
-}
-
-fn decode_header(record: &[u8; INFO_RECORD]) -> InfoHeader {
-    let mut fields = Fields(record);
-    InfoHeader {
-        abi: u32::from_ne_bytes(fields.take()),
-        state: u32::from_ne_bytes(fields.take()),
-        instance: u64::from_ne_bytes(fields.take()),
-        v4_rows: u32::from_ne_bytes(fields.take()),
-        v6_rows: u32::from_ne_bytes(fields.take()),
-        digests: [fields.take(), fields.take()],
-        published: [
-            i64::from_ne_bytes(fields.take()),
-            i64::from_ne_bytes(fields.take()),
-        ],
-        clocks: [
-            i64::from_ne_bytes(fields.take()),
-            i64::from_ne_bytes(fields.take()),
-        ],
-        reserved: fields.take(),
-    }
-}
-
-fn encode_interface(interface: &InfoInterface) -> [u8; INFO_RECORD] {
-    let InfoInterface {
-        name,
-        mode,
-        attached,
-        object,
-        reserved,
-    } = interface;
-    let mut bytes = Vec::with_capacity(INFO_RECORD);
-    bytes.extend(name);
-    bytes.extend(mode.to_ne_bytes());
-    bytes.extend(attached.to_ne_bytes());
-    bytes.extend(object);
-    bytes.extend(reserved);
-    Fields(&bytes).take()
-}
-
-fn decode_interface(record: &[u8; INFO_RECORD]) -> InfoInterface {
-    let mut fields = Fields(record);
-    InfoInterface {
-        name: fields.take(),
-        mode: u32::from_ne_bytes(fields.take()),
-        attached: u32::from_ne_bytes(fields.take()),
-        object: fields.take(),
-        reserved: fields.take(),
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! An *instance* is one set of maps, pinned in a numbered directory below the pin directory; the
 //! links that hold the program on the interfaces are pinned beside them. All of it outlives the
-//! controller, which is why a dead controller changes nothing about what is dropped.
+//! controller, which is why a dead controller changes nothing about what is dropped. A *private*
+//! instance is pinned nowhere and attached to nothing: `simulate` runs the program over it.
 //!
 //! - [`object`]: the compiled program, embedded in this binary;
 //! - [`pins`]: the pin directory: its lock, its instances, its links;
-//! - [`instance`]: one set of maps, created or opened;
+//! - [`instance`]: one set of maps, created or opened; `shape` says which maps, `record` what describes them;
+//! - [`private`]: the same without pins, with the program over it;
 //! - [`sync`]: writes a compiled table into the half that no packet reads, and makes it live;
 //! - [`attach`]: puts the program on interfaces, and replaces it there without a gap;
 //! - [`count`]: reads the counters;
@@ -23,6 +25,9 @@ mod mapped;
 pub mod object;
 pub mod offload;
 pub mod pins;
+pub mod private;
+mod record;
+mod shape;
 pub mod sync;
 mod sys;
 

@@ -303,6 +303,13 @@ impl VerifiedOrder {
         }
     }
 
+    /// Without the entries that were not asked for yet at `at`.
+    #[must_use]
+    pub fn as_of(mut self, at: Timestamp) -> Self {
+        self.entries.retain(|entry| entry.since <= at);
+        self
+    }
+
     /// The feed it belongs to.
     #[must_use]
     pub const fn feed(&self) -> &FeedName {

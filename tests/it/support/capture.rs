@@ -1,6 +1,9 @@
-//! Recorded frames: pcap files, where they are beside the checkout.
+//! Recorded frames: pcap files, where they are beside the checkout, and new ones.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Ethernet, of the link types of pcap.
 const ETHERNET: u32 = 1;
@@ -12,8 +15,24 @@ pub(crate) fn data() -> Option<PathBuf> {
     path.is_dir().then_some(path)
 }
 
-/// All Ethernet frames of all captures, those cut by the snap length too.
-pub(crate) fn frames() -> Vec<Vec<u8>> {
+/// Writes a classic pcap file of Ethernet frames, a second apart, each with its length on the wire.
+pub(crate) fn write<'a>(path: &Path, frames: impl IntoIterator<Item = (&'a [u8], usize)>) {
+    let number = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
+    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    file.extend(number(1 << 18));
+    file.extend(ETHERNET.to_le_bytes());
+    for (index, (frame, length)) in frames.into_iter().enumerate() {
+        file.extend(number(1_700_000_000 + index));
+        file.extend(number(0));
+        file.extend(number(frame.len()));
+        file.extend(number(length));
+        file.extend(frame);
+    }
+    fs::write(path, file).unwrap();
+}
+
+/// The files of all captures that lie there, sorted.
+pub(crate) fn files() -> Vec<PathBuf> {
     let Some(data) = data() else {
         return Vec::new();
     };
@@ -31,6 +50,11 @@ pub(crate) fn frames() -> Vec<Vec<u8>> {
     }
     paths.sort();
     paths
+}
+
+/// All Ethernet frames of all captures, those cut by the snap length too.
+pub(crate) fn frames() -> Vec<Vec<u8>> {
+    files()
         .iter()
         .flat_map(|path| read(&fs::read(path).unwrap()))
         .collect()

@@ -6,6 +6,7 @@
 //! - [`order`], [`exception`]: what is blocked and what never is;
 //! - [`interface`], [`kill_switch`], [`reload`]: operating;
 //! - [`bundle`]: the authority's side, without a service;
+//! - [`simulate`]: what would become of recorded packets, without a service;
 //! - [`generate`]: completions and manual pages.
 
 pub mod bundle;
@@ -19,6 +20,7 @@ pub mod kill_switch;
 pub mod order;
 pub mod reload;
 pub mod run;
+pub mod simulate;
 pub mod stats;
 pub mod status;
 
@@ -58,6 +60,7 @@ pub fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Status(args) => status::run(&context, &args),
         Command::Stats(args) => stats::run(&context, &args),
         Command::Explain(args) => explain::run(&context, &args),
+        Command::Simulate(args) => simulate::run(&context, &args),
         Command::Order(command) => order::run(&context, command),
         Command::Exception(command) => exception::run(&context, command),
         Command::Feed(command) => feed::run(&context, &command),

@@ -3,12 +3,14 @@
 //!
 //! - here: numbers and times;
 //! - [`table`]: columns that line up;
-//! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`]: a document each.
+//! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`simulate`]: a document
+//!   each.
 
 pub mod exception;
 pub mod explain;
 pub mod feed;
 pub mod order;
+pub mod simulate;
 pub mod stats;
 pub mod status;
 pub mod table;

@@ -83,10 +83,7 @@ impl Store {
     /// Opens the state under a directory, making it where it is missing, and removes what a crash left
     /// half written.
     pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
-        let store = Self {
-            feeds: state_dir.join("feeds"),
-            operator: state_dir.join("operator"),
-        };
+        let store = Self::look(state_dir);
         durable::create_directory(&store.feeds)?;
         durable::create_directory(&store.operator)?;
         sweep(&store.operator)?;
@@ -96,6 +93,22 @@ impl Store {
             }
         }
         Ok(store)
+    }
+
+    /// The state under a directory, to be read only: nothing is made or removed, and another process may
+    /// own it. What is not there is empty.
+    #[must_use]
+    pub fn look(state_dir: &Path) -> Self {
+        Self {
+            feeds: state_dir.join("feeds"),
+            operator: state_dir.join("operator"),
+        }
+    }
+
+    /// The directories in which everything lies.
+    #[must_use]
+    pub fn directories(&self) -> [&Path; 2] {
+        [&self.feeds, &self.operator]
     }
 
     /// Stores what was admitted: the bytes, then the mark. It is in force only after this.

@@ -1,0 +1,94 @@
+//! The records of the info map, as bytes.
+
+use filter_common::abi::{INFO_RECORD, InfoHeader, InfoInterface};
+
+/// The first record of the info map.
+pub(super) fn encode_header(header: &InfoHeader) -> [u8; INFO_RECORD] {
+    let InfoHeader {
+        abi,
+        state,
+        instance,
+        v4_rows,
+        v6_rows,
+        digests,
+        published,
+        clocks,
+        reserved,
+    } = header;
+    let mut bytes = Vec::with_capacity(INFO_RECORD);
+    bytes.extend(abi.to_ne_bytes());
+    bytes.extend(state.to_ne_bytes());
+    bytes.extend(instance.to_ne_bytes());
+    bytes.extend(v4_rows.to_ne_bytes());
+    bytes.extend(v6_rows.to_ne_bytes());
+    bytes.extend(digests.iter().flatten());
+    bytes.extend(published.iter().flat_map(|time| time.to_ne_bytes()));
+    bytes.extend(clocks.iter().flat_map(|clock| clock.to_ne_bytes()));
+    bytes.extend(reserved);
+    Fields(&bytes).take()
+}
+
+/// See [`encode_header`].
+pub(super) fn decode_header(record: &[u8; INFO_RECORD]) -> InfoHeader {
+    let mut fields = Fields(record);
+    InfoHeader {
+        abi: u32::from_ne_bytes(fields.take()),
+        state: u32::from_ne_bytes(fields.take()),
+        instance: u64::from_ne_bytes(fields.take()),
+        v4_rows: u32::from_ne_bytes(fields.take()),
+        v6_rows: u32::from_ne_bytes(fields.take()),
+        digests: [fields.take(), fields.take()],
+        published: [
+            i64::from_ne_bytes(fields.take()),
+            i64::from_ne_bytes(fields.take()),
+        ],
+        clocks: [
+            i64::from_ne_bytes(fields.take()),
+            i64::from_ne_bytes(fields.take()),
+        ],
+        reserved: fields.take(),
+    }
+}
+
+/// The record of an interface in the info map.
+pub(super) fn encode_interface(interface: &InfoInterface) -> [u8; INFO_RECORD] {
+    let InfoInterface {
+        name,
+        mode,
+        attached,
+        object,
+        reserved,
+    } = interface;
+    let mut bytes = Vec::with_capacity(INFO_RECORD);
+    bytes.extend(name);
+    bytes.extend(mode.to_ne_bytes());
+    bytes.extend(attached.to_ne_bytes());
+    bytes.extend(object);
+    bytes.extend(reserved);
+    Fields(&bytes).take()
+}
+
+/// See [`encode_interface`].
+pub(super) fn decode_interface(record: &[u8; INFO_RECORD]) -> InfoInterface {
+    let mut fields = Fields(record);
+    InfoInterface {
+        name: fields.take(),
+        mode: u32::from_ne_bytes(fields.take()),
+        attached: u32::from_ne_bytes(fields.take()),
+        object: fields.take(),
+        reserved: fields.take(),
+    }
+}
+
+/// A cursor over a record's bytes; the fields lie in declared order without padding.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let (field, rest) = self.0.split_at(N);
+        self.0 = rest;
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(field);
+        bytes
+    }
+}

@@ -1,0 +1,239 @@
+//! From a record of the capture to a line.
+
+use std::{borrow::Cow, fmt, net::IpAddr};
+
+use filter_common::{
+    address::{Address, Family},
+    packet::{Classified, Flow, Frame, classify},
+    policy::{Policies, Policy},
+    verdict::{Action, Reason},
+};
+
+use super::{
+    cut::Captured,
+    host::{self, Decision},
+    kernel::{KernelRun, Ran},
+    scene::Scene,
+    tally::Tally,
+    wire::{Ends, Line, Outcome, Summary},
+};
+use crate::{
+    capture::Record, http::wire::Refusal, kernel::KernelError, order::field::protocol_name,
+    table::Slot,
+};
+
+/// The reason of a packet of which the capture does not have enough.
+const SNAP_LENGTH: &str = "snap_length";
+/// The reason of a packet that the kernel was to judge and cannot run.
+const TOO_LONG: &str = "too_long";
+
+/// A simulation in the making.
+pub(crate) struct Simulation {
+    scene: Scene,
+    kernel: Option<KernelRun>,
+    cut_headers: bool,
+    tally: Tally,
+}
+
+/// How packets are judged.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Options {
+    /// By the program too.
+    pub(crate) kernel: bool,
+    /// Also those that were cut, if all their headers are there.
+    pub(crate) cut_headers: bool,
+}
+
+/// A packet, judged.
+#[derive(Debug)]
+pub(crate) struct Judged<'a> {
+    /// Its line.
+    pub(crate) line: Line<'a>,
+    /// How the kernel differs from the host, if it does.
+    pub(crate) difference: Option<String>,
+}
+
+/// What was decided, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ruling {
+    outcome: Outcome,
+    reason: &'static str,
+    slot: Option<Slot>,
+}
+
+impl Ruling {
+    const fn undecided(reason: &'static str) -> Self {
+        Self {
+            outcome: Outcome::Undecided,
+            reason,
+            slot: None,
+        }
+    }
+
+    fn decided(action: Action, reason: Reason, slot: Option<Slot>) -> Self {
+        let outcome = match action {
+            Action::Pass => Outcome::Pass,
+            Action::Drop => Outcome::Drop,
+        };
+        Self {
+            outcome,
+            reason: reason.name(),
+            slot: slot.filter(|_| reason == Reason::Order),
+        }
+    }
+}
+
+impl Simulation {
+    /// Prepares to judge packets in a scene.
+    pub(crate) fn new(scene: Scene, options: Options) -> Result<Self, KernelError> {
+        let kernel = if options.kernel {
+            Some(KernelRun::new(&scene)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            tally: Tally::new(kernel.is_some()),
+            cut_headers: options.cut_headers,
+            scene,
+            kernel,
+        })
+    }
+
+    /// Judges the next packet.
+    pub(crate) fn judge(&mut self, record: &Record<'_>) -> Result<Judged<'_>, KernelError> {
+        let captured = Captured::new(record.frame, record.length);
+        let frame = classify(&captured, self.scene.settings().tunnels());
+        if captured.is_cut() && (!self.cut_headers || captured.missed()) {
+            let ruling = Ruling::undecided(SNAP_LENGTH);
+            return Ok(self.judged(record, &frame, ruling, None, None));
+        }
+        let decision = host::judge(&self.scene, &frame);
+        let verdict = decision.verdict;
+        let host = Ruling::decided(verdict.action, verdict.reason(), Some(verdict.slot));
+        let Some(kernel) = &mut self.kernel else {
+            return Ok(self.judged(record, &frame, host, Some(decision), None));
+        };
+        let ruling = match kernel.run(record.frame, record.length, &verdict)? {
+            Ran::TooShort => {
+                self.tally.skip();
+                return Ok(self.judged(record, &frame, host, Some(decision), None));
+            }
+            Ran::TooLong => {
+                self.tally.skip();
+                let ruling = Ruling::undecided(TOO_LONG);
+                return Ok(self.judged(record, &frame, ruling, None, None));
+            }
+            Ran::Judged {
+                action,
+                reason,
+                slot,
+            } => Ruling::decided(action, reason, slot),
+        };
+        let is_different = ruling != host;
+        self.tally.compare(record.number, is_different);
+        let difference = is_different.then_some(host);
+        Ok(self.judged(record, &frame, ruling, Some(decision), difference))
+    }
+
+    /// What became of all packets; with why not all were judged.
+    pub(crate) fn summary(self, error: Option<Refusal>) -> Summary {
+        self.tally.summary(&self.scene, error)
+    }
+
+    fn judged(
+        &mut self,
+        record: &Record<'_>,
+        frame: &Frame,
+        ruling: Ruling,
+        decision: Option<Decision>,
+        host: Option<Ruling>,
+    ) -> Judged<'_> {
+        let mut odd = Policies::NONE;
+        let mut would_drop = Vec::new();
+        if let Some(decision) = decision {
+            odd = decision.odd;
+            let slots = decision.would.iter();
+            let orders = slots.flat_map(|slot| self.scene.orders(*slot));
+            would_drop.extend(orders.map(|order| Cow::Owned(order.to_string())));
+            let policies = decision.verdict.would.iter();
+            would_drop.extend(policies.map(|policy| Cow::Borrowed(policy.name())));
+        }
+        let Ruling {
+            outcome,
+            reason,
+            slot,
+        } = ruling;
+        self.tally
+            .add(outcome, reason, slot, !would_drop.is_empty());
+        let scene = &self.scene;
+        let difference = host.map(|host| {
+            let number = record.number;
+            let [host, kernel] = [host, ruling].map(|ruling| Worded { ruling, scene });
+            format!("packet {number}: the host says {host}, the kernel says {kernel}")
+        });
+        let orders = slot.map_or(&[][..], |slot| scene.orders(slot));
+        let (outer, inner) = match frame.content() {
+            Classified::Stopped(_) => (Ends::default(), None),
+            Classified::Ip(packet) => (ends(&packet.outer), packet.inner().map(ends)),
+        };
+        let line = Line {
+            n: record.number,
+            verdict: outcome,
+            reason,
+            order: orders.first(),
+            orders,
+            feed: orders.first().map(|order| &order.feed),
+            rule: None,
+            time: record.time,
+            length: record.length.max(record.frame.len()) as u64,
+            vlan: Some(frame.vlan).filter(|vlan| *vlan != 0),
+            ends: outer,
+            inner,
+            odd: odd.iter().map(Policy::name).collect(),
+            would_drop,
+        };
+        Judged { line, difference }
+    }
+}
+
+/// A ruling in words.
+struct Worded<'a> {
+    ruling: Ruling,
+    scene: &'a Scene,
+}
+
+impl fmt::Display for Worded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ruling {
+            outcome,
+            reason,
+            slot,
+        } = self.ruling;
+        write!(f, "{} for {reason}", outcome.name())?;
+        if let Some(order) = slot.and_then(|slot| self.scene.orders(slot).first()) {
+            write!(f, " {order}")?;
+        }
+        Ok(())
+    }
+}
+
+fn ends(flow: &Flow) -> Ends {
+    let address = |address: Address| match flow.family {
+        Family::V4 => IpAddr::V4(address.v4().into()),
+        Family::V6 => {
+            let bits = u128::from(address.high) << 64 | u128::from(address.low);
+            IpAddr::V6(bits.into())
+        }
+    };
+    let protocol = flow.protocol().map(|number| {
+        let name = protocol_name(number).map(Cow::Borrowed);
+        name.unwrap_or_else(|| Cow::Owned(number.to_string()))
+    });
+    Ends {
+        source: Some(address(flow.source)),
+        destination: Some(address(flow.destination)),
+        protocol,
+        source_port: flow.source_port(),
+        destination_port: flow.destination_port(),
+    }
+}
