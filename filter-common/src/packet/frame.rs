@@ -26,10 +26,20 @@ impl Frame {
 
     #[inline(always)]
     pub(super) const fn stopped(vlan: u16, stop: Stop) -> Self {
+        Self::stopped_at(vlan, stop, Flow::NONE)
+    }
+
+    #[inline(always)]
+    pub(super) const fn stopped_at(vlan: u16, stop: Stop, flow: Flow) -> Self {
         Self {
             vlan,
             stop: stop.number(),
-            packet: Packet::NONE,
+            packet: Packet {
+                outer: flow,
+                inner: flow,
+                is_tunnel: false,
+                odd: Policies::NONE,
+            },
         }
     }
 
@@ -58,6 +68,17 @@ impl Frame {
     #[must_use]
     pub const fn packet(&self) -> &Packet {
         &self.packet
+    }
+
+    /// Who speaks to whom in it, where that was read: also in neighbour discovery, which the lists do not
+    /// speak of.
+    #[must_use]
+    pub const fn flow(&self) -> Option<&Flow> {
+        const NEIGHBOR_DISCOVERY: u32 = Reason::NeighborDiscovery.number();
+        match self.stop {
+            0 | NEIGHBOR_DISCOVERY => Some(&self.packet.outer),
+            _ => None,
+        }
     }
 
     /// What it carries.
@@ -149,13 +170,6 @@ pub struct Packet {
 }
 
 impl Packet {
-    const NONE: Self = Self {
-        outer: Flow::NONE,
-        inner: Flow::NONE,
-        is_tunnel: false,
-        odd: Policies::NONE,
-    };
-
     /// The packet inside it, if it is a tunnel that was opened.
     #[inline(always)]
     #[must_use]

@@ -6,7 +6,8 @@ use crate::policy::{Policies, Policy};
 /// An IP header and what was found behind it.
 #[derive(Clone, Copy, Debug)]
 pub struct Headers {
-    /// Why it is opened no further; a reason's number that is not 0. Then nothing else here counts.
+    /// Why it is opened no further; a reason's number that is not 0. Then nothing else here counts, but the
+    /// addresses where they were read.
     pub(super) stop: u32,
     pub(super) flow: Flow,
     pub(super) odd: Policies,

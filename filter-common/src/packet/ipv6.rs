@@ -161,7 +161,8 @@ fn open_upper<S: Source + ?Sized>(
     // Neighbour discovery in fragments is not valid (RFC 6980).
     let may_be_discovery = next == protocol::ICMPV6 && !fragmented;
     if may_be_discovery && transport::is_neighbor_discovery(source, at, &headers) {
-        return Err(Stop::reason(Reason::NeighborDiscovery));
+        headers.stop = Stop::reason(Reason::NeighborDiscovery).number();
+        return Ok(headers);
     }
     let upper = Upper {
         at,

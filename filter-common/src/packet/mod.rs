@@ -200,7 +200,7 @@ pub fn classify<S: Source + ?Sized>(source: &S, tunnels: Tunnels) -> Frame {
     };
     let headers = source.ip(ip, offset, tunnels);
     if headers.stop != 0 {
-        return Frame::stopped(link.vlan, Stop::from_number(headers.stop));
+        return Frame::stopped_at(link.vlan, Stop::from_number(headers.stop), headers.flow);
     }
     let mut packet = Packet {
         outer: headers.flow,

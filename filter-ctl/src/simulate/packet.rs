@@ -172,9 +172,10 @@ impl Simulation {
             format!("packet {number}: the host says {host}, the kernel says {kernel}")
         });
         let orders = slot.map_or(&[][..], |slot| scene.orders(slot));
-        let (outer, inner) = match frame.content() {
-            Classified::Stopped(_) => (Ends::default(), None),
-            Classified::Ip(packet) => (ends(&packet.outer), packet.inner().map(ends)),
+        let outer = frame.flow().map(ends).unwrap_or_default();
+        let inner = match frame.content() {
+            Classified::Stopped(_) => None,
+            Classified::Ip(packet) => packet.inner().map(ends),
         };
         let line = Line {
             n: record.number,

@@ -23,8 +23,7 @@ const ADDRESSES: [(&str, &[Ends]); 9] = [
     (
         "icmpv6.pcap",
         &[
-            // A router advertisement, which stays on its link and is not looked into.
-            ("-", "-", 1),
+            ("fe80::b299:28ff:fec8:d66c", "ff02::1", 1),
             ("fe80::215:17ff:fecc:e546", "ff02::16", 3),
             ("fe80::b2a8:6eff:fe0c:d4e8", "ff02::1", 1),
         ],
