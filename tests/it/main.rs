@@ -10,6 +10,7 @@
 mod agree;
 mod attach;
 mod control;
+mod fuzz;
 mod generations;
 mod networks;
 mod service;

@@ -9,6 +9,7 @@
 
 mod demo;
 mod ebpf;
+mod fuzz;
 mod paths;
 mod process;
 mod setup;
@@ -42,6 +43,8 @@ enum Task {
     Demo,
     /// Run every check and every test, as CI does.
     Test(test::Options),
+    /// Look for inputs that a parser of outside bytes does not stand, for a time.
+    Fuzz(fuzz::Options),
     /// Check the house rules that neither rustfmt nor clippy knows.
     Tidy,
 }
@@ -63,6 +66,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Ebpf => ebpf::run(&paths)?,
         Task::Demo => demo::run(&paths)?,
         Task::Test(options) => return Ok(test::run(&paths, &options)),
+        Task::Fuzz(options) => fuzz::run(&paths, &options)?,
         Task::Tidy => tidy::run(&paths)?,
     }
     Ok(ExitCode::SUCCESS)

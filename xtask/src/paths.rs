@@ -56,6 +56,11 @@ impl Paths {
         self.target.join("ebpf/filter-ebpf")
     }
 
+    /// What the fuzzer builds and finds: it builds with flags of its own.
+    pub(crate) fn fuzz(&self) -> PathBuf {
+        self.target.join("fuzz")
+    }
+
     /// The controller as the tests use it: built with the `dev` profile.
     pub(crate) fn filter_ctl(&self) -> PathBuf {
         self.target.join("debug/filter-ctl")
