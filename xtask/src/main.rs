@@ -10,6 +10,7 @@
 mod agree;
 mod demo;
 mod ebpf;
+mod fuzz;
 mod kernel;
 mod paths;
 mod process;
@@ -48,6 +49,8 @@ enum Task {
     Kernel(kernel::Options),
     /// Run every check and every test, as CI does.
     Test(test::Options),
+    /// Look for inputs that a parser of outside bytes does not stand, for a time.
+    Fuzz(fuzz::Options),
     /// Check the house rules that neither rustfmt nor clippy knows.
     Tidy,
 }
@@ -71,6 +74,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Agree(options) => agree::run(&paths, &options)?,
         Task::Kernel(options) => return kernel::run(&paths, &options),
         Task::Test(options) => return Ok(test::run(&paths, &options)),
+        Task::Fuzz(options) => fuzz::run(&paths, &options)?,
         Task::Tidy => tidy::run(&paths)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -66,6 +66,11 @@ impl Paths {
         self.kernels().join("console.log")
     }
 
+    /// What the fuzzer builds and finds: it builds with flags of its own.
+    pub(crate) fn fuzz(&self) -> PathBuf {
+        self.target.join("fuzz")
+    }
+
     /// The controller as the tests use it: built with the `dev` profile.
     pub(crate) fn filter_ctl(&self) -> PathBuf {
         self.target.join("debug/filter-ctl")

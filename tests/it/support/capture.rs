@@ -1,9 +1,11 @@
-//! Recorded frames: pcap files, where they are beside the checkout, and new ones.
+//! Recorded frames: capture files, where they are beside the checkout, and new ones.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
+
+use filter_ctl::capture::Reader;
 
 /// Ethernet, of the link types of pcap.
 const ETHERNET: u32 = 1;
@@ -40,10 +42,8 @@ pub(crate) fn files() -> Vec<PathBuf> {
     for directory in ["captures", "captures/wrappings"] {
         for entry in fs::read_dir(data.join(directory)).into_iter().flatten() {
             let path = entry.unwrap().path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "pcap")
-            {
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            if matches!(extension, Some("pcap" | "pcapng")) {
                 paths.push(path);
             }
         }
@@ -52,41 +52,14 @@ pub(crate) fn files() -> Vec<PathBuf> {
     paths
 }
 
-/// All Ethernet frames of all captures, those cut by the snap length too.
+/// The frames of all captures, those cut by the snap length too.
 pub(crate) fn frames() -> Vec<Vec<u8>> {
-    files()
-        .iter()
-        .flat_map(|path| read(&fs::read(path).unwrap()))
-        .collect()
-}
-
-/// The frames of a classic pcap file; none of another link type or format.
-fn read(file: &[u8]) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
-    let swapped = match file.first_chunk() {
-        Some([0xd4, 0xc3, 0xb2, 0xa1] | [0x4d, 0x3c, 0xb2, 0xa1]) => false,
-        Some([0xa1, 0xb2, 0xc3, 0xd4] | [0xa1, 0xb2, 0x3c, 0x4d]) => true,
-        _ => return frames,
-    };
-    let number = |at: usize| -> Option<u32> {
-        let bytes = file.get(at..at + 4)?.try_into().ok()?;
-        Some(if swapped {
-            u32::from_be_bytes(bytes)
-        } else {
-            u32::from_le_bytes(bytes)
-        })
-    };
-    if number(20) != Some(ETHERNET) {
-        return frames;
-    }
-    let mut at = 24;
-    while let Some(captured) = number(at + 8) {
-        let end = at + 16 + captured as usize;
-        let Some(frame) = file.get(at + 16..end) else {
-            break;
-        };
-        frames.push(frame.to_vec());
-        at = end;
+    for path in files() {
+        let mut reader = Reader::new(File::open(&path).unwrap()).unwrap();
+        while let Some(record) = reader.next().unwrap() {
+            frames.push(record.frame.to_vec());
+        }
     }
     frames
 }

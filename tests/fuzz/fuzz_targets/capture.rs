@@ -1,0 +1,4 @@
+//! The reader of capture files under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| levee_tests::fuzz::capture(data));

@@ -1,0 +1,3 @@
+//! What the fuzzer and the tests share: properties that must hold of every input.
+
+pub mod fuzz;
