@@ -12,6 +12,7 @@ mod attach;
 mod control;
 mod defects;
 mod fuzz;
+mod devices;
 mod generations;
 mod networks;
 mod policies;
