@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 /// The policies that drop unless the operator says otherwise.
-const DROP: [Policy; 8] = [
+const DROP: [Policy; 9] = [
     Policy::Land,
     Policy::MartianSource,
     Policy::BadFragment,
@@ -25,6 +25,7 @@ const DROP: [Policy; 8] = [
     Policy::TcpXmas,
     Policy::TcpSynFin,
     Policy::TcpSynRst,
+    Policy::Ipv4SourceRoute,
 ];
 
 fn with_defaults(rules: Rules) -> Rules {

@@ -342,6 +342,42 @@ fn one_level_is_opened_and_no_more() {
     }
 }
 
+/// Without its first fragment a tunnel packet cannot be put together; the later ones begin with payload,
+/// which is no header whatever it looks like.
+#[test]
+fn fragmenting_a_tunnel_hides_nothing() {
+    if skipped() {
+        return;
+    }
+    let mut kernel = Kernel::with(&looking(inner_listed(), Tunnels::ALL));
+    for kind in kinds() {
+        let slot = u32::try_from(2 * kind.inner + 1).unwrap();
+        let (protocol, segment) = kind.tunnel.segment(&kind.flow().packet(&[0; 1_400]));
+        let [from, to] = OUTER[kind.outer];
+        let fragment = |offset, more, piece: &[u8]| {
+            let packet = if kind.outer == 0 {
+                let header = V4::new(from.parse().unwrap(), to.parse().unwrap(), protocol);
+                header.fragment(offset, more).packet(piece)
+            } else {
+                let header = V6::new(from.parse().unwrap(), to.parse().unwrap(), protocol);
+                let chain = vec![Extension::fragment(offset, more, 0)];
+                header.chain(chain).packet(piece)
+            };
+            Frame::new(kind.ethertype(), packet).bytes()
+        };
+        for length in [80, 400, 1_400] {
+            let first = fragment(0, true, &segment[..length]);
+            let what = format!("the first {length} bytes, {}", kind.name());
+            kernel.check(&what, &first, &Outcome::drop(slot));
+        }
+        for (offset, more) in [(1, true), (10, true), (175, false)] {
+            let later = fragment(offset, more, &segment[..400]);
+            let what = format!("from {offset} on, {}", kind.name());
+            kernel.check(&what, &later, &clean());
+        }
+    }
+}
+
 /// What is not IP inside is no packet, and the rest of the frame is not guessed at.
 #[test]
 fn gre_of_another_kind_is_not_opened() {
