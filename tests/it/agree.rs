@@ -32,20 +32,23 @@ const PER_ROUND: usize = 25_000;
 /// How often they are replaced, at least.
 const ROUNDS: usize = 8;
 
+/// Frames of each source.
 fn packets() -> usize {
     let number = number_from_environment("LEVEE_AGREE_PACKETS").unwrap_or(20_000);
     usize::try_from(number).unwrap()
 }
 
-/// Compares frames that `next` makes, under perimeters around the rules that `rules` makes.
+/// Compares frames that `next` makes, under perimeters around the rules that `rules` makes. Each `source`
+/// has numbers of its own.
 fn compare(
     what: &str,
-    seed: u64,
+    source: u64,
     count: usize,
     mut rules: impl FnMut(&mut Random) -> Rules,
     mut next: impl FnMut(&mut Random, &Rules) -> Vec<u8>,
 ) {
-    let mut random = Random::new(seed);
+    let seed = Random::seed("LEVEE_SEED", 0x1e7e_e000);
+    let mut random = Random::new(seed.wrapping_add(source));
     let mut comparison = Comparison::new(seed);
     let can_split = comparison.kernel.can_split();
     let rounds = ROUNDS.max(count.div_ceil(PER_ROUND));
@@ -75,11 +78,10 @@ fn random_frames(v6: bool) {
     if skipped() {
         return;
     }
-    let seed = Random::seed("LEVEE_SEED", 0x1e7e_e000);
     let what = if v6 { "random IPv6" } else { "random IPv4" };
     compare(
         what,
-        seed.wrapping_add(u64::from(v6)),
+        u64::from(v6),
         packets(),
         |random| generate::rules(random, v6, RULES),
         |random, rules| generate::frames::frame(random, rules, v6),
@@ -108,20 +110,19 @@ fn kernel_and_host_agree_on_recorded_and_mutated_traffic() {
         skip(None, "there are no captures beside the checkout");
         return;
     }
-    let seed = Random::seed("LEVEE_SEED", 0x1e7e_e000).wrapping_add(2);
     let listed = rules_for(&frames);
     let mut recorded = frames.iter();
     compare(
         "recorded and mutated",
-        seed,
+        2,
         (2 * frames.len()).max(packets()),
         |_| listed.clone(),
-        |random, _| match recorded.next() {
-            Some(frame) => frame.clone(),
-            None => {
-                let index = random.below(frames.len());
-                generate::damage::mutate(random, &frames[index])
+        |random, _| {
+            if let Some(frame) = recorded.next() {
+                return frame.clone();
             }
+            let index = random.below(frames.len());
+            generate::damage::mutate(random, &frames[index])
         },
     );
 }

@@ -165,8 +165,9 @@ impl Comparison {
     fn about(&self, trial: &Trial) -> String {
         let settings = self.rules.settings[0];
         format!(
-            "seed {} {settings:?} first buffer {:?} {:?}\n{:02x?}",
+            "LEVEE_SEED={} LEVEE_AGREE_PACKETS={} {settings:?} first buffer {:?} {:?}\n{:02x?}",
             self.seed,
+            super::packets(),
             trial.linear,
             classify(&trial.frame[..], Tunnels::ALL),
             trial.frame

@@ -26,6 +26,7 @@ const DROP: [Policy; 9] = [
     Policy::TcpXmas,
     Policy::TcpSynFin,
     Policy::TcpSynRst,
+    Policy::Ipv4SourceRoute,
 ];
 
 fn with_defaults(rules: Rules) -> Rules {

@@ -100,7 +100,7 @@ pub(crate) fn perimeter(random: &mut Random, rules: &mut Rules) {
     perimeter.customer = policies(random, true);
     let mut taken = BTreeSet::new();
     for number in 0..random.below(5) {
-        let networks = (0..1 + random.below(6)).map(|_| {
+        let networks = (0..=random.below(6)).map(|_| {
             let v6 = random.one_in(2);
             net(random, v6)
         });

@@ -1,5 +1,7 @@
 //! Into tunnels is looked where that is asked for, one level deep.
 
+mod outside;
+
 use filter_common::{
     settings::{Enforcement, InterfaceSettings, Role, Tunnels},
     table::Scope,
@@ -8,7 +10,7 @@ use filter_common::{
 
 use crate::support::{
     kernel::{Kernel, Outcome, SMALL},
-    packet::{Extension, Flow, Frame, Tunnel, V4, V6, link::ethertype, number, tunnel::Gre},
+    packet::{Flow, Frame, Tunnel, link::ethertype, number},
     rules::{Rule, Rules},
     skipped, wrapping,
 };
@@ -292,38 +294,6 @@ fn a_packet_inside_is_judged_in_every_form_and_over_every_link() {
 }
 
 #[test]
-fn outer_options_and_extensions_hide_no_tunnel() {
-    if skipped() {
-        return;
-    }
-    let mut kernel = Kernel::with(&looking(inner_listed(), Tunnels::ALL));
-    for kind in kinds() {
-        let slot = u32::try_from(2 * kind.inner + 1).unwrap();
-        let (protocol, segment) = kind.tunnel.segment(&kind.flow().packet(&[0; 32]));
-        let [from, to] = OUTER[kind.outer];
-        let packets: Vec<Vec<u8>> = if kind.outer == 0 {
-            let header = V4::new(from.parse().unwrap(), to.parse().unwrap(), protocol);
-            let words = (5..=15).map(|words| header.clone().header_words(words));
-            words.map(|header| header.packet(&segment)).collect()
-        } else {
-            let header = V6::new(from.parse().unwrap(), to.parse().unwrap(), protocol);
-            // With the limit of RFC 2473 on the number of headers around a packet.
-            let limit = Extension {
-                number: number::DESTINATION_OPTIONS,
-                rest: vec![0, 4, 1, 4, 1, 1, 0],
-            };
-            let chains = [vec![limit.clone()], vec![Extension::hop_by_hop(0), limit]];
-            let headers = chains.map(|chain| header.clone().chain(chain));
-            headers.map(|header| header.packet(&segment)).to_vec()
-        };
-        for packet in packets {
-            let frame = Frame::new(kind.ethertype(), packet).bytes();
-            kernel.check(&kind.name(), &frame, &Outcome::drop(slot));
-        }
-    }
-}
-
-#[test]
 fn one_level_is_opened_and_no_more() {
     if skipped() {
         return;
@@ -339,34 +309,5 @@ fn one_level_is_opened_and_no_more() {
         let listed = Rules::new([Rule::new(middle[0], 9)]);
         kernel.publish(&looking(listed, Tunnels::ALL));
         kernel.check(&kind.name(), &frame, &Outcome::drop(9));
-    }
-}
-
-/// What is not IP inside is no packet, and the rest of the frame is not guessed at.
-#[test]
-fn gre_of_another_kind_is_not_opened() {
-    if skipped() {
-        return;
-    }
-    let mut kernel = Kernel::with(&looking(inner_listed(), Tunnels::ALL));
-    let packet = Flow::udp(INNER[0][0], INNER[0][1], [53, 4_000]).packet(&[0; 32]);
-    for gre in [
-        Gre {
-            kind: Some(0x6558),
-            ..Gre::default()
-        },
-        Gre {
-            version: 1,
-            ..Gre::default()
-        },
-        Gre {
-            kind: Some(0x8847),
-            ..Gre::default()
-        },
-    ] {
-        let [from, to] = OUTER[0];
-        let outer = Tunnel::Gre(gre).carry(from, to, &packet);
-        let frame = Frame::new(ethertype::IPV4, outer).bytes();
-        kernel.check(&format!("{gre:?}"), &frame, &clean());
     }
 }

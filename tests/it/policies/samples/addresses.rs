@@ -3,10 +3,11 @@
 use filter_common::policy::Policy::{self, BogonSource, Land, MartianDestination, MartianSource};
 
 use super::Table;
-use crate::support::packet::{Extension, Flow, V6, number, transport::icmpv6};
+use crate::support::packet::{Extension, Flow, V4, V6, number, transport::icmpv6};
 
 pub(super) fn add(table: &mut Table) {
     land(table);
+    echoes(table);
     sources(table);
     destinations(table);
     first_words(table);
@@ -38,6 +39,51 @@ fn land(table: &mut Table) {
     ] {
         put(table, Land, from, to, &[]);
     }
+}
+
+/// BFD echo packets are addressed to their sender (RFC 5881, 4), who is one hop away.
+fn echoes(table: &mut Table) {
+    let sender = table.from;
+    for (name, protocol, ports, hops, odd) in [
+        ("as sent", number::UDP, [49_152, 3785], 255, false),
+        ("looped", number::UDP, [49_152, 3785], 254, false),
+        ("from afar", number::UDP, [49_152, 3785], 253, true),
+        ("another port", number::UDP, [49_152, 3784], 255, true),
+        ("the port behind", number::UDP, [49_152, 3786], 255, true),
+        ("the source's port", number::UDP, [3785, 49_152], 255, true),
+        (
+            "another protocol",
+            number::UDP_LITE,
+            [49_152, 3785],
+            255,
+            true,
+        ),
+    ] {
+        let odd: &[_] = if odd { &[Land] } else { &[] };
+        let name = format!("BFD echo, {name}");
+        let flow =
+            |family: usize| Flow::udp(sender[family], sender[family], ports).protocol(protocol);
+        let end = sender[0].parse().unwrap();
+        let mut header = V4::new(end, end, protocol);
+        header.ttl = hops;
+        table.packet4(Land, &name, &header, &flow(0).segment(&[0; 24]), odd);
+        let end = sender[1].parse().unwrap();
+        let mut header = V6::new(end, end, protocol);
+        header.hop_limit = hops;
+        table.packet6(Land, &name, &header, &flow(1).segment(&[0; 24]), odd);
+    }
+    // A later fragment has no port.
+    let end = sender[0].parse().unwrap();
+    let mut header = V4::new(end, end, number::UDP).fragment(2, false);
+    header.ttl = 255;
+    let segment = flow(sender[0], sender[0]).segment(&[0; 24]);
+    table.packet4(
+        Land,
+        "a later fragment",
+        &header,
+        &segment,
+        &[Land, Policy::Fragment],
+    );
 }
 
 fn sources(table: &mut Table) {

@@ -164,6 +164,13 @@ fn messages(table: &mut Table) {
         table.packet6(IcmpFragment, "ping", &header, &echo, &odd);
         table.pieces(IcmpFragment, "no ICMP", QUIET, place, &echo, &[Fragment]);
     }
+    // What lies behind further headers is known of the first fragment only.
+    for (offset, odd) in [(0, &[IcmpFragment, Fragment][..]), (2, &[Fragment])] {
+        let fragment = Extension::fragment(offset, true, 0);
+        let chain = vec![fragment, Extension::destination(0)];
+        let header = table.v6(number::ICMPV6).chain(chain);
+        table.packet6(IcmpFragment, "a ping behind options", &header, &echo, odd);
+    }
     let header = table.v4(number::ICMP);
     table.packet4(IcmpFragment, "a whole ping", &header, &echo, &[]);
     let atomic = table

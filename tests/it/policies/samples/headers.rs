@@ -12,6 +12,7 @@ pub(super) fn add(table: &mut Table) {
     versions(table);
     lengths(table);
     fields(table);
+    routes(table);
     chains(table);
 }
 
@@ -175,6 +176,61 @@ fn fields(table: &mut Table) {
         let behind = table.v6(protocol).chain(vec![Extension::destination(0)]);
         table.packet6(UnknownNextHeader, &name, &behind, &[0; 32], odd);
     }
+}
+
+fn routes(table: &mut Table) {
+    const LOOSE: [u8; 7] = [131, 7, 4, 192, 31, 196, 9];
+    const STRICT: [u8; 7] = [137, 7, 4, 192, 31, 196, 9];
+    // A recorded route in which a source route's number is an address.
+    let recorded = [7, 11, 12, 131, 7, 4, 1, 137, 7, 4, 1];
+    let stamped = [68, 12, 13, 0, 131, 7, 4, 1, 137, 7, 4, 1];
+    let alert = [0x94, 4, 0, 0];
+    let long = [&[131, 39, 4][..], &[9; 36]].concat();
+    for (name, options, odd) in [
+        ("loose", LOOSE.to_vec(), true),
+        ("strict", STRICT.to_vec(), true),
+        ("the longest", long, true),
+        ("behind no operation", [&[1; 3][..], &LOOSE].concat(), true),
+        ("at the end", [&[1; 33][..], &STRICT].concat(), true),
+        ("behind an alert", [&alert[..], &STRICT].concat(), true),
+        (
+            "behind a recorded route",
+            [&recorded[..], &LOOSE].concat(),
+            true,
+        ),
+        ("behind a time stamp", [&stamped[..], &LOOSE].concat(), true),
+        ("full", [&[131, 3, 4][..], &[0]].concat(), true),
+        ("a recorded route", recorded.to_vec(), false),
+        ("a time stamp", stamped.to_vec(), false),
+        ("an alert", alert.to_vec(), false),
+        ("no operation", vec![1; 40], false),
+        ("behind the end", [&[1, 0][..], &LOOSE].concat(), false),
+        (
+            "behind a length of 0",
+            [&[30, 0][..], &LOOSE].concat(),
+            false,
+        ),
+        (
+            "behind a length of 1",
+            [&[30, 1][..], &LOOSE].concat(),
+            false,
+        ),
+        ("a number less", vec![130, 3, 4, 0], false),
+        ("a number without the copied flag", vec![3, 3, 4, 0], false),
+    ] {
+        let mut header = table.v4(QUIET);
+        header.options = options;
+        let length = header.options.len().next_multiple_of(4);
+        header.options.resize(length, 0);
+        let odd = if odd {
+            &[Ipv4Options, Ipv4SourceRoute][..]
+        } else {
+            &[Ipv4Options]
+        };
+        table.packet4(Ipv4SourceRoute, name, &header, &[131; 32], odd);
+    }
+    let bare = table.v4(QUIET);
+    table.packet4(Ipv4SourceRoute, "in the payload", &bare, &[131; 32], &[]);
 }
 
 fn chains(table: &mut Table) {

@@ -165,8 +165,7 @@ fn header(random: &mut Random, flow: &Flow, segment: &[u8]) -> Vec<u8> {
             let mut header = V4::new(source, destination, flow.protocol);
             header.ttl = hops;
             if random.one_in(4) {
-                let words = random.below(11);
-                header.options = random.bytes(4 * words);
+                header.options = options(random);
             }
             if random.one_in(4) {
                 header.offset = offset(random);
@@ -194,6 +193,28 @@ fn header(random: &mut Random, flow: &Flow, segment: &[u8]) -> Vec<u8> {
         }
         _ => unreachable!("both addresses are of one family"),
     }
+}
+
+/// IPv4 options: one behind the other, or anything.
+fn options(random: &mut Random) -> Vec<u8> {
+    let length = 4 * random.below(11);
+    if random.one_in(4) {
+        return random.bytes(length);
+    }
+    let mut options = Vec::new();
+    while options.len() < length {
+        match *random.pick(&[1, 1, 7, 68, 131, 137, 148, 255]) {
+            1 => options.push(1),
+            255 => options.push(random.byte()),
+            kind => {
+                let data = random.below(12);
+                options.extend([kind, u8::try_from(data + 2).unwrap()]);
+                options.extend(random.bytes(data));
+            }
+        }
+    }
+    options.truncate(length);
+    options
 }
 
 /// The offset of a fragment, often 0 or 1.

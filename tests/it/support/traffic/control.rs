@@ -193,9 +193,18 @@ fn border_gateway() -> Vec<Sample> {
     samples
 }
 
-/// BFD over one hop and over several (RFC 5881, RFC 5883).
+/// BFD over one hop and over several (RFC 5881, RFC 5883), and its echo, which goes to its sender.
 fn bidirectional_forwarding() -> Vec<Sample> {
     let mut samples = Vec::new();
+    for ttl in [255, 254] {
+        let ports = [49_152, 3785];
+        let header = hops4(header4(HOST_4, HOST_4, number::UDP), ttl);
+        let segment = Flow::udp(HOST_4, HOST_4, ports).segment(&[0; 24]);
+        samples.push(Sample::v4("BFD echo", &header, &segment));
+        let header = hops6(header6(HOST_6, HOST_6, number::UDP), ttl);
+        let segment = Flow::udp(HOST_6, HOST_6, ports).segment(&[0; 24]);
+        samples.push(Sample::v6("BFD echo, v6", &header, &segment));
+    }
     for (name, port) in [("BFD over one hop", 3784), ("BFD over several hops", 4784)] {
         let ports = [49_152, port];
         samples.push(datagram4(name, PEER_4, ports, 255));
