@@ -115,7 +115,7 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
         fragmented,
         has_more,
     };
-    open_upper(source, chain, headers)
+    Ok(open_upper(source, chain, headers))
 }
 
 /// A chain of extension headers that was followed to its end.
@@ -134,11 +134,7 @@ struct Chain {
 }
 
 #[inline(always)]
-fn open_upper<S: Source + ?Sized>(
-    source: &S,
-    chain: Chain,
-    mut headers: Headers,
-) -> Result<Headers, Stop> {
+fn open_upper<S: Source + ?Sized>(source: &S, chain: Chain, mut headers: Headers) -> Headers {
     let Chain {
         next,
         at,
@@ -156,13 +152,13 @@ fn open_upper<S: Source + ?Sized>(
         .add_if(Policy::IcmpFragment, has_more && next == protocol::ICMPV6);
     if at > end {
         headers.odd.add(cut(has_more));
-        return Ok(headers);
+        return headers;
     }
     // Neighbour discovery in fragments is not valid (RFC 6980).
     let may_be_discovery = next == protocol::ICMPV6 && !fragmented;
     if may_be_discovery && transport::is_neighbor_discovery(source, at, &headers) {
         headers.stop = Stop::reason(Reason::NeighborDiscovery).number();
-        return Ok(headers);
+        return headers;
     }
     let upper = Upper {
         at,
@@ -170,7 +166,7 @@ fn open_upper<S: Source + ?Sized>(
     };
     transport::open(source, upper, has_more, &mut headers);
     headers.upper = upper;
-    Ok(headers)
+    headers
 }
 
 /// What it is when the chain, or the transport header, is not there to its end.

@@ -19,7 +19,6 @@ use crate::support::{
 const DROP: [Policy; 9] = [
     Policy::Land,
     Policy::MartianSource,
-    Policy::Ipv4SourceRoute,
     Policy::BadFragment,
     Policy::OverlappingFragment,
     Policy::TcpNull,

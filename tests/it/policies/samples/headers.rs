@@ -134,25 +134,6 @@ fn fields(table: &mut Table) {
             odd,
         );
     }
-    for (name, options, routed) in [
-        ("loose", &[0x83, 7, 4, 192, 0, 2, 9, 0][..], true),
-        ("strict", &[0x89, 7, 4, 192, 0, 2, 9, 0], true),
-        ("behind others", &[1, 0x94, 4, 0, 0, 0x83, 3, 4], true),
-        ("behind the end", &[0, 0x83, 3, 4], false),
-        ("inside another", &[0x44, 8, 5, 0, 0x83, 3, 4, 1], false),
-        ("record route", &[7, 7, 4, 0, 0, 0, 0, 0], false),
-    ] {
-        let header = V4 {
-            options: options.to_vec(),
-            ..table.v4(QUIET)
-        };
-        let odd: &[_] = if routed {
-            &[Ipv4SourceRoute, Ipv4Options]
-        } else {
-            &[Ipv4Options]
-        };
-        table.packet4(Ipv4SourceRoute, name, &header, &[0; 32], odd);
-    }
     let alert = V4 {
         options: vec![0x94, 4, 0, 0],
         ..table.v4(number::IGMP)
