@@ -11,6 +11,7 @@ mod agree;
 mod attach;
 mod control;
 mod defects;
+mod devices;
 mod generations;
 mod networks;
 mod policies;

@@ -74,6 +74,12 @@ impl Namespace {
 
     /// Runs `ip` inside, with one command per line.
     pub(crate) fn ip(&self, commands: &str) {
+        self.try_ip(commands)
+            .unwrap_or_else(|complaint| panic!("ip: {commands}: {complaint}"));
+    }
+
+    /// Like [`Namespace::ip`], but that the kernel cannot do it is an answer.
+    pub(crate) fn try_ip(&self, commands: &str) -> Result<(), String> {
         let mut child = self.spawn(
             Command::new("ip")
                 .args(["-batch", "-"])
@@ -84,8 +90,8 @@ impl Namespace {
         input.write_all(commands.as_bytes()).unwrap();
         drop(input);
         let output = child.wait_with_output().unwrap();
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "ip: {commands}: {complaint}");
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        output.status.success().then_some(()).ok_or(complaint)
     }
 
     /// Writes a setting below /proc/sys.
