@@ -175,7 +175,10 @@ fn put_away(directory: &Path, sighting: &Sighting, outcome: Result<(), String>) 
     if let (Err(reason), Some(name)) = (outcome, sighting[0].0.file_name()) {
         let mut note = name.to_owned();
         note.push(".reason");
-        fs::write(target.join(note), reason)?;
+        // By a rename, because whoever waits for the note reads it as soon as it is there.
+        let unfinished = target.join(".reason");
+        fs::write(&unfinished, reason)?;
+        fs::rename(&unfinished, target.join(note))?;
     }
     Ok(())
 }

@@ -14,8 +14,9 @@ use tempfile::TempDir;
 
 use super::{bpffs::Bpffs, netns::Namespace, wait_for};
 
-/// How long the service may take to start or to stop.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the service may take to start or to stop. In an emulated machine the verifier takes a quarter
+/// of a minute for each interface.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The binary under test: `LEVEE_FILTER_CTL`, or the one that was built beside this test.
 pub(crate) fn binary() -> PathBuf {

@@ -131,11 +131,15 @@ impl Machine<'_> {
 /// what stands behind `--` as arguments.
 fn kernel_line(variables: &[(&str, String)], arguments: &[&str]) -> String {
     // A kernel that panics reboots at once, and a machine that reboots ends.
-    let mut line = "console=ttyS0 panic=-1".to_owned();
-    for (name, value) in variables {
-        line += &format!(" {name}={value}");
-    }
-    line + " -- " + &arguments.join(" ")
+    let mut words = vec!["console=ttyS0".to_owned(), "panic=-1".to_owned()];
+    words.extend(
+        variables
+            .iter()
+            .map(|(name, value)| format!("{name}={value}")),
+    );
+    words.push("--".to_owned());
+    words.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    words.join(" ")
 }
 
 /// How it ended.
@@ -162,10 +166,9 @@ fn listen(lines: &Receiver<String>, until: Instant, mut line: impl FnMut(&str)) 
                     line(&text);
                 }
             }
-            Err(RecvTimeoutError::Disconnected) => return end,
-            // Past its report a machine that hangs is none of the tests' business.
             Err(RecvTimeoutError::Timeout) if end == End::Silence => return End::Time,
-            Err(RecvTimeoutError::Timeout) => return end,
+            // Past its report a machine that hangs is none of the tests' business.
+            Err(_) => return end,
         }
     }
 }

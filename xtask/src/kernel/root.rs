@@ -18,6 +18,9 @@ pub(super) const FILTER_CTL: &str = "/levee/filter-ctl";
 /// The programs that the tests run.
 const PROGRAMS: [&str; 3] = ["ip", "mount", "umount"];
 
+/// The time zone of the default configuration.
+const TIME_ZONE: &str = "/usr/share/zoneinfo/UTC";
+
 /// Where programs of the system are, also for users whose PATH has only some of these.
 const SYSTEM_PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -56,6 +59,7 @@ pub(super) fn make(paths: &Paths, image: &Image, contents: &Contents) -> Result<
     for library in libraries {
         add(&mut archive, Path::new(&library), &library)?;
     }
+    add(&mut archive, Path::new(TIME_ZONE), TIME_ZONE)?;
     archive.file("etc/passwd", b"root:x:0:0:root:/:/bin/false\n")?;
     archive.file("etc/group", b"root:x:0:\n")?;
 
@@ -67,7 +71,8 @@ pub(super) fn make(paths: &Paths, image: &Image, contents: &Contents) -> Result<
     for module in order {
         let to = format!("/lib/modules/{module}");
         add(&mut archive, &image.modules.join(&module), &to)?;
-        list += &format!("{to}\n");
+        list.push_str(&to);
+        list.push('\n');
     }
     archive.file("levee/modules", list.as_bytes())?;
 
