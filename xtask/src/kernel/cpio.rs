@@ -94,8 +94,10 @@ impl Archive {
 mod tests {
     use super::*;
 
-    /// Number, mode, size, device and name of each entry, and its content.
-    fn read(archive: &[u8]) -> Vec<(u32, u32, [u32; 2], String, Vec<u8>)> {
+    /// Number, mode, device, name and content.
+    type Entry = (u32, u32, [u32; 2], String, Vec<u8>);
+
+    fn read(archive: &[u8]) -> Vec<Entry> {
         let mut entries = Vec::new();
         let mut at = 0;
         while at < archive.len() {

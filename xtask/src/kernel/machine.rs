@@ -201,7 +201,7 @@ mod tests {
 
     fn heard(report: &'static str) -> (End, Vec<String>) {
         let mut heard = Vec::new();
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         let end = listen(&lines_of(report.as_bytes()), until, |line| {
             heard.push(line.to_owned());
         });
