@@ -51,74 +51,76 @@ policies! {
     TooManyLabels = 2, Pass, "too_many_labels", "RFC 3032";
     /// A PPPoE session frame whose version, type or code is none.
     BadPppoe = 3, Pass, "bad_pppoe", "RFC 2516";
+    /// PPP data that is not opened: multilink, compressed, or of a protocol that is not IP.
+    PppUnread = 4, Pass, "ppp_unread", "RFC 1661, 2; RFC 1990; RFC 1962; RFC 1144";
     /// An EtherType that is not opened and is no control protocol of the link.
-    OtherEthertype = 4, Pass, "other_ethertype", "IEEE 802";
+    OtherEthertype = 5, Pass, "other_ethertype", "IEEE 802";
     /// What an MPLS stack carries cannot be told.
-    UnknownMplsPayload = 5, Pass, "unknown_mpls_payload", "RFC 3032, RFC 4928";
+    UnknownMplsPayload = 6, Pass, "unknown_mpls_payload", "RFC 3032, RFC 4928";
     /// An IP version or header length that cannot be.
-    BadIpHeader = 6, Pass, "bad_ip_header", "RFC 1812, 5.2.2; RFC 8200, 3";
+    BadIpHeader = 7, Pass, "bad_ip_header", "RFC 1812, 5.2.2; RFC 8200, 3";
     /// The length in the IP header is less than the header or more than the frame holds.
-    BadLength = 7, Pass, "bad_length", "RFC 1812, 5.2.2; RFC 8200, 3";
+    BadLength = 8, Pass, "bad_length", "RFC 1812, 5.2.2; RFC 8200, 3";
     /// Source and destination are the same address.
-    Land = 8, Drop, "land", "RFC 4987, 3.1";
+    Land = 9, Drop, "land", "RFC 4987, 3.1";
     /// The source is no address that a host can send from: loopback, multicast, reserved.
-    MartianSource = 9, Drop, "martian_source", "RFC 1812, 5.3.7; RFC 6890";
+    MartianSource = 10, Drop, "martian_source", "RFC 1812, 5.3.7; RFC 6890";
     /// The destination is no address that a packet can be sent to: loopback, this network, reserved.
-    MartianDestination = 10, Pass, "martian_destination", "RFC 1812, 5.3.7; RFC 6890";
+    MartianDestination = 11, Pass, "martian_destination", "RFC 1812, 5.3.7; RFC 6890";
     /// The time to live, or hop limit, is 0.
-    TtlZero = 11, Pass, "ttl_zero", "RFC 1812, 5.3.1; RFC 8200, 3";
+    TtlZero = 12, Pass, "ttl_zero", "RFC 1812, 5.3.1; RFC 8200, 3";
     /// More IPv6 extension headers than [`crate::limits::IPV6_EXTENSIONS_MAX`].
-    ExtensionLimit = 12, Pass, "extension_limit", "RFC 8504, 5.3";
+    ExtensionLimit = 13, Pass, "extension_limit", "RFC 8504, 5.3";
     /// A hop-by-hop header that is not the first, or a second fragment header.
-    ExtensionOrder = 13, Pass, "extension_order", "RFC 8200, 4.1";
+    ExtensionOrder = 14, Pass, "extension_order", "RFC 8200, 4.1";
     /// A routing header of type 0.
-    RoutingHeader0 = 14, Pass, "routing_header_0", "RFC 5095";
+    RoutingHeader0 = 15, Pass, "routing_header_0", "RFC 5095";
     /// A loose or strict source route among the IPv4 options.
-    Ipv4SourceRoute = 15, Drop, "ipv4_source_route", "RFC 7126, 4.3 and 4.4";
+    Ipv4SourceRoute = 16, Drop, "ipv4_source_route", "RFC 7126, 4.3 and 4.4";
     /// A protocol or next header that IANA has assigned to nobody.
-    UnknownNextHeader = 16, Pass, "unknown_next_header", "RFC 8200, 4; RFC 7045";
+    UnknownNextHeader = 17, Pass, "unknown_next_header", "RFC 8200, 4; RFC 7045";
     /// A fragment that is empty, ends past 65,535 bytes, or is not the last and no multiple of 8 long.
-    BadFragment = 17, Drop, "bad_fragment", "RFC 791, 3.2; RFC 8200, 4.5";
+    BadFragment = 18, Drop, "bad_fragment", "RFC 791, 3.2; RFC 8200, 4.5";
     /// A fragment that begins 8 bytes into the packet, inside the transport header.
-    OverlappingFragment = 18, Drop, "overlapping_fragment", "RFC 3128; RFC 5722";
+    OverlappingFragment = 19, Drop, "overlapping_fragment", "RFC 3128; RFC 5722";
     /// A first fragment without the whole transport header.
-    TinyFragment = 19, Pass, "tiny_fragment", "RFC 1858; RFC 7112";
+    TinyFragment = 20, Pass, "tiny_fragment", "RFC 1858; RFC 7112";
     /// The packet, or the header window, ends inside the extension or transport headers.
-    TruncatedTransport = 20, Pass, "truncated_transport", "RFC 9293; RFC 768";
+    TruncatedTransport = 21, Pass, "truncated_transport", "RFC 9293; RFC 768";
     /// No TCP flag.
-    TcpNull = 21, Drop, "tcp_null", "RFC 9293, 3.5";
+    TcpNull = 22, Drop, "tcp_null", "RFC 9293, 3.5";
     /// FIN, PSH and URG without SYN, RST and ACK.
-    TcpXmas = 22, Drop, "tcp_xmas", "RFC 9293, 3.5";
+    TcpXmas = 23, Drop, "tcp_xmas", "RFC 9293, 3.5";
     /// SYN and FIN.
-    TcpSynFin = 23, Drop, "tcp_syn_fin", "RFC 9293, 3.5";
+    TcpSynFin = 24, Drop, "tcp_syn_fin", "RFC 9293, 3.5";
     /// SYN and RST.
-    TcpSynRst = 24, Drop, "tcp_syn_rst", "RFC 9293, 3.5";
+    TcpSynRst = 25, Drop, "tcp_syn_rst", "RFC 9293, 3.5";
     /// FIN and RST.
-    TcpFinRst = 25, Pass, "tcp_fin_rst", "RFC 9293, 3.5";
+    TcpFinRst = 26, Pass, "tcp_fin_rst", "RFC 9293, 3.5";
     /// FIN without ACK, SYN and RST, and not [`Policy::TcpXmas`].
-    TcpFinWithoutAck = 26, Pass, "tcp_fin_without_ack", "RFC 9293, 3.5";
+    TcpFinWithoutAck = 27, Pass, "tcp_fin_without_ack", "RFC 9293, 3.5";
     /// A TCP header length of less than 20 bytes or more than the packet holds.
-    TcpBadOffset = 27, Pass, "tcp_bad_offset", "RFC 9293, 3.1";
+    TcpBadOffset = 28, Pass, "tcp_bad_offset", "RFC 9293, 3.1";
     /// A SYN that opens a connection and has data.
-    TcpSynWithData = 28, Pass, "tcp_syn_with_data", "RFC 9293, 3.4; RFC 7413";
+    TcpSynWithData = 29, Pass, "tcp_syn_with_data", "RFC 9293, 3.4; RFC 7413";
     /// A SYN that opens a connection and has no option.
-    TcpSynWithoutOptions = 29, Pass, "tcp_syn_without_options", "RFC 9293, 3.7.1";
+    TcpSynWithoutOptions = 30, Pass, "tcp_syn_without_options", "RFC 9293, 3.7.1";
     /// A source or destination port 0.
-    PortZero = 30, Pass, "port_zero", "RFC 6335, 6";
+    PortZero = 31, Pass, "port_zero", "RFC 6335, 6";
     /// A UDP length of less than 8 or more than the packet holds.
-    BadUdpLength = 31, Pass, "bad_udp_length", "RFC 768";
+    BadUdpLength = 32, Pass, "bad_udp_length", "RFC 768";
     /// An ICMP or ICMPv6 message in fragments.
-    IcmpFragment = 32, Pass, "icmp_fragment", "RFC 792; RFC 4443";
+    IcmpFragment = 33, Pass, "icmp_fragment", "RFC 792; RFC 4443";
     /// An ICMP or ICMPv6 message of more than [`crate::limits::ICMP_MESSAGE_MAX`] bytes.
-    IcmpOversize = 33, Pass, "icmp_oversize", "RFC 792; RFC 4443";
+    IcmpOversize = 34, Pass, "icmp_oversize", "RFC 792; RFC 4443";
     /// A tunnel that is to be opened, and cannot be.
-    TunnelUnread = 34, Pass, "tunnel_unread", "RFC 2003; RFC 2784; RFC 4213";
+    TunnelUnread = 35, Pass, "tunnel_unread", "RFC 2003; RFC 2784; RFC 4213";
     /// IPv4 options.
-    Ipv4Options = 35, Pass, "ipv4_options", "RFC 7126";
+    Ipv4Options = 36, Pass, "ipv4_options", "RFC 7126";
     /// Any fragment.
-    Fragment = 36, Pass, "fragment", "RFC 791; RFC 8200, 4.5; RFC 8900";
+    Fragment = 37, Pass, "fragment", "RFC 791; RFC 8200, 4.5; RFC 8900";
     /// The source is private, shared, documentation or otherwise not of the public Internet.
-    BogonSource = 37, Pass, "bogon_source", "RFC 6890, BCP 38";
+    BogonSource = 38, Pass, "bogon_source", "RFC 6890, BCP 38";
 }
 
 /// What is done with a packet to which a policy applies.

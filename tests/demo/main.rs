@@ -74,7 +74,7 @@ fn run() -> bool {
     }
     done("in force");
 
-    step("Sending traffic both ways: forwarded by the router, and in VLAN and QinQ frames");
+    step("Sending traffic both ways: forwarded by the router, and in tags, PPPoE and MPLS");
     let mut good = traffic::table(&layout, traffic::Blocked::Yes);
 
     step("What the router dropped, and on whose order");

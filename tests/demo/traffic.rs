@@ -1,4 +1,4 @@
-//! Good and blocked traffic, both ways, plain and tagged, and what became of it.
+//! Good and blocked traffic, both ways, plain and wrapped, and what became of it.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -6,7 +6,8 @@ use crate::{
     orders::is_listed,
     support::{
         layout::{BAD_4, BAD_6, CUSTOMER_4, CUSTOMER_6, GOOD_4, GOOD_6, Layout},
-        packet::{Flow, Tag},
+        packet::Flow,
+        wrapping::{self, Link},
     },
 };
 
@@ -14,6 +15,14 @@ use crate::{
 const PACKETS: usize = 5;
 /// How long a packet may take that is on its way.
 const PATIENCE: Duration = Duration::from_millis(300);
+
+/// The wrappings that are shown, by the names that the tests have for them.
+const WRAPPINGS: [&str; 4] = [
+    "802.1Q",
+    "802.1ad + 802.1Q",
+    "PPPoE in QinQ",
+    "MPLS of three labels",
+];
 
 /// Whether the second order is in force.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,12 +61,11 @@ pub(crate) fn table(layout: &Layout, blocked: Blocked) -> bool {
             format!("{customer} -> {remote}, forwarded"),
             outbound(layout, remote, customer),
         );
-        for (name, tags) in [
-            ("802.1Q", vec![Tag::q(100)]),
-            ("QinQ", vec![Tag::ad(200), Tag::q(100)]),
-        ] {
-            let arrived = tagged(layout, remote, customer, &tags);
-            report(format!("{remote} -> {customer}, {name} frames"), arrived);
+        for link in wrapping::links() {
+            if WRAPPINGS.contains(&link.name) {
+                let arrived = wrapped(layout, remote, customer, &link);
+                report(format!("{remote} -> {customer}, {}", link.name), arrived);
+            }
         }
     }
     good
@@ -100,13 +108,14 @@ fn send_and_count(mut send: impl FnMut(), receiver: &std::net::UdpSocket) -> usi
         .count()
 }
 
-/// Tagged frames, written to the wire and observed behind the filter. The router has no VLAN
-/// interfaces, so they go no further.
-fn tagged(layout: &Layout, remote: IpAddr, customer: IpAddr, tags: &[Tag]) -> usize {
+/// Wrapped frames, written to the wire and observed behind the filter. The router has no interfaces for
+/// what is in them, so they go no further.
+fn wrapped(layout: &Layout, remote: IpAddr, customer: IpAddr, link: &Link) -> usize {
     let wire = layout.tap_upstream();
     let behind = layout.router_tap();
     let flow = Flow::udp(&remote.to_string(), &customer.to_string(), [40_000, 53]);
-    let frame = Layout::inbound(&flow, b"levee").tagged(tags).bytes();
+    let frame = link.frame(flow.ethertype(), flow.packet(b"levee"));
+    let frame = Layout::from_upstream(frame).bytes();
     for _ in 0..PACKETS {
         wire.send(&frame);
     }

@@ -9,6 +9,8 @@ const PPP_IPV4: u16 = 0x0021;
 const PPP_IPV6: u16 = 0x0057;
 const PPP_MPLS_UNICAST: u16 = 0x0281;
 const PPP_MPLS_MULTICAST: u16 = 0x0283;
+/// From here on protocols control the link or a network protocol; what is below carries data (RFC 1661, 2).
+const PPP_CONTROL: u16 = 0x8000;
 
 /// What PPP carries.
 pub(super) enum Payload {
@@ -40,6 +42,8 @@ pub(super) fn open<S: Source + ?Sized>(
         PPP_IPV4 => Ok((Payload::Ip(Ip::V4), at)),
         PPP_IPV6 => Ok((Payload::Ip(Ip::V6), at)),
         PPP_MPLS_UNICAST | PPP_MPLS_MULTICAST => Ok((Payload::Mpls, at)),
-        _ => Err(Stop::reason(Reason::PppControl)),
+        PPP_CONTROL.. => Err(Stop::reason(Reason::PppControl)),
+        // Multilink, compressed headers or compressed packets: addresses may be in there.
+        _ => Err(Stop::policy(Policy::PppUnread)),
     }
 }

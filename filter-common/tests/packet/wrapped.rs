@@ -80,6 +80,24 @@ fn ppp_that_is_not_ip_is_control() {
 }
 
 #[test]
+fn ppp_data_that_is_not_opened_is_named() {
+    // VJ compressed and uncompressed, multilink, compressed packets, IPX; one byte for two of them.
+    for protocol in [
+        &[0, 0x2d][..],
+        &[0, 0x2f],
+        &[0, 0x3d],
+        &[0, 0xfd],
+        &[0, 0x2b],
+        &[0x3d],
+        &[0xfd],
+    ] {
+        let frame = ethernet(&[], PPPOE, &session(protocol, &[1; 40]));
+        let reason = stop(&frame);
+        assert_eq!(reason, Reason::Policy(Policy::PppUnread), "{protocol:02x?}");
+    }
+}
+
+#[test]
 fn a_pppoe_header_that_cannot_be_is_no_session() {
     for (at, value) in [(0, 0x21), (0, 0x12), (1, 9)] {
         let mut payload = session(&[0, 0x21], &v4());

@@ -16,6 +16,7 @@ mod validate;
 use std::{net::SocketAddr, path::PathBuf};
 
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 pub use self::{
@@ -197,6 +198,16 @@ pub enum LogFormat {
     Text,
     /// One JSON document per line.
     Json,
+}
+
+impl Config {
+    /// The time zone in which dates without a time end. UTC needs no time zone data on the machine.
+    pub fn time_zone(&self) -> Result<TimeZone, jiff::Error> {
+        if self.timezone == "UTC" {
+            return Ok(TimeZone::UTC);
+        }
+        TimeZone::get(&self.timezone)
+    }
 }
 
 impl Default for Config {

@@ -263,7 +263,7 @@ fn numbers(config: &Config, findings: &mut Findings) {
 }
 
 fn names(config: &Config, findings: &mut Findings) {
-    if jiff::tz::TimeZone::get(&config.timezone).is_err() {
+    if config.time_zone().is_err() {
         findings.problem(
             "timezone",
             format!(

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
@@ -84,7 +84,7 @@ pub(super) fn start(
     config_path: PathBuf,
 ) -> Result<(Engine, watch::Receiver<Arc<View>>, StateLock), StartError> {
     let object = object::embedded().map_err(KernelError::from)?;
-    let timezone = TimeZone::get(&config.timezone).map_err(StartError::Timezone)?;
+    let timezone = config.time_zone().map_err(StartError::Timezone)?;
     let lock = lock_state(&config.state_dir)?;
     let store = Store::open(&config.state_dir)?;
 

@@ -94,7 +94,7 @@ impl Archive {
 mod tests {
     use super::*;
 
-    /// Number, mode, device and name of an entry, and its content.
+    /// Number, mode, device, name and content.
     type Entry = (u32, u32, [u32; 2], String, Vec<u8>);
 
     fn read(archive: &[u8]) -> Vec<Entry> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 use super::{Context, run::config_failure};
 use crate::{
@@ -156,7 +156,8 @@ fn ending(summary: &Summary, failure: Option<Failure>) -> Outcome {
 /// Reads configuration and state.
 fn scene(args: &SimulateArgs, stream: &mut Stream) -> Result<Scene, Failure> {
     let Loaded { config, warnings } = load(&args.config).map_err(|error| config_failure(&error))?;
-    let timezone = TimeZone::get(&config.timezone)
+    let timezone = config
+        .time_zone()
         .map_err(|error| Failure::invalid("timezone", error.to_string()))?;
     let now = Timestamp::now();
     let at = args

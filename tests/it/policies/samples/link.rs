@@ -1,7 +1,9 @@
 //! Oddities of the link.
 
 use filter_common::{
-    policy::Policy::{self, BadPppoe, OtherEthertype, TooManyLabels, TooManyTags, Truncated},
+    policy::Policy::{
+        self, BadPppoe, OtherEthertype, PppUnread, TooManyLabels, TooManyTags, Truncated,
+    },
     verdict::Reason,
 };
 
@@ -102,13 +104,23 @@ fn sessions(table: &mut Table) {
             table.frame(BadPppoe, "code", &wrong, &[BadPppoe]);
         }
         table.frame(BadPppoe, "a session", &frame(Pppoe::SESSION), &[]);
-        for protocol in [0xc021, 0x8021, 0x0023, 0x00fd] {
+        for protocol in [0xc021, 0xc223, 0x8021, 0x8057] {
             let control = frame(Pppoe {
                 protocol: Some(protocol),
                 ..Pppoe::SESSION
             });
-            table.named(BadPppoe, "another protocol", &control, Reason::PppControl);
+            for policy in [BadPppoe, PppUnread] {
+                table.named(policy, "a control protocol", &control, Reason::PppControl);
+            }
         }
+        for protocol in [0x0023, 0x002d, 0x002f, 0x003d, 0x00fd, 0x4021] {
+            let unread = frame(Pppoe {
+                protocol: Some(protocol),
+                ..Pppoe::SESSION
+            });
+            table.frame(PppUnread, "data", &unread, &[PppUnread]);
+        }
+        table.frame(PppUnread, "IP", &frame(Pppoe::SESSION), &[]);
     }
     table.named(
         BadPppoe,
