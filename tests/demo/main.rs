@@ -79,6 +79,9 @@ fn run() -> bool {
 
     step("What the router dropped, and on whose order");
     show::block(&site.done(&["stats"]));
+    done(
+        "`bogon_source` is only a word here: the addresses of this demo are reserved for documentation",
+    );
     step("Why one address is blocked: filter-ctl explain");
     show::block(&site.done(&["explain", BAD_4]));
 

@@ -34,7 +34,7 @@ pub(crate) enum Blocked {
 /// Sends everything and prints what came through; false if anything was not as ordered.
 pub(crate) fn table(layout: &Layout, blocked: Blocked) -> bool {
     println!(
-        "           {:<52} {:>4}  {:>7}  expected",
+        "           {:<56} {:>4}  {:>7}  expected",
         "traffic", "sent", "arrived"
     );
     let mut good = true;
@@ -50,7 +50,7 @@ pub(crate) fn table(layout: &Layout, blocked: Blocked) -> bool {
             let right = arrived == if dropped { 0 } else { PACKETS };
             let expected = if dropped { "dropped" } else { "passed" };
             let mark = if right { "" } else { "  WRONG" };
-            println!("           {what:<52} {PACKETS:>4}  {arrived:>7}  {expected}{mark}");
+            println!("           {what:<56} {PACKETS:>4}  {arrived:>7}  {expected}{mark}");
             good &= right;
         };
         report(
