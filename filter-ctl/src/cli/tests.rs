@@ -120,7 +120,9 @@ fn the_json_of_an_explanation_is_stable() {
   ],
   "never_block": null,
   "withheld": [],
-  "generation": 42
+  "generation": 42,
+  "stands_for": null,
+  "host_group": null
 }
 "#
     );

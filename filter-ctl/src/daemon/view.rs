@@ -79,40 +79,54 @@ impl View {
         self.never_block.as_ref().clone()
     }
 
-    /// See [`super::handle::Handle::explain`]. Looks at every rule in force once.
+    /// See [`super::handle::Handle::explain`]. Looks at every rule in force once, or twice for an address
+    /// behind a NAT64 prefix.
     #[must_use]
     pub fn explain(&self, address: IpAddr) -> Explanation {
-        let covering: Vec<&Rule> = covering(&self.rules, address)
-            .into_iter()
-            .map(|index| &self.rules.rules[index])
-            .collect();
-        let never_block = never_block_of(&self.rules, address).and_then(|found| {
-            self.never_block
-                .iter()
-                .find(|entry| entry.net == found.net)
-                .cloned()
-        });
-        let enforcing = covering.iter().any(|rule| !rule.monitor);
-        let withheld = self
-            .rules
-            .withheld
-            .iter()
-            .filter(|entry| entry.net.contains(&address));
-        Explanation {
+        let perimeter = &self.rules.perimeter;
+        let stands_for = match address {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(address) => perimeter.embedded_v4(address),
+        };
+        let mut explanation = Explanation {
             address,
-            blocked: enforcing && never_block.is_none() && !self.status.bypass,
-            orders: covering
-                .into_iter()
-                .map(|rule| self.covering_entry(rule))
-                .collect(),
-            never_block,
-            withheld: withheld.map(withheld_entry).collect(),
+            stands_for,
+            host_group: perimeter.group_of(address).map(|group| group.name.clone()),
+            blocked: false,
+            orders: Vec::new(),
+            never_block: None,
+            withheld: Vec::new(),
             generation: self
                 .status
                 .generation
                 .as_ref()
                 .map(|generation| generation.number),
+        };
+        self.explain_one(address, &mut explanation);
+        if let Some(address) = stands_for {
+            self.explain_one(address.into(), &mut explanation);
         }
+        explanation.blocked &= !self.status.bypass;
+        explanation
+    }
+
+    /// What the lists say of one address, on top of what they say of those before. Protection is only for
+    /// the address itself.
+    fn explain_one(&self, address: IpAddr, explanation: &mut Explanation) {
+        let covering = covering(&self.rules, address).into_iter();
+        let covering: Vec<&Rule> = covering.map(|index| &self.rules.rules[index]).collect();
+        let never_block = never_block_of(&self.rules, address).and_then(|found| {
+            let mut entries = self.never_block.iter();
+            entries.find(|entry| entry.net == found.net).cloned()
+        });
+        let enforcing = covering.iter().any(|rule| !rule.monitor);
+        explanation.blocked |= enforcing && never_block.is_none();
+        explanation.never_block = explanation.never_block.take().or(never_block);
+        let entries = covering.into_iter().map(|rule| self.covering_entry(rule));
+        explanation.orders.extend(entries);
+        let withheld = self.rules.withheld.iter();
+        let withheld = withheld.filter(|entry| entry.net.contains(&address));
+        explanation.withheld.extend(withheld.map(withheld_entry));
     }
 
     /// See [`super::handle::Handle::orders`].

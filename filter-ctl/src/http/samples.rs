@@ -170,6 +170,8 @@ pub(crate) fn withheld_entry() -> WithheldEntry {
 pub(crate) fn explanation() -> Explanation {
     Explanation {
         address: "203.0.113.7".parse().unwrap(),
+        stands_for: None,
+        host_group: None,
         blocked: true,
         orders: vec![covering_entry()],
         never_block: None,

@@ -4,7 +4,7 @@
 //! or removed. Times are RFC 3339 in UTC, prefixes in CIDR form, `packets` and `bytes` are totals that
 //! never go backwards.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -252,16 +252,23 @@ pub struct RuleStats {
 pub struct Explanation {
     /// The address asked about.
     pub address: IpAddr,
-    /// Whether some packets from or to it are dropped.
+    /// Whether orders drop some packets from or to it.
     pub blocked: bool,
-    /// Every entry in force that covers it, the most specific first.
+    /// Every entry in force that covers it, the most specific first; then those that cover what it stands
+    /// for.
     pub orders: Vec<CoveringEntry>,
-    /// The never-block entry that protects it, if any.
+    /// The never-block entry that protects it, if any, or what it stands for.
     pub never_block: Option<NeverBlockEntry>,
     /// Entries that cover it and are not in force.
     pub withheld: Vec<WithheldEntry>,
     /// The generation this holds for.
     pub generation: Option<u64>,
+    /// The IPv4 address that it stands for, behind a NAT64 prefix.
+    #[serde(default)]
+    pub stands_for: Option<Ipv4Addr>,
+    /// The host group that it belongs to.
+    #[serde(default)]
+    pub host_group: Option<String>,
 }
 
 /// An entry in force that covers an address.

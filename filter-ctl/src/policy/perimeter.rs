@@ -1,8 +1,11 @@
 //! What the operator says of the network itself: host groups, what is done about odd packets, VLANs of
 //! trunks, translators.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use filter_common::{
     abi::ROLES,
+    address::Address,
     policy::PolicySet,
     settings::{Role, VLAN_WORDS, VLANS_PER_WORD, VlanSettings},
     table::{Place, Special},
@@ -66,6 +69,27 @@ impl Perimeter {
         groups.chain(nat64).chain(special)
     }
 
+    /// The IPv4 address that an IPv6 address stands for behind a translator (RFC 6052).
+    #[must_use]
+    pub fn embedded_v4(&self, address: Ipv6Addr) -> Option<Ipv4Addr> {
+        let covering = self.nat64.iter().filter(|net| net.contains(&address));
+        let nearest = covering.max_by_key(|net| net.prefix_len())?;
+        let place = Place::nat64(nearest.prefix_len())?;
+        let embedded = place.embedded_v4(Address::from_v6(address.octets()))?;
+        Some(embedded.v4().into())
+    }
+
+    /// The host group that an address belongs to.
+    #[must_use]
+    pub fn group_of(&self, address: IpAddr) -> Option<&HostGroup> {
+        let networks = self.groups.iter().flat_map(|group| {
+            let covering = group.networks.iter().filter(|net| net.contains(&address));
+            covering.map(move |net| (net.prefix_len(), group))
+        });
+        let nearest = networks.max_by_key(|(length, _)| *length)?;
+        Some(nearest.1)
+    }
+
     /// The sets of the roles, then those of the groups.
     #[must_use]
     pub fn policies(&self) -> Vec<PolicySet> {
@@ -89,5 +113,51 @@ impl Perimeter {
             words[word] |= settings.to_word(*id);
         }
         words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_stands_for_what_the_nearest_translator_makes_of_it() {
+        let nets = ["2001:db8::/32", "2001:db8:122:344::/96", "64:ff9b::/96"];
+        let perimeter = Perimeter {
+            nat64: nets.map(|net| net.parse().unwrap()).to_vec(),
+            ..Perimeter::default()
+        };
+        for (address, expected) in [
+            ("64:ff9b::192.0.2.33", Some("192.0.2.33")),
+            ("2001:db8:122:344::192.0.2.33", Some("192.0.2.33")),
+            ("2001:db8:c000:221::", Some("192.0.2.33")),
+            ("2001:db9::1", None),
+        ] {
+            let embedded = perimeter.embedded_v4(address.parse().unwrap());
+            let expected = expected.map(|text| text.parse().unwrap());
+            assert_eq!(embedded, expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn an_address_belongs_to_the_group_of_the_most_specific_network() {
+        let group = |name: &str, network: &str| HostGroup {
+            name: name.to_owned(),
+            networks: vec![network.parse().unwrap()],
+            policies: PolicySet::default(),
+        };
+        let perimeter = Perimeter {
+            groups: vec![group("all", "192.0.2.0/24"), group("dns", "192.0.2.53/32")],
+            ..Perimeter::default()
+        };
+        for (address, expected) in [
+            ("192.0.2.53", Some("dns")),
+            ("192.0.2.54", Some("all")),
+            ("192.0.3.1", None),
+            ("2001:db8::1", None),
+        ] {
+            let group = perimeter.group_of(address.parse().unwrap());
+            assert_eq!(group.map(|group| group.name.as_str()), expected);
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{CONFIG, block, dropped, site};
 use crate::support::{
     daemon::{Site, until},
-    layout::{BAD_4, BAD_6, CUSTOMER_4, CUSTOMER_6, GOOD_4, GOOD_6, Layout, UP},
+    layout::{BAD_4, BAD_6, CUSTOMER_4, CUSTOMER_6, GOOD_4, GOOD_6, Layout},
     packet::{Flow, Frame, Tag, link::ethertype, tunnel::Tunnel},
     skipped,
     tap::Tap,
@@ -200,6 +200,7 @@ fn policies_hold_by_role_and_by_host_group_and_change_with_a_reload() {
     service.reload();
     until("the group only monitors it", || judge(&zero));
     assert!(would_drop(&site, "port_zero") >= 1);
+    assert_eq!(site.json(&["explain", CUSTOMER_4])["host_group"], "dns");
     let other = frame(GOOD_4, "192.0.2.77", [0, 53]);
     assert!(!judge(&other), "another address is in no group");
 
@@ -235,6 +236,11 @@ fn a_nat64_prefix_hides_no_blocked_host() {
         Layout::from_customer(flow(CUSTOMER_6, &mapped).frame(b"x")).bytes()
     };
     assert!(!passes(&wire, &behind, &frame(BAD_4), &frame(GOOD_4)));
-    let explained = site.json(&["stats"]);
-    assert_eq!(explained["orders"][0]["packets"], 1, "{UP}: {explained}");
+    assert_eq!(site.json(&["stats"])["orders"][0]["packets"], 1);
+    let explanation = site.json(&["explain", &format!("64:ff9b::{BAD_4}")]);
+    assert_eq!(
+        (&explanation["blocked"], &explanation["stands_for"]),
+        (&true.into(), &BAD_4.into())
+    );
+    assert_eq!(explanation["orders"][0]["id"], "operator:1");
 }

@@ -13,6 +13,8 @@ use crate::{
 pub fn text(explanation: &Explanation, now: Timestamp) -> String {
     let Explanation {
         address,
+        stands_for,
+        host_group,
         blocked,
         orders,
         never_block,
@@ -34,6 +36,12 @@ pub fn text(explanation: &Explanation, now: Timestamp) -> String {
         Some(generation) => format!("{verdict} (generation {generation}).\n"),
         None => format!("{verdict} (nothing is in force).\n"),
     };
+    if let Some(v4) = stands_for {
+        text += &format!("It is behind a NAT64 prefix and stands for {v4}.\n");
+    }
+    if let Some(group) = host_group {
+        text += &format!("It is in the host group {}.\n", sanitize::line(group));
+    }
     if let Some(entry) = never_block {
         text += &format!("\n{}", protection(entry));
     }
@@ -162,6 +170,24 @@ Not in force
   NET           STATUS   REASON       ORDER                 ENTRY
   192.0.2.0/24  refused  never_block  ncsc:298/VNCERT-DPUC  e7
 "
+        );
+    }
+
+    #[test]
+    fn an_address_behind_a_translator() {
+        let mut explanation = samples::explanation();
+        explanation.address = "64:ff9b::203.0.113.7".parse().unwrap();
+        explanation.stands_for = Some("203.0.113.7".parse().unwrap());
+        explanation.host_group = Some("name-servers".to_owned());
+        let text = text(&explanation, samples::time("2026-11-23T12:00:00Z"));
+        let head: Vec<&str> = text.lines().take(3).collect();
+        assert_eq!(
+            head,
+            [
+                "64:ff9b::cb00:7107 is BLOCKED by 1 entry (generation 42).",
+                "It is behind a NAT64 prefix and stands for 203.0.113.7.",
+                "It is in the host group name-servers.",
+            ]
         );
     }
 
