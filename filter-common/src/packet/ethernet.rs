@@ -37,7 +37,7 @@ const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
 /// What a frame carries, and where that begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Link {
-    /// The identifier in the outermost tag; 0 for none.
+    /// The identifier in the outermost tag that has one; 0 for none.
     pub(super) vlan: u16,
     /// Why it is opened no further; a reason's number that is not 0.
     stop: u32,
@@ -101,7 +101,7 @@ fn open_tags<S: Source + ?Sized>(source: &S, vlan: &mut u16) -> Result<(Ip, usiz
     };
     let mut ethertype = u16::from_be_bytes(field);
     let mut offset = 14;
-    for depth in 0..VLAN_TAGS_MAX {
+    for _ in 0..VLAN_TAGS_MAX {
         if !is_tag(ethertype) {
             break;
         }
@@ -109,7 +109,8 @@ fn open_tags<S: Source + ?Sized>(source: &S, vlan: &mut u16) -> Result<(Ip, usiz
         let Some([high, low, field @ ..]) = source.read::<4>(offset) else {
             return Err(Stop::policy(Policy::Truncated));
         };
-        if depth == 0 {
+        // Priority tags before the one that names a VLAN are skipped by receivers as well.
+        if *vlan == 0 {
             *vlan = u16::from_be_bytes([high & 0x0f, low]);
         }
         ethertype = u16::from_be_bytes(field);

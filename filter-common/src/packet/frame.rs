@@ -12,7 +12,7 @@ use crate::{
 /// fields of the other variant unwritten, copy them nevertheless, and the verifier would refuse that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// The VLAN identifier in its outermost tag; 0 where there is none.
+    /// The VLAN identifier in its outermost tag that has one; 0 where there is none.
     pub vlan: u16,
     /// Why it is opened no further; a reason's number that is not 0.
     stop: u32,
