@@ -46,11 +46,11 @@ policies! {
     /// The frame ends before the addresses.
     Truncated = 0, Pass, "truncated", "RFC 1812, 5.2.2";
     /// More VLAN tags than [`crate::limits::VLAN_TAGS_MAX`].
-    TooManyTags = 1, Pass, "too_many_tags", "IEEE 802.1Q";
+    TooManyTags = 1, Drop, "too_many_tags", "IEEE 802.1Q";
     /// More MPLS labels than [`crate::limits::MPLS_LABELS_MAX`].
     TooManyLabels = 2, Pass, "too_many_labels", "RFC 3032";
     /// A PPPoE session frame whose version, type or code is none.
-    BadPppoe = 3, Pass, "bad_pppoe", "RFC 2516";
+    BadPppoe = 3, Drop, "bad_pppoe", "RFC 2516";
     /// An EtherType that is not opened and is no control protocol of the link.
     OtherEthertype = 4, Pass, "other_ethertype", "IEEE 802";
     /// What an MPLS stack carries cannot be told.

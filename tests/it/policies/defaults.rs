@@ -16,7 +16,9 @@ use crate::support::{
 };
 
 /// The policies that drop unless the operator says otherwise.
-const DROP: [Policy; 9] = [
+const DROP: [Policy; 11] = [
+    Policy::TooManyTags,
+    Policy::BadPppoe,
     Policy::Land,
     Policy::MartianSource,
     Policy::BadFragment,
