@@ -2,9 +2,10 @@
 //!
 //! A stack does not say what it carries, except by an explicit null label at its bottom. Otherwise the
 //! first four bits behind it tell IPv4 and IPv6 from a pseudowire's control word, whose first four are 0,
-//! and from its control channel, whose first four are 1 (RFC 4385, RFC 5586). An Ethernet pseudowire
-//! without a control word can begin with any bits (RFC 4928): what then does not fit the lengths of an
-//! IP header, and has a known EtherType where Ethernet has it, is taken for one.
+//! and from its control channel, whose first four are 1 (RFC 4385, RFC 5586). The label of that
+//! channel, 13, hides no IP: behind an entropy label indicator any number may stand there. An Ethernet
+//! pseudowire without a control word can begin with any bits (RFC 4928): what then does not fit the
+//! lengths of an IP header, and has a known EtherType where Ethernet has it, is taken for one.
 
 use super::{Source, Stop, ethernet, ethernet::Ip};
 use crate::{limits::MPLS_LABELS_MAX, policy::Policy, verdict::Reason};
@@ -38,8 +39,12 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<(Ip,
     match label {
         IPV4_EXPLICIT_NULL => Ok((Ip::V4, at)),
         IPV6_EXPLICIT_NULL => Ok((Ip::V6, at)),
-        GENERIC_ASSOCIATED_CHANNEL => Err(Stop::reason(Reason::MplsPseudowire)),
-        _ => guess(source, at),
+        _ => match guess(source, at) {
+            Err(_) if label == GENERIC_ASSOCIATED_CHANNEL => {
+                Err(Stop::reason(Reason::MplsPseudowire))
+            }
+            found => found,
+        },
     }
 }
 

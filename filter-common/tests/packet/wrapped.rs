@@ -109,6 +109,13 @@ fn explicit_null_says_what_follows() {
     assert_eq!(stop(&contradiction), Reason::Policy(Policy::BadIpHeader));
 }
 
+/// Behind an entropy label indicator any number may stand at the bottom (RFC 6790).
+#[test]
+fn the_label_of_a_control_channel_hides_no_packet() {
+    assert_seen(&ethernet(&[], MPLS, &stack(&[100, 7, 13], &v4())));
+    assert_seen(&ethernet(&[], MPLS, &stack(&[100, 7, 13], &v6())));
+}
+
 #[test]
 fn a_pseudowire_is_told_apart() {
     let inside = ethernet(&[], 0x0800, &v4());
