@@ -1,6 +1,6 @@
 //! IP in IP and IP in GRE, one level deep.
 
-use super::{Headers, Source, Upper, ethernet::Ip, protocol};
+use super::{Headers, Source, Upper, ethernet::Ip, ipv4, ipv6, protocol};
 use crate::{address::Family, policy::Policy, settings::Tunnels};
 
 const GRE_IPV4: u16 = 0x0800;
@@ -32,7 +32,17 @@ pub(super) fn find<S: Source + ?Sized>(
         (protocol::GRE, _) if tunnels.has(Tunnels::GRE) => gre(source, upper, headers)?,
         _ => return None,
     };
-    Some(found)
+    let (ip, at) = found;
+    let header = match ip {
+        Ip::V4 => ipv4::HEADER,
+        Ip::V6 => ipv6::HEADER,
+    };
+    // What the frame holds behind the packet is padding, whatever it looks like.
+    if at + header > upper.at + upper.length {
+        headers.odd.add(Policy::TunnelUnread);
+        return None;
+    }
+    Some((ip, at))
 }
 
 /// Opens a GRE header (RFC 2784, RFC 2890). What carries no IP, or is of another version, such as PPTP,

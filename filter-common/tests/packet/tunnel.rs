@@ -100,6 +100,10 @@ fn a_tunnel_that_cannot_be_opened_is_odd() {
         in_v4(4, &v6()),
         in_v4(41, &v6()[..39]),
         in_v4(47, &[0, 0, 8]),
+        // Behind the outer packet comes padding, and no inner header.
+        [in_v4(4, &v4()[..16]), vec![0; 10]].concat(),
+        [in_v6(41, &v6()[..32]), v6()[32..].to_vec()].concat(),
+        [in_v4(47, &gre(0, 0, 0x0800, &v4()[..12])), vec![0; 10]].concat(),
         // Source routes of RFC 1701.
         in_v4(47, &gre(0x4000, 4, 0x0800, &v4())),
     ] {
