@@ -9,6 +9,7 @@ use std::{
 };
 
 use filter_common::{
+    address::{Address, Family},
     packet::{Classified, Flow, classify},
     policy::{Policies, Policy, PolicyAction, PolicySet},
     settings::{InterfaceSettings, Role, VlanSettings},
@@ -111,9 +112,11 @@ impl Oracle {
         }];
         let translated = outer.map(|end| self.translated(end));
         if translated.iter().any(Option::is_some) {
+            // The translator makes ICMP of ICMPv6 (RFC 7915, 5.2).
+            let nobody = Address::default();
             questions.push(Question {
                 ends: translated,
-                flow,
+                flow: flow.between(Family::V4, nobody, nobody),
             });
         }
         if let Some(inner) = packet.inner() {
