@@ -59,6 +59,10 @@ fn each_kind_is_opened_where_it_is_asked_for_and_only_there() {
         (Tunnels::GRE, in_v4(47, &gre(0, 0, 0x0800, &v4()))),
         (Tunnels::GRE, in_v6(47, &gre(0x2000, 1, 0x86dd, &v6()))),
         (Tunnels::GRE, in_v4(47, &gre(0xb000, 3, 0x86dd, &v6()))),
+        // Redirected by either version of WCCP.
+        (Tunnels::GRE, in_v4(47, &gre(0, 0, 0x883e, &v4()))),
+        (Tunnels::GRE, in_v4(47, &gre(0, 1, 0x883e, &v4()))),
+        (Tunnels::GRE, in_v6(47, &gre(0, 1, 0x883e, &v6()))),
     ] {
         for tunnels in [kind, Tunnels::ALL] {
             let flow = inner(&frame, tunnels).expect("opened");
