@@ -330,6 +330,10 @@ pub fn decide<T: Tables, C: Clock, E: Effects>(
             return verdict;
         }
     }
+    if packet.doubtful {
+        verdict.number = Reason::MplsPseudowire.number();
+        return verdict;
+    }
     judge_oddities(packet, ends, settings, tables, &mut verdict);
     verdict
 }

@@ -5,7 +5,7 @@
 pub const VLAN_TAGS_MAX: usize = 4;
 
 /// MPLS labels that are skipped. A frame with more is a matter of the policy `too_many_labels`.
-pub const MPLS_LABELS_MAX: usize = 8;
+pub const MPLS_LABELS_MAX: usize = 16;
 
 /// IPv6 extension headers that are walked. Past it the addresses are still judged, but protocol and
 /// ports count as unknown, and the policy `extension_limit` applies.

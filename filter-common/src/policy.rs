@@ -46,11 +46,11 @@ policies! {
     /// The frame ends before the addresses.
     Truncated = 0, Pass, "truncated", "RFC 1812, 5.2.2";
     /// More VLAN tags than [`crate::limits::VLAN_TAGS_MAX`].
-    TooManyTags = 1, Pass, "too_many_tags", "IEEE 802.1Q";
+    TooManyTags = 1, Drop, "too_many_tags", "IEEE 802.1Q";
     /// More MPLS labels than [`crate::limits::MPLS_LABELS_MAX`].
-    TooManyLabels = 2, Pass, "too_many_labels", "RFC 3032";
+    TooManyLabels = 2, Drop, "too_many_labels", "RFC 3032";
     /// A PPPoE session frame whose version, type or code is none.
-    BadPppoe = 3, Pass, "bad_pppoe", "RFC 2516";
+    BadPppoe = 3, Drop, "bad_pppoe", "RFC 2516";
     /// PPP data that is not opened: multilink, compressed, or of a protocol that is not IP.
     PppUnread = 4, Pass, "ppp_unread", "RFC 1661, 2; RFC 1990; RFC 1962; RFC 1144";
     /// An EtherType that is not opened and is no control protocol of the link.
@@ -70,7 +70,7 @@ policies! {
     /// The time to live, or hop limit, is 0.
     TtlZero = 12, Pass, "ttl_zero", "RFC 1812, 5.3.1; RFC 8200, 3";
     /// More IPv6 extension headers than [`crate::limits::IPV6_EXTENSIONS_MAX`].
-    ExtensionLimit = 13, Pass, "extension_limit", "RFC 8504, 5.3";
+    ExtensionLimit = 13, Drop, "extension_limit", "RFC 8504, 5.3";
     /// A hop-by-hop header that is not the first, or a second fragment header.
     ExtensionOrder = 14, Pass, "extension_order", "RFC 8200, 4.1";
     /// A routing header of type 0.
@@ -84,9 +84,9 @@ policies! {
     /// A fragment that begins 8 bytes into the packet, inside the transport header.
     OverlappingFragment = 19, Drop, "overlapping_fragment", "RFC 3128; RFC 5722";
     /// A first fragment without the whole transport header.
-    TinyFragment = 20, Pass, "tiny_fragment", "RFC 1858; RFC 7112";
+    TinyFragment = 20, Drop, "tiny_fragment", "RFC 1858; RFC 7112";
     /// The packet, or the header window, ends inside the extension or transport headers.
-    TruncatedTransport = 21, Pass, "truncated_transport", "RFC 9293; RFC 768";
+    TruncatedTransport = 21, Drop, "truncated_transport", "RFC 9293; RFC 768";
     /// No TCP flag.
     TcpNull = 22, Drop, "tcp_null", "RFC 9293, 3.5";
     /// FIN, PSH and URG without SYN, RST and ACK.
@@ -114,7 +114,7 @@ policies! {
     /// An ICMP or ICMPv6 message of more than [`crate::limits::ICMP_MESSAGE_MAX`] bytes.
     IcmpOversize = 34, Pass, "icmp_oversize", "RFC 792; RFC 4443";
     /// A tunnel that is to be opened, and cannot be.
-    TunnelUnread = 35, Pass, "tunnel_unread", "RFC 2003; RFC 2784; RFC 4213";
+    TunnelUnread = 35, Drop, "tunnel_unread", "RFC 2003; RFC 2784; RFC 4213";
     /// IPv4 options.
     Ipv4Options = 36, Pass, "ipv4_options", "RFC 7126";
     /// Any fragment.

@@ -10,6 +10,7 @@ use filter_common::{
     abi::OPENED_BYTES,
     packet::{
         Frame, Headers, Ip, Link, Options, Source, classify, find_source_route, open_ip, open_link,
+        open_mpls,
     },
     settings::Tunnels,
 };
@@ -164,6 +165,37 @@ extern "C" fn levee_link(ctx: *mut xdp_md, frame_length: u64) -> u64 {
 extern "C" fn levee_link_gathered(frame_length: u64) -> u64 {
     leave(match Copied::gathered(frame_length as usize) {
         Some(copied) => open_link(&copied),
+        None => Link::CUT,
+    })
+}
+
+/// Opens the MPLS stack at `offset` of a frame.
+#[inline(always)]
+pub(crate) fn mpls(ctx: *mut xdp_md, frame_length: usize, offset: usize) -> Link {
+    levee_mpls(ctx, frame_length as u64, offset as u64);
+    taken(Link::CUT)
+}
+
+/// The same of a frame whose first bytes were gathered.
+#[inline(always)]
+pub(crate) fn mpls_gathered(frame_length: usize, offset: usize) -> Link {
+    levee_mpls_gathered(frame_length as u64, offset as u64);
+    taken(Link::CUT)
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_mpls(ctx: *mut xdp_md, frame_length: u64, offset: u64) -> u64 {
+    let ctx = XdpContext::new(ctx);
+    let linear = Window::linear(&ctx, frame_length as usize);
+    leave(open_mpls(&linear, (offset & 0xffff) as usize))
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_mpls_gathered(frame_length: u64, offset: u64) -> u64 {
+    leave(match Copied::gathered(frame_length as usize) {
+        Some(copied) => open_mpls(&copied, (offset & 0xffff) as usize),
         None => Link::CUT,
     })
 }

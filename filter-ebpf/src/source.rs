@@ -2,13 +2,18 @@
 
 use core::{arch::asm, ffi::c_void};
 
-use aya_ebpf::{EbpfContext as _, helpers, programs::XdpContext};
-use filter_common::{abi::SCRATCH_BYTES, limits::HEADER_WINDOW, packet::Source};
+use aya_ebpf::{EbpfContext as _, bindings::xdp_md, helpers, programs::XdpContext};
+use filter_common::{
+    abi::SCRATCH_BYTES,
+    limits::HEADER_WINDOW,
+    packet::{Link, Source},
+};
 
-use crate::maps;
+use crate::{maps, open};
 
 /// Header bytes between two addresses that the verifier knows as packet data or as a map value.
 pub(crate) struct Window {
+    ctx: *mut xdp_md,
     start: usize,
     end: usize,
     frame_length: usize,
@@ -19,6 +24,7 @@ impl Window {
     #[inline(always)]
     pub(crate) fn linear(ctx: &XdpContext, frame_length: usize) -> Self {
         Self {
+            ctx: ctx.ctx,
             start: ctx.data(),
             end: ctx.data_end(),
             frame_length,
@@ -66,6 +72,11 @@ impl Source for Window {
     #[inline(always)]
     fn forget_number(&self, number: u64) -> u64 {
         unknown(number as usize) as u64
+    }
+
+    #[inline(always)]
+    fn mpls(&self, offset: usize) -> Link {
+        open::mpls(self.ctx, self.frame_length, offset)
     }
 }
 
@@ -146,6 +157,11 @@ impl Source for Copied {
     #[inline(always)]
     fn forget_number(&self, number: u64) -> u64 {
         unknown(number as usize) as u64
+    }
+
+    #[inline(always)]
+    fn mpls(&self, offset: usize) -> Link {
+        open::mpls_gathered(self.frame_length, offset)
     }
 }
 

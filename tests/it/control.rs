@@ -171,7 +171,7 @@ fn neighbour_discovery_passes_on_the_link_only() {
 }
 
 #[test]
-fn neighbour_discovery_in_fragments_is_none() {
+fn neighbour_discovery_behind_an_extension_header_is_none() {
     if skipped() {
         return;
     }
@@ -186,10 +186,8 @@ fn neighbour_discovery_in_fragments_is_none() {
     };
     for (chain, expected) in [
         (vec![], Outcome::pass(Reason::NeighborDiscovery)),
-        (
-            vec![Extension::hop_by_hop(0)],
-            Outcome::pass(Reason::NeighborDiscovery),
-        ),
+        (vec![Extension::hop_by_hop(0)], Outcome::drop(6)),
+        (vec![Extension::routing_of_type(4)], Outcome::drop(6)),
         (vec![Extension::fragment(0, false, 0)], Outcome::drop(6)),
         (vec![Extension::fragment(0, true, 0)], Outcome::drop(6)),
         (vec![Extension::fragment(1, true, 0)], Outcome::drop(6)),

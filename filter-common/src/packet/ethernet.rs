@@ -1,6 +1,6 @@
 //! The Ethernet header, VLAN tags, SNAP, and the kinds of frames that are not IP.
 
-use super::{Source, Stop, mpls, pppoe};
+use super::{Source, Stop, pppoe};
 use crate::{limits::VLAN_TAGS_MAX, policy::Policy, verdict::Reason};
 
 pub(super) const IPV4: u16 = 0x0800;
@@ -37,11 +37,13 @@ const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
 /// What a frame carries, and where that begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Link {
-    /// The identifier in the outermost tag; 0 for none.
+    /// The identifier in the outermost tag that has one; 0 for none.
     pub(super) vlan: u16,
     /// Why it is opened no further; a reason's number that is not 0.
     stop: u32,
     is_v6: bool,
+    /// Whether it may as well be no IP: see [`super::Packet::doubtful`].
+    pub(super) doubtful: bool,
     offset: usize,
 }
 
@@ -51,8 +53,27 @@ impl Link {
         vlan: 0,
         stop: Stop::policy(Policy::Truncated).number(),
         is_v6: false,
+        doubtful: false,
         offset: 0,
     };
+
+    #[inline(always)]
+    pub(super) const fn new(vlan: u16, opened: Result<(Ip, usize), Stop>, doubtful: bool) -> Self {
+        match opened {
+            Ok((ip, offset)) => Self {
+                vlan,
+                stop: 0,
+                is_v6: matches!(ip, Ip::V6),
+                doubtful,
+                offset,
+            },
+            Err(stop) => Self {
+                vlan,
+                stop: stop.number(),
+                ..Self::CUT
+            },
+        }
+    }
 
     /// The IP header that it carries, or why it is opened no further.
     #[inline(always)]
@@ -78,30 +99,23 @@ pub enum Ip {
 #[inline(always)]
 pub(super) fn open<S: Source + ?Sized>(source: &S) -> Link {
     let mut vlan = 0;
-    match open_tags(source, &mut vlan) {
-        Ok((ip, offset)) => Link {
-            vlan,
-            stop: 0,
-            is_v6: matches!(ip, Ip::V6),
-            offset,
-        },
-        Err(stop) => Link {
-            vlan,
-            stop: stop.number(),
-            is_v6: false,
-            offset: 0,
-        },
-    }
+    let mut doubtful = false;
+    let opened = open_tags(source, &mut vlan, &mut doubtful);
+    Link::new(vlan, opened, doubtful)
 }
 
 #[inline(always)]
-fn open_tags<S: Source + ?Sized>(source: &S, vlan: &mut u16) -> Result<(Ip, usize), Stop> {
+fn open_tags<S: Source + ?Sized>(
+    source: &S,
+    vlan: &mut u16,
+    doubtful: &mut bool,
+) -> Result<(Ip, usize), Stop> {
     let Some(field) = source.read::<2>(12) else {
         return Err(Stop::policy(Policy::Truncated));
     };
     let mut ethertype = u16::from_be_bytes(field);
     let mut offset = 14;
-    for depth in 0..VLAN_TAGS_MAX {
+    for _ in 0..VLAN_TAGS_MAX {
         if !is_tag(ethertype) {
             break;
         }
@@ -109,7 +123,8 @@ fn open_tags<S: Source + ?Sized>(source: &S, vlan: &mut u16) -> Result<(Ip, usiz
         let Some([high, low, field @ ..]) = source.read::<4>(offset) else {
             return Err(Stop::policy(Policy::Truncated));
         };
-        if depth == 0 {
+        // Priority tags before the one that names a VLAN are skipped by receivers as well.
+        if *vlan == 0 {
             *vlan = u16::from_be_bytes([high & 0x0f, low]);
         }
         ethertype = u16::from_be_bytes(field);
@@ -128,13 +143,24 @@ fn open_tags<S: Source + ?Sized>(source: &S, vlan: &mut u16) -> Result<(Ip, usiz
     match ethertype {
         IPV4 => Ok((Ip::V4, offset)),
         IPV6 => Ok((Ip::V6, offset)),
-        MPLS_UNICAST | MPLS_MULTICAST => mpls::open(source, offset),
+        MPLS_UNICAST | MPLS_MULTICAST => open_stack(source, offset, doubtful),
         PPPOE_SESSION => match pppoe::open(source, offset)? {
             (pppoe::Payload::Ip(ip), offset) => Ok((ip, offset)),
-            (pppoe::Payload::Mpls, offset) => mpls::open(source, offset),
+            (pppoe::Payload::Mpls, offset) => open_stack(source, offset, doubtful),
         },
         other => Err(stop(other)),
     }
+}
+
+#[inline(always)]
+fn open_stack<S: Source + ?Sized>(
+    source: &S,
+    offset: usize,
+    doubtful: &mut bool,
+) -> Result<(Ip, usize), Stop> {
+    let link = source.mpls(offset);
+    *doubtful = link.doubtful;
+    link.payload()
 }
 
 /// 802.1Q, 802.1ad, and the two identifiers used for stacked tags before 802.1ad.

@@ -1,5 +1,6 @@
 //! Two ends, a protocol and ports: what orders speak of.
 
+use super::protocol;
 use crate::address::{Address, Family};
 
 /// Who speaks to whom.
@@ -40,13 +41,17 @@ impl Flow {
         }
     }
 
-    /// The same packet between other addresses: those that its own stand for.
+    /// The same packet between other addresses: those that its own stand for. Between IPv4 addresses
+    /// ICMPv6 is ICMP, as a translator makes it (RFC 7915, 5.2).
     #[inline(always)]
     #[must_use]
     pub const fn between(mut self, family: Family, source: Address, destination: Address) -> Self {
         self.family = family;
         self.source = source;
         self.destination = destination;
+        if matches!(family, Family::V4) && self.protocol == protocol::ICMPV6 {
+            self.protocol = protocol::ICMP;
+        }
         self
     }
 

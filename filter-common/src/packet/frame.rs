@@ -12,7 +12,7 @@ use crate::{
 /// fields of the other variant unwritten, copy them nevertheless, and the verifier would refuse that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// The VLAN identifier in its outermost tag; 0 where there is none.
+    /// The VLAN identifier in its outermost tag that has one; 0 where there is none.
     pub vlan: u16,
     /// Why it is opened no further; a reason's number that is not 0.
     stop: u32,
@@ -38,6 +38,7 @@ impl Frame {
                 outer: flow,
                 inner: flow,
                 is_tunnel: false,
+                doubtful: false,
                 odd: Policies::NONE,
             },
         }
@@ -165,6 +166,10 @@ pub struct Packet {
     /// registers has to have a value.
     pub(super) inner: Flow,
     pub(super) is_tunnel: bool,
+    /// Whether it may as well be an Ethernet frame in a pseudowire without a control word (RFC 4928). Orders
+    /// speak of it, or it would be a way to hide; policies do not, because what seems odd may be nothing of
+    /// the kind.
+    pub doubtful: bool,
     /// What is odd about it.
     pub odd: Policies,
 }

@@ -110,9 +110,9 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
     }
     let chain = Chain {
         next,
+        first: offset + HEADER,
         at,
         end,
-        fragmented,
         has_more,
     };
     Ok(open_upper(source, chain, headers))
@@ -123,12 +123,12 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
 struct Chain {
     /// What follows it.
     next: u8,
-    /// Where that begins in the frame.
+    /// Where the chain begins in the frame.
+    first: usize,
+    /// Where what follows it begins.
     at: usize,
     /// Where the packet ends, as its header says.
     end: usize,
-    /// Whether a fragment header was in it.
-    fragmented: bool,
     /// Whether further fragments follow.
     has_more: bool,
 }
@@ -137,9 +137,9 @@ struct Chain {
 fn open_upper<S: Source + ?Sized>(source: &S, chain: Chain, mut headers: Headers) -> Headers {
     let Chain {
         next,
+        first,
         at,
         end,
-        fragmented,
         has_more,
     } = chain;
     headers
@@ -154,8 +154,9 @@ fn open_upper<S: Source + ?Sized>(source: &S, chain: Chain, mut headers: Headers
         headers.odd.add(cut(has_more));
         return headers;
     }
-    // Neighbour discovery in fragments is not valid (RFC 6980).
-    let may_be_discovery = next == protocol::ICMPV6 && !fragmented;
+    // Neighbour discovery in fragments is not valid (RFC 6980), and a routing header can send what poses
+    // as it on from here. No host puts it behind any extension header.
+    let may_be_discovery = next == protocol::ICMPV6 && at == first;
     if may_be_discovery && transport::is_neighbor_discovery(source, at, &headers) {
         headers.stop = Stop::reason(Reason::NeighborDiscovery).number();
         return headers;

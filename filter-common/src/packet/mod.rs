@@ -66,11 +66,17 @@ pub trait Source {
 
     /// Opens everything up to the IP header.
     ///
-    /// This, [`Source::ip`] and [`Source::has_source_route`] are methods for the same reason as [`crate::decide::Tables::ends`]: the
+    /// This, [`Source::mpls`], [`Source::ip`] and [`Source::has_source_route`] are methods for the same reason as [`crate::decide::Tables::ends`]: the
     /// kernel side makes calls of them, so that the verifier follows each once.
     #[inline(always)]
     fn link(&self) -> Link {
         open_link(self)
+    }
+
+    /// Opens the MPLS stack at `offset`.
+    #[inline(always)]
+    fn mpls(&self, offset: usize) -> Link {
+        open_mpls(self, offset)
     }
 
     /// Opens the IP header at `offset`, and finds the one in a tunnel to look into.
@@ -90,6 +96,14 @@ pub trait Source {
 #[inline(always)]
 pub fn find_source_route<S: Source + ?Sized>(source: &S, options: Options) -> bool {
     ipv4::has_source_route(source, options)
+}
+
+/// What [`Source::mpls`] does.
+#[inline(always)]
+pub fn open_mpls<S: Source + ?Sized>(source: &S, offset: usize) -> Link {
+    let mut doubtful = false;
+    let opened = mpls::open(source, offset, &mut doubtful);
+    Link::new(0, opened, doubtful)
 }
 
 /// What [`Source::ip`] does.
@@ -206,6 +220,7 @@ pub fn classify<S: Source + ?Sized>(source: &S, tunnels: Tunnels) -> Frame {
         outer: headers.flow,
         inner: headers.flow,
         is_tunnel: false,
+        doubtful: link.doubtful,
         odd: headers.odd,
     };
     packet.odd.add_if(

@@ -2,9 +2,11 @@
 //!
 //! A stack does not say what it carries, except by an explicit null label at its bottom. Otherwise the
 //! first four bits behind it tell IPv4 and IPv6 from a pseudowire's control word, whose first four are 0,
-//! and from its control channel, whose first four are 1 (RFC 4385, RFC 5586). An Ethernet pseudowire
-//! without a control word can begin with any bits (RFC 4928): what then does not fit the lengths of an
-//! IP header, and has a known EtherType where Ethernet has it, is taken for one.
+//! and from its control channel, whose first four are 1 (RFC 4385, RFC 5586). The label of that
+//! channel, 13, hides no IP: behind an entropy label indicator any number may stand there. An Ethernet
+//! pseudowire without a control word can begin with any bits (RFC 4928). Where a known EtherType stands
+//! where Ethernet has it, what does not fit the lengths of an IP header is taken for one, and what does fit
+//! is taken for IP with a doubt: see [`super::Packet::doubtful`].
 
 use super::{Source, Stop, ethernet, ethernet::Ip};
 use crate::{limits::MPLS_LABELS_MAX, policy::Policy, verdict::Reason};
@@ -17,7 +19,11 @@ const GENERIC_ASSOCIATED_CHANNEL: u32 = 13;
 
 /// Skips the stack at `offset`.
 #[inline(always)]
-pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<(Ip, usize), Stop> {
+pub(super) fn open<S: Source + ?Sized>(
+    source: &S,
+    offset: usize,
+    doubtful: &mut bool,
+) -> Result<(Ip, usize), Stop> {
     let mut at = offset;
     let mut label = 0;
     let mut bottom = 0;
@@ -38,14 +44,22 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<(Ip,
     match label {
         IPV4_EXPLICIT_NULL => Ok((Ip::V4, at)),
         IPV6_EXPLICIT_NULL => Ok((Ip::V6, at)),
-        GENERIC_ASSOCIATED_CHANNEL => Err(Stop::reason(Reason::MplsPseudowire)),
-        _ => guess(source, at),
+        _ => match guess(source, at, doubtful) {
+            Err(_) if label == GENERIC_ASSOCIATED_CHANNEL => {
+                Err(Stop::reason(Reason::MplsPseudowire))
+            }
+            found => found,
+        },
     }
 }
 
-/// What begins at `at`.
+/// What begins at `at`. It is doubtful if it may as well be Ethernet.
 #[inline(always)]
-fn guess<S: Source + ?Sized>(source: &S, at: usize) -> Result<(Ip, usize), Stop> {
+fn guess<S: Source + ?Sized>(
+    source: &S,
+    at: usize,
+    doubtful: &mut bool,
+) -> Result<(Ip, usize), Stop> {
     let Some([first, _, high, low, payload_high, payload_low]) = source.read::<6>(at) else {
         return Err(Stop::policy(Policy::Truncated));
     };
@@ -59,7 +73,8 @@ fn guess<S: Source + ?Sized>(source: &S, at: usize) -> Result<(Ip, usize), Stop>
         ),
         _ => return Err(Stop::policy(Policy::UnknownMplsPayload)),
     };
-    if length > room && is_ethernet(source, at) {
+    *doubtful = is_ethernet(source, at);
+    if *doubtful && length > room {
         return Err(Stop::reason(Reason::MplsPseudowire));
     }
     Ok((ip, at))

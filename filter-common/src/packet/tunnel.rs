@@ -1,10 +1,12 @@
 //! IP in IP and IP in GRE, one level deep.
 
-use super::{Headers, Source, Upper, ethernet::Ip, protocol};
+use super::{Headers, Source, Upper, ethernet::Ip, ipv4, ipv6, protocol};
 use crate::{address::Family, policy::Policy, settings::Tunnels};
 
 const GRE_IPV4: u16 = 0x0800;
 const GRE_IPV6: u16 = 0x86dd;
+/// Redirected web traffic (WCCP). Linux opens it in every GRE tunnel, as the family that carries it.
+const GRE_WCCP: u16 = 0x883e;
 const GRE_CHECKSUM: u16 = 0x8000;
 const GRE_ROUTING: u16 = 0x4000;
 const GRE_KEY: u16 = 0x2000;
@@ -32,7 +34,17 @@ pub(super) fn find<S: Source + ?Sized>(
         (protocol::GRE, _) if tunnels.has(Tunnels::GRE) => gre(source, upper, headers)?,
         _ => return None,
     };
-    Some(found)
+    let (ip, at) = found;
+    let header = match ip {
+        Ip::V4 => ipv4::HEADER,
+        Ip::V6 => ipv6::HEADER,
+    };
+    // What the frame holds behind the packet is padding, whatever it looks like.
+    if at + header > upper.at + upper.length {
+        headers.odd.add(Policy::TunnelUnread);
+        return None;
+    }
+    Some((ip, at))
 }
 
 /// Opens a GRE header (RFC 2784, RFC 2890). What carries no IP, or is of another version, such as PPTP,
@@ -47,6 +59,7 @@ fn gre<S: Source + ?Sized>(source: &S, upper: Upper, headers: &mut Headers) -> O
     let ip = match u16::from_be_bytes([type_high, type_low]) {
         GRE_IPV4 => Ip::V4,
         GRE_IPV6 => Ip::V6,
+        GRE_WCCP if flags == 0 => return wccp(source, upper.at + 4, headers),
         _ => return None,
     };
     if flags & GRE_VERSION != 0 {
@@ -60,4 +73,18 @@ fn gre<S: Source + ?Sized>(source: &S, upper: Upper, headers: &mut Headers) -> O
     let words =
         ((flags & GRE_CHECKSUM) >> 15) + ((flags & GRE_KEY) >> 13) + ((flags & GRE_SEQUENCE) >> 12);
     Some((ip, upper.at + 4 + words as usize * 4))
+}
+
+/// Skips the redirect header of WCCP's second version; the first has none, and IPv4 follows at once.
+#[inline(always)]
+fn wccp<S: Source + ?Sized>(source: &S, at: usize, headers: &mut Headers) -> Option<(Ip, usize)> {
+    let Some([first, _]) = source.read::<2>(at) else {
+        headers.odd.add(Policy::TunnelUnread);
+        return None;
+    };
+    let at = if first >> 4 == 4 { at } else { at + 4 };
+    match headers.flow.family {
+        Family::V4 => Some((Ip::V4, at)),
+        Family::V6 => Some((Ip::V6, at)),
+    }
 }

@@ -144,7 +144,7 @@ fn neighbor_discovery_stays_on_the_link() {
     ] {
         assert!(!is(frame(ends, 255, 135, 0)), "routable: {ends:x?}");
     }
-    // In a fragment it is not valid (RFC 6980), and in a chain it is what it is.
+    // In a fragment it is not valid (RFC 6980), and a routing header sends it on.
     let message = [135, 0, 0, 0];
     let with = |chain: (u8, Vec<u8>)| {
         let (number, mut header) = chain;
@@ -157,5 +157,6 @@ fn neighbor_discovery_stays_on_the_link() {
         )
     };
     assert!(!is(with(fragment(0, false))));
-    assert!(is(with(options(protocol::HOP_BY_HOP, 1))));
+    assert!(!is(with(options(protocol::ROUTING, 1))));
+    assert!(!is(with(options(protocol::HOP_BY_HOP, 1))));
 }

@@ -160,6 +160,27 @@ fn up_to_four_tags_are_opened() {
     }
 }
 
+/// Receivers skip priority tags, as many as there are, up to one that names a VLAN.
+#[test]
+fn the_vlan_is_that_of_the_first_tag_that_names_one() {
+    for (ids, expected) in [
+        (&[][..], 0),
+        (&[0], 0),
+        (&[0, 0, 0], 0),
+        (&[7], 7),
+        (&[0, 7], 7),
+        (&[0, 0, 7, 8], 7),
+        (&[7, 0, 8], 7),
+    ] {
+        let mut frame = ethernet(&vec![0x8100; ids.len()], 0x0800, &ipv4(5, 0, 6, &TRANSPORT));
+        for (depth, id) in ids.iter().enumerate() {
+            frame[15 + depth * 4] = *id;
+        }
+        let opened = filter_common::packet::classify(&frame[..], Tunnels::NONE);
+        assert_eq!(opened.vlan, expected, "{ids:?}");
+    }
+}
+
 #[test]
 fn frames_of_the_link_are_named() {
     for (ethertype, expected) in [

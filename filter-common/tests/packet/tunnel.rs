@@ -59,6 +59,10 @@ fn each_kind_is_opened_where_it_is_asked_for_and_only_there() {
         (Tunnels::GRE, in_v4(47, &gre(0, 0, 0x0800, &v4()))),
         (Tunnels::GRE, in_v6(47, &gre(0x2000, 1, 0x86dd, &v6()))),
         (Tunnels::GRE, in_v4(47, &gre(0xb000, 3, 0x86dd, &v6()))),
+        // Redirected by either version of WCCP.
+        (Tunnels::GRE, in_v4(47, &gre(0, 0, 0x883e, &v4()))),
+        (Tunnels::GRE, in_v4(47, &gre(0, 1, 0x883e, &v4()))),
+        (Tunnels::GRE, in_v6(47, &gre(0, 1, 0x883e, &v6()))),
     ] {
         for tunnels in [kind, Tunnels::ALL] {
             let flow = inner(&frame, tunnels).expect("opened");
@@ -100,6 +104,10 @@ fn a_tunnel_that_cannot_be_opened_is_odd() {
         in_v4(4, &v6()),
         in_v4(41, &v6()[..39]),
         in_v4(47, &[0, 0, 8]),
+        // Behind the outer packet comes padding, and no inner header.
+        [in_v4(4, &v4()[..16]), vec![0; 10]].concat(),
+        [in_v6(41, &v6()[..32]), v6()[32..].to_vec()].concat(),
+        [in_v4(47, &gre(0, 0, 0x0800, &v4()[..12])), vec![0; 10]].concat(),
         // Source routes of RFC 1701.
         in_v4(47, &gre(0x4000, 4, 0x0800, &v4())),
     ] {

@@ -8,7 +8,8 @@ use filter_common::{
 };
 
 use super::{
-    DESTINATION_6, PORTS, SOURCE_6, TRANSPORT, classify, ethernet, ip, ipv4, ipv6, odd, ports,
+    DESTINATION_6, PORTS, SOURCE_6, TRANSPORT, classify, ethernet, ip, ipv4, ipv6, odd,
+    packet as packet_of, ports,
 };
 
 const PPPOE: u16 = 0x8864;
@@ -127,6 +128,13 @@ fn explicit_null_says_what_follows() {
     assert_eq!(stop(&contradiction), Reason::Policy(Policy::BadIpHeader));
 }
 
+/// Behind an entropy label indicator any number may stand at the bottom (RFC 6790).
+#[test]
+fn the_label_of_a_control_channel_hides_no_packet() {
+    assert_seen(&ethernet(&[], MPLS, &stack(&[100, 7, 13], &v4())));
+    assert_seen(&ethernet(&[], MPLS, &stack(&[100, 7, 13], &v6())));
+}
+
 #[test]
 fn a_pseudowire_is_told_apart() {
     let inside = ethernet(&[], 0x0800, &v4());
@@ -155,6 +163,7 @@ fn addresses_that_look_like_an_ethertype_hide_nothing_in_mpls() {
     padded.extend([0; 60]);
     let frame = ethernet(&[], MPLS, &padded);
     assert_eq!(ip(&frame).source.v4(), 0x8100_0101);
+    assert!(packet_of(&frame).doubtful);
 }
 
 #[test]
@@ -181,4 +190,20 @@ fn a_wrapping_that_is_cut_is_truncated() {
         }
         assert!(odd(&frame[..addresses]).contains(&Policy::BadLength));
     }
+}
+
+/// What seems odd about a frame in a pseudowire may be nothing of the kind.
+#[test]
+fn a_packet_that_may_be_a_pseudowire_is_doubtful() {
+    // An Ethernet frame to a MAC address that begins like IPv6, with a short length.
+    let mut inside = ethernet(&[], 0x0800, &v4());
+    inside.resize(80, 0);
+    inside[..6].copy_from_slice(&[0x60, 0x45, 0xcb, 0x11, 0, 0x15]);
+    inside[6] = 0x2c;
+    let frame = ethernet(&[], MPLS, &stack(&[100], &inside));
+    assert!(packet_of(&frame).doubtful);
+    let frame = ethernet(&[], MPLS, &stack(&[100], &v6()));
+    assert!(!packet_of(&frame).doubtful);
+    let frame = ethernet(&[], 0x0800, &v4());
+    assert!(!packet_of(&frame).doubtful);
 }

@@ -113,7 +113,7 @@ pub struct HostGroupConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VlanConfig {
-    /// The identifier in the outermost tag.
+    /// The identifier in the outermost tag that names one.
     pub id: u16,
     /// Which side of the network it faces.
     pub role: Option<RoleSetting>,

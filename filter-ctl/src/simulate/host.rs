@@ -28,6 +28,7 @@ pub(super) fn judge(scene: &Scene, frame: &Frame) -> Decision {
     let verdict = decide(frame, scene.settings(), &tables, &clock, &mut would);
     let odd = match frame.content() {
         Classified::Stopped(stop) => stop.policies(),
+        Classified::Ip(packet) if packet.doubtful => Policies::NONE,
         Classified::Ip(packet) => {
             let place = |address: Address| tables.place(packet.outer.family, address);
             let places = [place(packet.outer.source), place(packet.outer.destination)];

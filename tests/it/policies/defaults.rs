@@ -16,16 +16,23 @@ use crate::support::{
 };
 
 /// The policies that drop unless the operator says otherwise.
-const DROP: [Policy; 9] = [
+const DROP: [Policy; 16] = [
+    Policy::TooManyTags,
+    Policy::TooManyLabels,
+    Policy::BadPppoe,
     Policy::Land,
     Policy::MartianSource,
+    Policy::ExtensionLimit,
+    Policy::Ipv4SourceRoute,
     Policy::BadFragment,
     Policy::OverlappingFragment,
+    Policy::TinyFragment,
+    Policy::TruncatedTransport,
     Policy::TcpNull,
     Policy::TcpXmas,
     Policy::TcpSynFin,
     Policy::TcpSynRst,
-    Policy::Ipv4SourceRoute,
+    Policy::TunnelUnread,
 ];
 
 fn with_defaults(rules: Rules) -> Rules {

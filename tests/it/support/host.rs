@@ -129,6 +129,9 @@ pub(crate) fn reason_of(stop: Stop) -> Reason {
 }
 
 fn otherwise(packet: &Packet) -> Reason {
+    if packet.doubtful {
+        return Reason::MplsPseudowire;
+    }
     let first = packet.odd.iter().next();
     first.map_or(Reason::Clean, Reason::Policy)
 }

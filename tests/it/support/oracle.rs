@@ -9,6 +9,7 @@ use std::{
 };
 
 use filter_common::{
+    address::{Address, Family},
     packet::{Classified, Flow, classify},
     policy::{Policies, Policy, PolicyAction, PolicySet},
     settings::{InterfaceSettings, Role, VlanSettings},
@@ -83,6 +84,11 @@ impl Oracle {
                 return decision;
             }
         }
+        if packet.doubtful {
+            // It may be no IP packet at all, so nothing is said of what is odd about it.
+            decision.verdict.number = Reason::MplsPseudowire.number();
+            return decision;
+        }
         let odd = packet.odd.or(self.out_of_place(outer));
         let inside = match settings.role() {
             Role::Upstream => outer[1],
@@ -111,9 +117,11 @@ impl Oracle {
         }];
         let translated = outer.map(|end| self.translated(end));
         if translated.iter().any(Option::is_some) {
+            // The translator makes ICMP of ICMPv6 (RFC 7915, 5.2).
+            let nobody = Address::default();
             questions.push(Question {
                 ends: translated,
-                flow,
+                flow: flow.between(Family::V4, nobody, nobody),
             });
         }
         if let Some(inner) = packet.inner() {

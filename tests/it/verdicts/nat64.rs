@@ -167,6 +167,13 @@ fn conditions_and_directions_hold_behind_a_translator() {
             check(&mut kernel, from, to, &expected);
         }
     }
+    // ICMPv6 is ICMP on the other side of the translator.
+    let echo = Flow::udp(CLIENT, inside, [0; 2]).protocol(number::ICMPV6);
+    let echo = echo.frame(&[0; 32]).bytes();
+    for (protocol, expected) in [(number::ICMP, Outcome::drop(1)), (number::ICMPV6, clean())] {
+        kernel.publish(&with(prefix, Rules::new([rule().protocol(protocol)])));
+        kernel.check("an echo request", &echo, &expected);
+    }
     // As it is on the wire it is asked about first.
     let both = [
         Rule::new(BLOCKED, 1),

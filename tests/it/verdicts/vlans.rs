@@ -64,8 +64,10 @@ fn a_vlan_that_monitors_drops_nothing_on_a_trunk_that_enforces() {
         (vec![Tag::q(101)], dropped()),
         (vec![Tag::q(356)], dropped()),
         (vec![Tag::q(4_095)], dropped()),
-        // A priority tag is of no VLAN.
+        // A priority tag is of no VLAN, and does not hide the one behind it.
         (vec![Tag::q(0xe000)], dropped()),
+        (vec![Tag::q(0xe000), Tag::q(100)], only_counted()),
+        (vec![Tag::ad(0), Tag::q(0), Tag::q(16)], dropped()),
         // Of several tags the outermost says which VLAN it is.
         (vec![Tag::ad(100), Tag::q(7)], only_counted()),
         (vec![Tag::old(100), Tag::q(7)], only_counted()),

@@ -215,6 +215,77 @@ ipv4 = -1
 }
 
 #[test]
+fn every_mistake_about_the_perimeter_is_reported_with_its_line_and_key() {
+    assert_eq!(
+        messages(
+            r#"nat64_prefixes = ["64:ff9b::/95", "192.0.2.0/24"]
+tunnels = ["gre"]
+[policies]
+upstream = { land = "drop" }
+[[interface]]
+name = "eth0"
+role = "upstream"
+[[interface.vlan]]
+id = 4095
+action = "monitor"
+[[interface.vlan]]
+id = 7
+role = "customer"
+[[interface.vlan]]
+id = 7
+role = "upstream"
+[[host_group]]
+name = "a b"
+networks = []
+[[host_group]]
+name = "dns"
+networks = ["192.0.2.1/24"]
+"#
+        ),
+        [
+            "line 1: nat64_prefixes: 192.0.2.0/24 is no prefix of a NAT64: expected IPv6 with a length \
+             of 32, 40, 48, 56, 64 or 96 (RFC 6052), such as 64:ff9b::/96",
+            "line 1: nat64_prefixes: 64:ff9b::/95 is no prefix of a NAT64: expected IPv6 with a length \
+             of 32, 40, 48, 56, 64 or 96 (RFC 6052), such as 64:ff9b::/96",
+            "line 9: interface.vlan.id: 4095 is no VLAN: expected 1 to 4094",
+            "line 15: interface.vlan.id: VLAN 7 of eth0 is configured twice",
+            "line 18: host_group.name: \"a b\" is no name: expected 1 to 64 letters, digits, `-`, `_` \
+             or `.`",
+            "line 19: host_group.networks: host group a b has no network",
+            "line 22: host_group.networks: 192.0.2.1/24 has bits set past its length: did you mean \
+             192.0.2.0/24 or 192.0.2.1/32?",
+        ]
+    );
+}
+
+#[test]
+fn what_is_allowed_and_dangerous_is_a_warning() {
+    let text = r#"nat64_prefixes = ["64:ff9b::/96"]
+never_block = [{ net = "64:ff9b::/64", scope = "all" }]
+[policies]
+upstream = { fragment = "drop" }
+[[interface]]
+name = "eth0"
+role = "upstream"
+[[interface.vlan]]
+id = 7
+"#;
+    let warnings = parse(text).expect("readable").warnings;
+    let keys: Vec<&str> = warnings
+        .iter()
+        .map(|warning| warning.key.as_str())
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "never_block",
+            "policies.upstream.fragment",
+            "interface.vlan"
+        ]
+    );
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_located() {
     let problems = parse("state_dir = \n").expect_err("a mistake");
     assert_eq!(problems[0].line, Some(1), "{problems:?}");

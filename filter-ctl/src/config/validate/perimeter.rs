@@ -10,7 +10,9 @@ use filter_common::{
 use ipnet::IpNet;
 
 use super::{Findings, host_bits};
-use crate::config::{Config, InterfaceConfig, perimeter::PolicyActions};
+use crate::config::{
+    Config, InterfaceConfig, NeverBlockSetting, ScopeSetting, perimeter::PolicyActions,
+};
 
 /// Prefixes of host groups per family, all groups together. A configuration with more is refused.
 pub(super) const GROUP_NETWORKS_MAX: usize = 4_096;
@@ -79,6 +81,22 @@ fn nat64(config: &Config, findings: &mut Findings) {
                 format!(
                     "{net} is no prefix of a NAT64: expected IPv6 with a length of 32, 40, 48, 56, 64 \
                      or 96 (RFC 6052), such as 64:ff9b::/96"
+                ),
+            );
+        }
+    }
+    for (index, setting) in config.never_block.iter().enumerate() {
+        let NeverBlockSetting::Full { net, scope, .. } = setting else {
+            continue;
+        };
+        let mut translators = config.nat64_prefixes.iter();
+        let inside = translators.find(|nat64| net.contains(*nat64) || nat64.contains(net));
+        if let (ScopeSetting::All, Some(nat64)) = (scope, inside) {
+            findings.warning(
+                format!("never_block.{index}"),
+                format!(
+                    "{net} always passes, so behind the translator {nat64} no order is asked about the \
+                     IPv4 addresses there"
                 ),
             );
         }

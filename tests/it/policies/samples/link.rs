@@ -68,13 +68,13 @@ fn stacks(table: &mut Table) {
                 flow.packet(&[0; 20]),
             )
         };
-        let nine = labelled(Mpls::new([16; 9]));
-        table.frame(TooManyLabels, "nine", &nine, &[TooManyLabels]);
-        let null = labelled(Mpls::new([16; 8]).null());
-        table.frame(TooManyLabels, "eight above a null", &null, &[TooManyLabels]);
-        table.frame(TooManyLabels, "eight", &labelled(Mpls::new([16; 8])), &[]);
-        let seven = labelled(Mpls::new([16; 7]).null());
-        table.frame(TooManyLabels, "seven above a null", &seven, &[]);
+        let over = labelled(Mpls::new([16; 17]));
+        table.frame(TooManyLabels, "17", &over, &[TooManyLabels]);
+        let null = labelled(Mpls::new([16; 16]).null());
+        table.frame(TooManyLabels, "16 above a null", &null, &[TooManyLabels]);
+        table.frame(TooManyLabels, "16", &labelled(Mpls::new([16; 16])), &[]);
+        let most = labelled(Mpls::new([16; 15]).null());
+        table.frame(TooManyLabels, "15 above a null", &most, &[]);
         let bottomless = labelled(Mpls {
             bottomless: true,
             ..Mpls::new([16; 40])

@@ -99,6 +99,11 @@ fn layered() -> Vec<Link> {
         Link::new("MPLS", &[], &[stack(&[16])]),
         Link::new("MPLS of three labels", &[], &[stack(&[16, 3_000, 17])]).typical(),
         Link::new("MPLS of eight labels", &[], &[stack(&eight)]),
+        Link::new(
+            "MPLS of sixteen labels",
+            &[],
+            &[stack(&[eight, eight].concat())],
+        ),
         Link::new("MPLS for multicast", &[], &[multicast]),
         Link::new("explicit null", &[], &[null(&[])]),
         Link::new("explicit null below a label", &[], &[null(&[16])]),
