@@ -1,8 +1,8 @@
 //! The XDP program of Levee.
 //!
 //! Only glue: [`maps`] declares what is shared with the controller, [`source`] lays a bounded window
-//! over the frame, [`open`] calls the parser, [`tables`] lets the decision read the maps, [`count`] writes the counters. What a
-//! packet is and what becomes of it is decided in `filter-common`.
+//! over the frame, [`open`] calls the parser, [`tables`] lets the decision read the maps, [`count`] writes
+//! the counters. What a packet is and what becomes of it is decided in `filter-common`.
 #![feature(asm_experimental_arch)]
 #![no_std]
 #![no_main]

@@ -66,8 +66,9 @@ pub trait Source {
 
     /// Opens everything up to the IP header.
     ///
-    /// This, [`Source::mpls`], [`Source::ip`] and [`Source::has_source_route`] are methods for the same reason as [`crate::decide::Tables::ends`]: the
-    /// kernel side makes calls of them, so that the verifier follows each once.
+    /// This, [`Source::mpls`], [`Source::ip`] and [`Source::has_source_route`] are methods for the same
+    /// reason as [`crate::decide::Tables::ends`]: the kernel side makes calls of them, so that the verifier
+    /// follows each once.
     #[inline(always)]
     fn link(&self) -> Link {
         open_link(self)
