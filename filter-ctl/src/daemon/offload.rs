@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use crate::kernel::offload::{strips_vlan_tags, vlan_advice};
 
-const ALARM: &str = "vlan_offload";
+pub(super) const ALARM: &str = "vlan_offload";
 
 impl Engine {
     /// Raises an alarm for each interface with settings by VLAN that hides VLANs from the program, and

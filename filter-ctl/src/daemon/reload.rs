@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{
     engine::{Engine, actor_name, failed, invalid},
     handle::{Actor, Answer},
+    offload,
     start::read_trust,
 };
 use crate::{
@@ -16,6 +17,9 @@ use crate::{
     http::wire::Changed,
     order::FeedName,
 };
+
+/// Alarms whose subject is a configured interface: they end with its configuration.
+const INTERFACE_ALARMS: [&str; 2] = ["not_attached", offload::ALARM];
 
 impl Engine {
     /// Reads the configuration and the trust file. All of it is valid and comes into force, or none.
@@ -49,8 +53,9 @@ impl Engine {
             .collect();
         self.interface_errors
             .retain(|name, _| configured.contains(name));
-        self.alarms
-            .retain(|(code, subject), _| *code != "not_attached" || configured.contains(subject));
+        self.alarms.retain(|(code, subject), _| {
+            !INTERFACE_ALARMS.contains(code) || configured.contains(subject)
+        });
         self.record(Event::new(
             &actor_name(actor),
             "reload",

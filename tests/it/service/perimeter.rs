@@ -128,7 +128,7 @@ fn vlans_of_a_trunk_have_a_role_and_an_action_of_their_own() {
                  [[interface.vlan]]\nid = 100\naction = \"monitor\"\n\
                  [[interface.vlan]]\nid = 200\nrole = \"customer\"\n";
     let (site, _) = site(&layout, trunk);
-    let _service = site.start();
+    let service = site.start();
     block(&site, &[BAD_4]);
     let (wire, behind) = (layout.tap_upstream(), layout.router_tap());
     let frame = |tags: &[Tag], remote: &str, ports: [u16; 2]| {
@@ -158,11 +158,20 @@ fn vlans_of_a_trunk_have_a_role_and_an_action_of_their_own() {
     assert_eq!(would_drop(&site, "port_zero"), 2);
 
     // A virtual cable announces that it takes tags out of frames.
-    let alarms = site.json(&["status"])["alarms"].clone();
-    let alarms = alarms.as_array().unwrap();
-    let alarm = alarms.iter().find(|alarm| alarm["code"] == "vlan_offload");
-    let message = alarm.unwrap()["message"].as_str().unwrap();
+    let alarm = || {
+        let alarms = site.json(&["status"])["alarms"].clone();
+        let alarms = alarms.as_array().unwrap().iter();
+        let mut ours = alarms.filter(|alarm| alarm["code"] == "vlan_offload");
+        ours.next().map(|alarm| alarm["message"].to_string())
+    };
+    let message = alarm().unwrap();
     assert!(message.contains("ethtool -K up0 rxvlan off"), "{message}");
+
+    site.configure("[[interface]]\nname = \"cust0\"\nrole = \"customer\"\n");
+    service.reload();
+    until("the alarm ends with the interface's configuration", || {
+        alarm().is_none()
+    });
 }
 
 #[test]
