@@ -4,7 +4,9 @@
 //! for each way a header can be parsed. So the two parts that loop over tables, [`Tables::ends`] and
 //! [`Tables::judge`], are methods that the kernel side overrides to call this very code as functions
 //! of plain numbers, which are verified once each; [`Query`], [`Ends`] and [`Judgement`] therefore fit
-//! into one word.
+//! into one word, see [`words`].
+
+mod words;
 
 use crate::{
     address::{Address, Family},
@@ -15,6 +17,8 @@ use crate::{
     table::{Clause, ClauseFlags, End, Place, Special, Subject},
     verdict::{Action, POLICY_REASONS, Reason, Verdict},
 };
+
+pub use self::words::{Ends, Judgement, Listing, Query};
 
 /// One generation of tables.
 pub trait Tables {
@@ -70,197 +74,6 @@ pub trait Clock {
 pub trait Effects {
     /// A monitored clause of this slot would have dropped the packet.
     fn would_drop(&mut self, slot: u32);
-}
-
-/// What the tables say of one end of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listing {
-    /// What holds for it beside the orders.
-    pub place: Place,
-    /// The number, from 1, of its first clause; 0 for none. Below 2^19.
-    pub number: u32,
-}
-
-impl Listing {
-    const NONE: Self = Self {
-        place: Place::NONE,
-        number: 0,
-    };
-    const BITS: u32 = 32;
-    const NUMBER_BITS: u32 = Self::BITS - Place::BITS;
-
-    #[inline(always)]
-    const fn to_bits(self) -> u64 {
-        (self.place.to_bits() << Self::NUMBER_BITS | self.number) as u64
-    }
-
-    #[inline(always)]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the upper bits belong to the other end"
-    )]
-    const fn from_bits(bits: u64) -> Self {
-        let bits = bits as u32;
-        Self {
-            place: Place::from_bits(bits >> Self::NUMBER_BITS),
-            number: bits & ((1 << Self::NUMBER_BITS) - 1),
-        }
-    }
-}
-
-/// What the tables say of both ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ends {
-    /// Of the sender.
-    pub source: Listing,
-    /// Of the receiver.
-    pub destination: Listing,
-}
-
-impl Ends {
-    /// As one word.
-    #[inline(always)]
-    #[must_use]
-    pub const fn to_bits(self) -> u64 {
-        self.source.to_bits() | self.destination.to_bits() << Listing::BITS
-    }
-
-    /// From [`Ends::to_bits`].
-    #[inline(always)]
-    #[must_use]
-    pub const fn from_bits(bits: u64) -> Self {
-        Self {
-            source: Listing::from_bits(bits),
-            destination: Listing::from_bits(bits >> Listing::BITS),
-        }
-    }
-}
-
-/// The question whether an order drops a packet for one of its ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Query {
-    /// The number, from 1, of the end's first clause.
-    pub number: u32,
-    /// Which end it is.
-    pub end: End,
-    /// The transport protocol, if known.
-    pub protocol: Option<u8>,
-    /// The port at that end, if known.
-    pub port: Option<u16>,
-    /// Whether every match is only counted.
-    pub monitors: bool,
-}
-
-impl Query {
-    const PORT_SHIFT: u32 = 32;
-    const PROTOCOL_SHIFT: u32 = 48;
-    const DESTINATION: u64 = 1 << 56;
-    const PROTOCOL_KNOWN: u64 = 1 << 57;
-    const PORT_KNOWN: u64 = 1 << 58;
-    const MONITORS: u64 = 1 << 59;
-
-    /// As one word.
-    #[inline(always)]
-    #[must_use]
-    pub const fn to_bits(self) -> u64 {
-        let mut bits = self.number as u64;
-        if let End::Destination = self.end {
-            bits |= Self::DESTINATION;
-        }
-        if let Some(protocol) = self.protocol {
-            bits |= (protocol as u64) << Self::PROTOCOL_SHIFT | Self::PROTOCOL_KNOWN;
-        }
-        if let Some(port) = self.port {
-            bits |= (port as u64) << Self::PORT_SHIFT | Self::PORT_KNOWN;
-        }
-        if self.monitors {
-            bits |= Self::MONITORS;
-        }
-        bits
-    }
-
-    /// From [`Query::to_bits`].
-    #[inline(always)]
-    #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "each field is cut out of the word"
-    )]
-    pub const fn from_bits(bits: u64) -> Self {
-        Self {
-            number: bits as u32,
-            end: if bits & Self::DESTINATION == 0 {
-                End::Source
-            } else {
-                End::Destination
-            },
-            protocol: if bits & Self::PROTOCOL_KNOWN == 0 {
-                None
-            } else {
-                Some((bits >> Self::PROTOCOL_SHIFT) as u8)
-            },
-            port: if bits & Self::PORT_KNOWN == 0 {
-                None
-            } else {
-                Some((bits >> Self::PORT_SHIFT) as u16)
-            },
-            monitors: bits & Self::MONITORS != 0,
-        }
-    }
-}
-
-/// The answer to a [`Query`]: one word, because a walk only ever adds bits to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Judgement(u64);
-
-impl Judgement {
-    const DROP: u64 = 1 << 32;
-    const WOULD_DROP: u64 = 1 << 33;
-    const DECIDED: u64 = 1 << 34;
-
-    /// As one word.
-    #[inline(always)]
-    #[must_use]
-    pub const fn to_bits(self) -> u64 {
-        self.0
-    }
-
-    /// From [`Judgement::to_bits`].
-    #[inline(always)]
-    #[must_use]
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// The slot of the orders that drop the packet.
-    #[inline(always)]
-    #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the slot is the low 32 bits"
-    )]
-    pub const fn drop(self) -> Option<u32> {
-        if self.0 & Self::DROP == 0 {
-            None
-        } else {
-            Some(self.0 as u32)
-        }
-    }
-
-    /// Whether a monitored order would have dropped it.
-    #[inline(always)]
-    #[must_use]
-    pub const fn would_drop(self) -> bool {
-        self.0 & Self::WOULD_DROP != 0
-    }
-
-    /// Whether an order decided about it that drops where the interface enforces: nothing further is
-    /// asked, so that what a monitored interface counts is what it would drop.
-    #[inline(always)]
-    #[must_use]
-    pub const fn decided(self) -> bool {
-        self.0 & Self::DECIDED != 0
-    }
 }
 
 /// Decides about one frame.
@@ -403,10 +216,7 @@ fn judge_oddities<T: Tables>(
     verdict: &mut Verdict,
 ) {
     let places = [ends.source.place, ends.destination.place];
-    let mut odd = packet.odd;
-    if places[0].special_bits() != 0 || places[1].special_bits() != 0 {
-        odd = odd.or(out_of_place(packet, places));
-    }
+    let odd = oddities(packet, places);
     if odd.is_empty() {
         return;
     }
@@ -422,13 +232,22 @@ fn judge_oddities<T: Tables>(
     apply(verdict, odd, set, settings);
 }
 
+/// The policies that apply to a packet whose ends, the source first, have these places.
+#[inline(always)]
+#[must_use]
+pub fn oddities(packet: &Packet, places: [Place; 2]) -> Policies {
+    if places[0].special_bits() == 0 && places[1].special_bits() == 0 {
+        return packet.odd;
+    }
+    packet.odd.or(out_of_place(packet, places))
+}
+
 /// The policies about addresses that should not be where they are.
 ///
 /// Hosts without an address yet speak to groups from the unspecified address (RFC 2131, RFC 3590,
 /// RFC 4541), and link-local addresses to groups and to each other: that is not odd.
 #[inline(always)]
-#[must_use]
-pub fn out_of_place(packet: &Packet, [source, destination]: [Place; 2]) -> Policies {
+fn out_of_place(packet: &Packet, [source, destination]: [Place; 2]) -> Policies {
     const BOGON: u32 = Special::Bogon as u32;
     const GROUP: u32 = Special::Group as u32;
     const NOWHERE: u32 = Special::Nowhere as u32;
@@ -530,5 +349,3 @@ pub fn walk<T: Tables + ?Sized, C: Clock, E: Effects>(
 
 #[expect(clippy::cast_possible_truncation, reason = "a small number")]
 const CLAUSE_STEPS: u32 = CLAUSES_PER_CELL_MAX as u32;
-
-const _: () = assert!(crate::limits::CLAUSES_MAX < 1 << Listing::NUMBER_BITS);

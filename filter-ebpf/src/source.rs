@@ -65,11 +65,6 @@ impl Source for Window {
     }
 
     #[inline(always)]
-    fn forget(&self, offset: usize) -> usize {
-        in_window(offset)
-    }
-
-    #[inline(always)]
     fn forget_number(&self, number: u64) -> u64 {
         unknown(number as usize) as u64
     }
@@ -147,11 +142,6 @@ impl Source for Copied {
     #[inline(always)]
     fn frame_length(&self) -> usize {
         self.frame_length
-    }
-
-    #[inline(always)]
-    fn forget(&self, offset: usize) -> usize {
-        in_window(offset)
     }
 
     #[inline(always)]

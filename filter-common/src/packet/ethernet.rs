@@ -5,14 +5,18 @@ use crate::{limits::VLAN_TAGS_MAX, policy::Policy, verdict::Reason};
 
 pub(super) const IPV4: u16 = 0x0800;
 pub(super) const IPV6: u16 = 0x86dd;
-const ARP: u16 = 0x0806;
+pub(super) const ARP: u16 = 0x0806;
 const RARP: u16 = 0x8035;
 const LLDP: u16 = 0x88cc;
 const SLOW_PROTOCOLS: u16 = 0x8809;
 const PPPOE_DISCOVERY: u16 = 0x8863;
-const PPPOE_SESSION: u16 = 0x8864;
-const MPLS_UNICAST: u16 = 0x8847;
+pub(super) const PPPOE_SESSION: u16 = 0x8864;
+pub(super) const MPLS_UNICAST: u16 = 0x8847;
 const MPLS_MULTICAST: u16 = 0x8848;
+/// IEEE 802.1Q.
+pub(super) const C_TAG: u16 = 0x8100;
+/// IEEE 802.1ad.
+pub(super) const S_TAG: u16 = 0x88a8;
 /// Pause frames (IEEE 802.3, annex 31).
 const MAC_CONTROL: u16 = 0x8808;
 /// IEEE 802.1X.
@@ -166,7 +170,7 @@ fn open_stack<S: Source + ?Sized>(
 /// 802.1Q, 802.1ad, and the two identifiers used for stacked tags before 802.1ad.
 #[inline(always)]
 const fn is_tag(ethertype: u16) -> bool {
-    matches!(ethertype, 0x8100 | 0x88a8 | 0x9100 | 0x9200)
+    matches!(ethertype, C_TAG | S_TAG | 0x9100 | 0x9200)
 }
 
 /// Why a frame that is not IP goes no further.

@@ -46,22 +46,22 @@ pub trait Source {
     /// Bytes of the whole frame, on however many buffers; what lengths in headers are held against.
     fn frame_length(&self) -> usize;
 
-    /// The same offset, which is below [`HEADER_WINDOW`].
-    ///
-    /// A loop whose steps depend on what it reads takes its offset through this: the kernel side lets the
-    /// verifier forget which values it can have, and does not follow each.
-    #[inline(always)]
-    fn forget(&self, offset: usize) -> usize {
-        offset
-    }
-
     /// The same number.
     ///
-    /// What is carried from one step of a loop to the next goes through this, so that the verifier does
-    /// not follow the next step once for each way the last could go.
+    /// What is carried from one step of a loop to the next goes through this: the kernel side lets the
+    /// verifier forget which values it can have, so that it does not follow the next step once for each way
+    /// the last could go.
     #[inline(always)]
     fn forget_number(&self, number: u64) -> u64 {
         number
+    }
+
+    /// The same offset, which is below [`HEADER_WINDOW`]: that is all that the verifier then knows of it.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "it was an offset before")]
+    fn forget(&self, offset: usize) -> usize {
+        const { assert!(HEADER_WINDOW.is_power_of_two()) };
+        self.forget_number(offset as u64) as usize & (HEADER_WINDOW - 1)
     }
 
     /// Opens everything up to the IP header.

@@ -88,6 +88,12 @@ fn is_ethernet<S: Source + ?Sized>(source: &S, at: usize) -> bool {
     };
     matches!(
         u16::from_be_bytes(field),
-        ethernet::IPV4 | ethernet::IPV6 | 0x0806 | 0x8100 | 0x88a8 | 0x8847 | 0x8864
+        ethernet::IPV4
+            | ethernet::IPV6
+            | ethernet::ARP
+            | ethernet::C_TAG
+            | ethernet::S_TAG
+            | ethernet::MPLS_UNICAST
+            | ethernet::PPPOE_SESSION
     )
 }

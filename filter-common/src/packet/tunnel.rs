@@ -1,10 +1,12 @@
 //! IP in IP and IP in GRE, one level deep.
 
-use super::{Headers, Source, Upper, ethernet::Ip, ipv4, ipv6, protocol};
+use super::{
+    Headers, Source, Upper,
+    ethernet::{self, Ip},
+    ipv4, ipv6, protocol,
+};
 use crate::{address::Family, policy::Policy, settings::Tunnels};
 
-const GRE_IPV4: u16 = 0x0800;
-const GRE_IPV6: u16 = 0x86dd;
 /// Redirected web traffic (WCCP). Linux opens it in every GRE tunnel, as the family that carries it.
 const GRE_WCCP: u16 = 0x883e;
 const GRE_CHECKSUM: u16 = 0x8000;
@@ -57,8 +59,8 @@ fn gre<S: Source + ?Sized>(source: &S, upper: Upper, headers: &mut Headers) -> O
     };
     let flags = u16::from_be_bytes([high, low]);
     let ip = match u16::from_be_bytes([type_high, type_low]) {
-        GRE_IPV4 => Ip::V4,
-        GRE_IPV6 => Ip::V6,
+        ethernet::IPV4 => Ip::V4,
+        ethernet::IPV6 => Ip::V6,
         GRE_WCCP if flags == 0 => return wccp(source, upper.at + 4, headers),
         _ => return None,
     };

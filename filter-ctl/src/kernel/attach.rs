@@ -23,6 +23,7 @@ use super::{
     pins::{PinDir, pins_error},
     sys,
 };
+use crate::table::compile::Capacity;
 
 /// How the program is hooked into an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -69,11 +70,7 @@ impl LoadedProgram {
     pub fn load(instance: &Instance, object: &[u8], interface: u32) -> Result<Self, KernelError> {
         let capacity = instance.capacity();
         let directory = instance.directory().ok_or(KernelError::Unpinned)?;
-        let mut loader = EbpfLoader::new();
-        loader
-            .override_global(global::INTERFACE, &interface, true)
-            .override_global(global::V4_ROWS_CAPACITY, &capacity.v4_rows, true)
-            .override_global(global::V6_ROWS_CAPACITY, &capacity.v6_rows, true);
+        let mut loader = loader(&capacity, &interface);
         for name in PROGRAM_MAPS {
             loader.map_pin_path(name, directory.join(name));
         }
@@ -150,6 +147,16 @@ impl LoadedProgram {
             .test_run(options)
             .map_err(|error| KernelError::aya("BPF_PROG_TEST_RUN failed", error))
     }
+}
+
+/// Loads objects whose constants are these.
+pub(super) fn loader<'a>(capacity: &'a Capacity, interface: &'a u32) -> EbpfLoader<'a> {
+    let mut loader = EbpfLoader::new();
+    loader
+        .override_global(global::INTERFACE, interface, true)
+        .override_global(global::V4_ROWS_CAPACITY, &capacity.v4_rows, true)
+        .override_global(global::V6_ROWS_CAPACITY, &capacity.v6_rows, true);
+    loader
 }
 
 /// The maps that the program uses.

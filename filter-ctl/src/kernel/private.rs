@@ -2,12 +2,12 @@
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use aya::{Ebpf, EbpfLoader, maps::Map};
-use filter_common::abi::{global, map};
+use aya::{Ebpf, maps::Map};
+use filter_common::abi::map;
 
 use super::{
     KernelError,
-    attach::LoadedProgram,
+    attach::{LoadedProgram, loader},
     instance::{Instance, Maps},
     shape::{self, CheckError},
     sys::MapSpec,
@@ -26,11 +26,7 @@ pub fn load(
     interface: u32,
 ) -> Result<(Instance, LoadedProgram), KernelError> {
     let specs = shape::specs(capacity)?;
-    let mut loader = EbpfLoader::new();
-    loader
-        .override_global(global::INTERFACE, &interface, true)
-        .override_global(global::V4_ROWS_CAPACITY, &capacity.v4_rows, true)
-        .override_global(global::V6_ROWS_CAPACITY, &capacity.v6_rows, true);
+    let mut loader = loader(&capacity, &interface);
     for spec in &specs {
         loader.map_max_entries(spec.name, spec.entries);
     }

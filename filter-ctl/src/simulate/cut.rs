@@ -40,13 +40,10 @@ impl<'a> Captured<'a> {
 impl Source for Captured<'_> {
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         let end = offset.checked_add(N)?;
-        if end > HEADER_WINDOW {
-            return None;
-        }
-        if end > self.bytes.len() && end <= self.length {
+        if end > self.bytes.len() && end <= self.length.min(HEADER_WINDOW) {
             self.missed.set(true);
         }
-        self.bytes.get(offset..end)?.try_into().ok()
+        self.bytes.read(offset)
     }
 
     fn frame_length(&self) -> usize {

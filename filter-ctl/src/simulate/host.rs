@@ -2,7 +2,7 @@
 
 use filter_common::{
     address::Address,
-    decide::{Effects, Tables as _, decide, out_of_place},
+    decide::{Effects, Tables as _, decide, oddities},
     packet::{Classified, Frame},
     policy::Policies,
     verdict::Verdict,
@@ -32,7 +32,7 @@ pub(super) fn judge(scene: &Scene, frame: &Frame) -> Decision {
         Classified::Ip(packet) => {
             let place = |address: Address| tables.place(packet.outer.family, address);
             let places = [place(packet.outer.source), place(packet.outer.destination)];
-            packet.odd.or(out_of_place(&packet, places))
+            oddities(&packet, places)
         }
     };
     Decision {
