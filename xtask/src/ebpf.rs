@@ -1,4 +1,6 @@
 //! `cargo xtask ebpf`: builds the eBPF object and puts it where `filter-ctl` embeds it from.
+//!
+//! The programs that the bench measures with are built in the same way.
 
 use std::{
     env,
@@ -39,22 +41,32 @@ const FOREIGN_PREFIXES: [&str; 7] = [
     "RUSTUP_TOOLCHAIN",
 ];
 
+/// Builds the object that `filter-ctl` embeds.
 pub(crate) fn run(paths: &Paths) -> Result<()> {
+    build(paths, "filter-ebpf", &paths.ebpf_object())
+}
+
+/// Builds the programs that the bench measures with.
+pub(crate) fn bench(paths: &Paths) -> Result<()> {
+    build(paths, "bench-ebpf", &paths.bench_object())
+}
+
+fn build(paths: &Paths, package: &str, object: &Path) -> Result<()> {
     let toolchain = setup::toolchain(paths)?;
-    process::pass_through(&mut build_command(paths, &toolchain))?;
+    process::pass_through(&mut build_command(paths, &toolchain, package))?;
 
     let built = paths
         .ebpf_build()
         .join(target())
-        .join("release/filter-ebpf");
-    let object = paths.ebpf_object();
-    let changed = replace_if_changed(&built, &object)?;
+        .join("release")
+        .join(package);
+    let changed = replace_if_changed(&built, object)?;
     let state = if changed { "is new" } else { "has not changed" };
     println!("ebpf: {} {state}", object.display());
     Ok(())
 }
 
-fn build_command(paths: &Paths, toolchain: &Toolchain) -> Command {
+fn build_command(paths: &Paths, toolchain: &Toolchain, package: &str) -> Command {
     let Toolchain { compiler, linker } = toolchain;
     let flags = [
         format!("-Clinker={}", linker.display()),
@@ -75,7 +87,7 @@ fn build_command(paths: &Paths, toolchain: &Toolchain) -> Command {
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTC", &compiler.rustc)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
-        .args(["build", "--locked", "--release", "--package", "filter-ebpf"])
+        .args(["build", "--locked", "--release", "--package", package])
         .args(["--target", target(), "-Z", "build-std=core", "--target-dir"])
         .arg(paths.ebpf_build());
     command

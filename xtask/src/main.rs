@@ -8,6 +8,7 @@
 )]
 
 mod agree;
+mod bench;
 mod demo;
 mod ebpf;
 mod fuzz;
@@ -45,6 +46,8 @@ enum Task {
     Demo,
     /// Compare kernel, host and oracle on millions of packets, in the release profile.
     Agree(agree::Options),
+    /// Measure what a packet costs, beside others in the same run, and write docs/benchmarks.md.
+    Bench(bench::Options),
     /// Run the kernel tests on another kernel, in an emulated machine.
     Kernel(kernel::Options),
     /// Run every check and every test, as CI does.
@@ -72,6 +75,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Ebpf => ebpf::run(&paths)?,
         Task::Demo => demo::run(&paths)?,
         Task::Agree(options) => agree::run(&paths, &options)?,
+        Task::Bench(options) => bench::run(&paths, &options)?,
         Task::Kernel(options) => return kernel::run(&paths, &options),
         Task::Test(options) => return Ok(test::run(&paths, &options)),
         Task::Fuzz(options) => fuzz::run(&paths, &options)?,

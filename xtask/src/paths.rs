@@ -56,6 +56,12 @@ impl Paths {
         self.target.join("ebpf/filter-ebpf")
     }
 
+    /// The programs that the bench measures with. Not beside the other object: a change there would
+    /// rebuild `filter-ctl`.
+    pub(crate) fn bench_object(&self) -> PathBuf {
+        self.target.join("bench/bench-ebpf")
+    }
+
     /// Kernels to run in an emulated machine, unpacked.
     pub(crate) fn kernels(&self) -> PathBuf {
         self.target.join("kernels")

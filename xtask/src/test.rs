@@ -89,6 +89,8 @@ impl Step {
                         "--workspace",
                         "--exclude",
                         "filter-ebpf",
+                        "--exclude",
+                        "bench-ebpf",
                     ])
                     .args(["--all-targets", "--", "-D", "warnings"]),
             ),
@@ -191,7 +193,8 @@ fn unit(paths: &Paths, reader: &mut Reader) -> Result<()> {
     let mut command = cargo(paths);
     command
         .args(["test", "--locked", "--no-fail-fast", "--workspace"])
-        .args(["--exclude", "filter-ebpf", "--exclude", "levee-tests"])
+        .args(["--exclude", "filter-ebpf", "--exclude", "bench-ebpf"])
+        .args(["--exclude", "levee-tests"])
         .args(["--", "--show-output"]);
     process::tee(&mut command, |line| reader.line(line))
 }

@@ -1,0 +1,104 @@
+//! One lookup of the source address in each structure, behind the same smallest parser.
+
+use aya_ebpf::{maps::lpm_trie::Key, programs::XdpContext};
+
+use crate::{
+    candidates::{
+        buckets::{self, Buckets, Line, PLACES},
+        rows::{self, Root, Row, Rows},
+    },
+    frame::{Source, source},
+    maps,
+};
+
+/// What a structure says of a source: 0 for nothing; `None` for a packet without one.
+pub(crate) type Found = Option<u32>;
+
+/// The parser alone.
+#[inline(always)]
+pub(crate) fn parse(ctx: &XdpContext) -> Found {
+    match source(ctx) {
+        Source::V4([.., last]) => Some(u32::from(last) & maps::zero()),
+        Source::V6([.., last]) => Some(u32::from(last) & maps::zero()),
+        Source::None => None,
+    }
+}
+
+/// The kernel's trie of prefixes.
+#[inline(always)]
+pub(crate) fn lpm(ctx: &XdpContext) -> Found {
+    let found = match source(ctx) {
+        Source::V4(source) => maps::LPM_V4.get(Key::new(32, source)),
+        Source::V6(source) => maps::LPM_V6.get(Key::new(128, source)),
+        Source::None => return None,
+    };
+    Some(found.copied().unwrap_or(0))
+}
+
+/// The kernel's hash table, which knows hosts only.
+#[inline(always)]
+pub(crate) fn hash(ctx: &XdpContext) -> Found {
+    let found = match source(ctx) {
+        // SAFETY: nobody writes the map while it is read.
+        Source::V4(source) => unsafe { maps::HASH_V4.get(source) },
+        // SAFETY: as above.
+        Source::V6(source) => unsafe { maps::HASH_V6.get(source) },
+        Source::None => return None,
+    };
+    Some(found.copied().unwrap_or(0))
+}
+
+/// Sorted rows under roots.
+#[inline(always)]
+pub(crate) fn rows(ctx: &XdpContext) -> Found {
+    match source(ctx) {
+        Source::V4(source) => Some(rows::find(&Kernel, u32::from_be_bytes(source))),
+        _ => None,
+    }
+}
+
+/// Buckets of hosts, and rows for what is in none.
+#[inline(always)]
+pub(crate) fn buckets(ctx: &XdpContext) -> Found {
+    let Source::V4(source) = source(ctx) else {
+        return None;
+    };
+    let address = u32::from_be_bytes(source);
+    match buckets::find(&Kernel, address) {
+        0 => Some(rows::find(&Kernel, address)),
+        found => Some(found),
+    }
+}
+
+/// The maps as the structures read them.
+struct Kernel;
+
+impl Rows for Kernel {
+    #[inline(always)]
+    fn root(&self, index: u32) -> Option<Root> {
+        maps::ROOT.get(index).copied()
+    }
+
+    #[inline(always)]
+    fn row(&self, index: u32) -> Option<Row> {
+        maps::ROWS.get(index).copied()
+    }
+}
+
+impl Buckets for Kernel {
+    #[inline(always)]
+    fn bits(&self) -> u32 {
+        maps::bucket_bits()
+    }
+
+    #[inline(always)]
+    fn keys(&self, line: u32) -> Option<&Line> {
+        maps::BUCKET_KEYS.get(line)
+    }
+
+    #[inline(always)]
+    fn value(&self, line: u32, place: usize) -> Option<u32> {
+        let values = maps::BUCKET_VALUES.get(line)?;
+        Some(values[place % PLACES])
+    }
+}

@@ -1,0 +1,87 @@
+//! The load: our own frames, sent by the kernel as fast as one processor can make them.
+
+use std::os::fd::AsFd as _;
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    lists::Source,
+    names::IP_OFFSET,
+    object::Object,
+    sys,
+    wire::{MACS, SENDING_PROCESSOR, Wire},
+};
+
+/// Bytes of a frame without its checksum: the smallest that Ethernet allows.
+const FRAME: usize = 60;
+
+/// The IP version of a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    V4,
+    V6,
+}
+
+/// Sources, and the program that sends from them in turn.
+pub(crate) struct Load {
+    object: Object,
+    frame: Vec<u8>,
+}
+
+impl Load {
+    pub(crate) fn new(wire: &Wire, version: Version, sources: &[Source]) -> Result<Self> {
+        let count = u32::try_from(sources.len())?;
+        let mut object = Object::load(
+            &[("SOURCES", count)],
+            &[("SOURCES_COUNT", count), ("SEND_TO", wire.sender_index()?)],
+        )?;
+        object.fill("SOURCES", sources)?;
+        object.verify("generate")?;
+        Ok(Self {
+            object,
+            frame: frame(version),
+        })
+    }
+
+    /// Sends so many frames, and returns when the last is on its way. Those for which the receiver has
+    /// no room are lost.
+    pub(crate) fn send(&mut self, wire: &Wire, frames: u32) -> Result<()> {
+        let Self { object, frame } = self;
+        let program = object.program("generate")?;
+        wire.sender.run(|| -> Result<()> {
+            sys::pin(0, SENDING_PROCESSOR).context("cannot bind the load")?;
+            sys::prefer(0).context("cannot prefer the load")?;
+            sys::send_frames(program.fd()?.as_fd(), frame, frames).context("cannot send")
+        })
+    }
+}
+
+/// A small UDP packet: the program writes the source, the last bits of the destination, and the checksum.
+pub(crate) fn frame(version: Version) -> Vec<u8> {
+    let [sender, receiver] = MACS;
+    let mut frame = [receiver, sender].concat();
+    let payload = match version {
+        Version::V4 => {
+            let length = u16::try_from(FRAME - IP_OFFSET).unwrap_or_default();
+            frame.extend([0x08, 0x00, 0x45, 0]);
+            frame.extend(length.to_be_bytes());
+            // Identification, no fragment, TTL 64, UDP, checksum and source to come, 198.41.0.0/20.
+            frame.extend([0, 0, 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 198, 41, 0, 1]);
+            FRAME - IP_OFFSET - 20
+        }
+        Version::V6 => {
+            // UDP with a header and two bytes; hop limit 64.
+            frame.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, 10, 17, 64]);
+            frame.extend([0; 16]);
+            frame.extend([0x2a, 0x03, 0x0d, 0x28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+            10
+        }
+    };
+    let length = u16::try_from(payload).unwrap_or_default();
+    // Ports, length, no checksum.
+    frame.extend([0x9c, 0x40, 0x00, 0x35]);
+    frame.extend(length.to_be_bytes());
+    frame.extend([0, 0]);
+    frame.resize(frame.len() + payload - 8, 0x5a);
+    frame
+}
