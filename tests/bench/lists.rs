@@ -148,7 +148,8 @@ impl List {
 }
 
 impl Prefixes<u32> {
-    fn contains(&self, address: u32) -> bool {
+    /// Whether an address is listed.
+    pub(crate) fn contains(&self, address: u32) -> bool {
         let after = self.0.partition_point(|(start, _)| *start <= address);
         let before = after.checked_sub(1).map(|index| self.0[index]);
         before.is_some_and(|(start, length)| {

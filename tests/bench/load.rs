@@ -22,6 +22,16 @@ pub(crate) enum Version {
     V6,
 }
 
+/// The port that a load comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// One that no host sends from. Levee can be told to drop what does, after all its lookups: so what is
+    /// not listed ends there, and the way through the network stack is not measured with it.
+    Zero,
+    /// One like any other.
+    Usual,
+}
+
 /// Sources, and the program that sends from them in turn.
 pub(crate) struct Load {
     object: Object,
@@ -29,17 +39,32 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn new(wire: &Wire, version: Version, sources: &[Source]) -> Result<Self> {
-        let count = u32::try_from(sources.len())?;
+    /// A load as fast as one processor makes it.
+    pub(crate) fn new(
+        wire: &Wire,
+        version: Version,
+        port: Port,
+        sources: &[Source],
+    ) -> Result<Self> {
+        Self::paced(wire, (version, port), sources, 0)
+    }
+
+    /// A load with a frame every so many nanoseconds; 0 for as fast as it goes.
+    pub(crate) fn paced(
+        wire: &Wire,
+        (version, port): (Version, Port),
+        sources: &[Source],
+        period: u32,
+    ) -> Result<Self> {
         let mut object = Object::load(
-            &[("SOURCES", count)],
-            &[("SOURCES_COUNT", count), ("SEND_TO", wire.sender_index()?)],
+            &[("SOURCES", u32::try_from(sources.len())?)],
+            &[("PERIOD", period), ("SEND_TO", wire.sender_index()?)],
         )?;
-        object.fill("SOURCES", sources)?;
+        object.set_sources(sources)?;
         object.verify("generate")?;
         Ok(Self {
             object,
-            frame: frame(version),
+            frame: frame(version, port),
         })
     }
 
@@ -57,7 +82,7 @@ impl Load {
 }
 
 /// A small UDP packet: the program writes the source, the last bits of the destination, and the checksum.
-pub(crate) fn frame(version: Version) -> Vec<u8> {
+pub(crate) fn frame(version: Version, port: Port) -> Vec<u8> {
     let [sender, receiver] = MACS;
     let mut frame = [receiver, sender].concat();
     let payload = match version {
@@ -78,8 +103,13 @@ pub(crate) fn frame(version: Version) -> Vec<u8> {
         }
     };
     let length = u16::try_from(payload).unwrap_or_default();
-    // Ports, length, no checksum.
-    frame.extend([0x9c, 0x40, 0x00, 0x35]);
+    let source = match port {
+        Port::Zero => 0_u16,
+        Port::Usual => 40_000,
+    };
+    frame.extend(source.to_be_bytes());
+    // Port 53, length, no checksum.
+    frame.extend([0, 53]);
     frame.extend(length.to_be_bytes());
     frame.extend([0, 0]);
     frame.resize(frame.len() + payload - 8, 0x5a);

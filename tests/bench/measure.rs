@@ -2,7 +2,10 @@
 
 use anyhow::{Result, ensure};
 
-use crate::{load::Load, wire::Wire};
+use crate::{
+    load::Load,
+    wire::{Thread, Wire},
+};
 
 /// What one batch of frames cost.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +27,7 @@ impl Batch {
 }
 
 /// Sends a batch and waits until the receiver is done with it.
-pub(crate) fn batch(wire: &Wire, load: &mut Load, frames: u32) -> Result<Batch> {
-    let thread = wire.thread()?;
+pub(crate) fn batch(wire: &Wire, thread: Thread, load: &mut Load, frames: u32) -> Result<Batch> {
     let before = (wire.settled()?, thread.run_time()?);
     load.send(wire, frames)?;
     let after = (wire.settled()?, thread.run_time()?);
@@ -36,27 +38,4 @@ pub(crate) fn batch(wire: &Wire, load: &mut Load, frames: u32) -> Result<Batch> 
     };
     ensure!(batch.frames > 0, "no frame arrived");
     Ok(batch)
-}
-
-/// The figures of several rounds.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Rounds(Vec<f64>);
-
-impl Rounds {
-    pub(crate) fn add(&mut self, figure: f64) {
-        self.0.push(figure);
-        self.0.sort_unstable_by(f64::total_cmp);
-    }
-
-    /// The one in the middle; of an even number the lower.
-    pub(crate) fn median(&self) -> f64 {
-        self.0
-            .get(self.0.len().saturating_sub(1) / 2)
-            .copied()
-            .unwrap_or(f64::NAN)
-    }
-
-    pub(crate) fn range(&self) -> [f64; 2] {
-        [self.0.first(), self.0.last()].map(|end| end.copied().unwrap_or(f64::NAN))
-    }
 }

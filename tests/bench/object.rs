@@ -5,12 +5,14 @@ use std::{fs, os::fd::AsFd as _};
 use anyhow::{Context as _, Result, bail};
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{Map, MapData, PerCpuArray},
-    programs::{Xdp, XdpMode, xdp::XdpLinkId},
+    maps::{Map, MapData, PerCpuArray, PerCpuValues, ProgramArray},
+    programs::{ProgramFd, Xdp, XdpMode, xdp::XdpLinkId},
+    util::nr_cpus,
 };
 
 use crate::{
-    names::count,
+    lists::Source,
+    names::{Cursor, count},
     sys,
     wire::{RECEIVER, Wire},
 };
@@ -62,6 +64,23 @@ impl Object {
     pub(crate) fn fill<T: Copy>(&self, map: &str, values: &[T]) -> Result<()> {
         sys::fill_array(self.map(map)?.fd().as_fd(), values)
             .with_context(|| format!("cannot fill {map}"))
+    }
+
+    /// Gives the frames that come next these sources, the first first.
+    pub(crate) fn set_sources(&mut self, sources: &[Source]) -> Result<()> {
+        self.fill("SOURCES", sources)?;
+        let cursor = Cursor {
+            sources: u32::try_from(sources.len())?,
+            ..Cursor::default()
+        };
+        let map = self
+            .ebpf
+            .map_mut("CURSOR")
+            .context("there is no map CURSOR")?;
+        let mut cursors: PerCpuArray<_, Cursor> = map.try_into()?;
+        let processors = nr_cpus().map_err(|(_, error)| error)?;
+        let values = vec![cursor; processors];
+        Ok(cursors.set(0, PerCpuValues::try_from(values)?, 0)?)
     }
 
     /// Puts elements into a table of the kernel.
@@ -118,6 +137,17 @@ impl Object {
         self.program(name)?
             .detach(link)
             .with_context(|| format!("cannot detach {name}"))
+    }
+
+    /// Runs a program so often by BPF_PROG_TEST_RUN, over another source each time; the mean time of a
+    /// run, in whole nanoseconds.
+    pub(crate) fn run(&mut self, program: &ProgramFd, frame: &[u8], times: u32) -> Result<u32> {
+        let map = self.ebpf.map_mut("UNDER_TEST");
+        let mut under_test: ProgramArray<_> =
+            map.context("there is no map UNDER_TEST")?.try_into()?;
+        under_test.set(0, program, 0)?;
+        let run = self.program("run")?.fd()?;
+        sys::run_repeatedly(run.as_fd(), frame, times).context("cannot run a program")
     }
 
     fn map(&self, name: &str) -> Result<&MapData> {

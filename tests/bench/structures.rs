@@ -5,73 +5,134 @@ use aya::maps::lpm_trie::Key;
 
 use crate::{
     candidates::{
-        buckets::{Line, PLACES, PROBES, home},
-        rows::{ROOTS, Root, Row},
+        buckets::{self, Line, PLACES, PROBES, home},
+        rows::{self, ROOTS, Root, Row},
     },
-    lists::{List, Prefixes},
+    lists::{CLEAN, List, Prefixes},
     object::Object,
 };
 
-/// The object with all its structures full, and with room for so many sources.
-pub(crate) fn filled(list: &List, sources: usize) -> Result<Object> {
-    let rows = Rows::new(&list.v4);
-    let (hosts, prefixes): (Vec<_>, Vec<_>) =
-        list.v4.0.iter().partition(|(_, length)| *length == 32);
-    let buckets = Buckets::new(&hosts)?;
-    ensure!(
-        prefixes.is_empty() || hosts.is_empty(),
-        "the rows beside the buckets are those of the whole list"
-    );
-    let count = |length: usize| u32::try_from(length);
+/// A structure that finds a source, by a program of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Structure {
+    /// Sorted rows under 2^16 roots.
+    Rows,
+    /// Lines of hosts, and rows beside them.
+    Buckets,
+    /// The kernel's hash table.
+    Hash,
+    /// The kernel's trie.
+    Lpm,
+}
+
+impl Structure {
+    pub(crate) const ALL: [Self; 4] = [Self::Rows, Self::Buckets, Self::Hash, Self::Lpm];
+
+    /// The program that searches it.
+    pub(crate) const fn program(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::Buckets => "buckets",
+            Self::Hash => "hash",
+            Self::Lpm => "lpm",
+        }
+    }
+
+    /// Whether it can hold a list.
+    pub(crate) fn takes(self, list: &List) -> bool {
+        let only_hosts = list.v4.0.iter().all(|(_, length)| *length == 32);
+        only_hosts || matches!(self, Self::Rows | Self::Lpm)
+    }
+}
+
+/// The object with these structures full of a list, and with room for the sources of a run.
+pub(crate) fn filled(list: &List, structures: &[Structure]) -> Result<Object> {
+    let has = |structure| structures.contains(&structure);
+    let hosts: Vec<u32> = list.v4.0.iter().map(|(address, _)| *address).collect();
+    let rows = has(Structure::Rows).then(|| Rows::new(&list.v4));
+    let buckets = has(Structure::Buckets)
+        .then(|| Buckets::new(&hosts))
+        .transpose()?;
+    let size = |structure, length: usize| -> Result<u32> {
+        Ok(if has(structure) {
+            u32::try_from(length)?
+        } else {
+            1
+        })
+    };
+    let lines = buckets.as_ref().map_or(0, |buckets| buckets.keys.len());
     let object = Object::load(
         &[
-            ("SOURCES", count(sources)?),
-            ("LPM_V4", count(list.v4.0.len())?),
-            ("LPM_V6", count(list.v6.0.len())?),
-            ("HASH_V4", count(hosts.len())?),
-            ("HASH_V6", count(list.v6.0.len())?),
-            ("ROWS", count(rows.rows.len())?),
-            ("BUCKET_KEYS", count(buckets.keys.len())?),
-            ("BUCKET_VALUES", count(buckets.keys.len())?),
+            ("SOURCES", u32::try_from(CLEAN.max(list.v4.0.len()))?),
+            ("LPM_V4", size(Structure::Lpm, list.v4.0.len())?),
+            ("LPM_V6", size(Structure::Lpm, list.v6.0.len())?),
+            ("HASH_V4", size(Structure::Hash, hosts.len())?),
+            (
+                "ROWS",
+                size(
+                    Structure::Rows,
+                    rows.as_ref().map_or(0, |rows| rows.rows.len()),
+                )?,
+            ),
+            ("BUCKET_KEYS", size(Structure::Buckets, lines)?),
+            ("BUCKET_VALUES", size(Structure::Buckets, lines)?),
         ],
-        &[
-            ("SOURCES_COUNT", count(sources)?),
-            ("BUCKET_BITS", buckets.bits),
-        ],
+        &[(
+            "BUCKET_BITS",
+            buckets.as_ref().map_or(1, |buckets| buckets.bits),
+        )],
     )?;
-    object.fill("ROOT", &rows.roots)?;
-    object.fill("ROWS", &rows.rows)?;
-    object.fill("BUCKET_KEYS", &buckets.keys)?;
-    object.fill("BUCKET_VALUES", &buckets.values)?;
-    fill_kernel_maps(&object, list, &hosts)?;
+    check(list, rows.as_ref(), buckets.as_ref())?;
+    if let Some(rows) = rows {
+        object.fill("ROOT", &rows.roots)?;
+        object.fill("ROWS", &rows.rows)?;
+    }
+    if let Some(buckets) = buckets {
+        object.fill("BUCKET_KEYS", &buckets.keys)?;
+        object.fill("BUCKET_VALUES", &buckets.values)?;
+    }
+    let values =
+        |length: usize| (1..=u32::try_from(length).unwrap_or(u32::MAX)).collect::<Vec<_>>();
+    if has(Structure::Hash) {
+        let keys: Vec<_> = hosts.iter().map(|address| address.to_be_bytes()).collect();
+        object.insert("HASH_V4", &keys, &values(keys.len()))?;
+    }
+    if has(Structure::Lpm) {
+        let v4 = list.v4.0.iter();
+        let keys: Vec<_> = v4
+            .map(|(address, length)| Key::new(u32::from(*length), address.to_be_bytes()))
+            .collect();
+        object.insert("LPM_V4", &keys, &values(keys.len()))?;
+        let v6 = list.v6.0.iter();
+        let keys: Vec<_> = v6
+            .map(|(address, length)| Key::new(u32::from(*length), address.to_be_bytes()))
+            .collect();
+        object.insert("LPM_V6", &keys, &values(keys.len()))?;
+    }
     Ok(object)
 }
 
-fn fill_kernel_maps(object: &Object, list: &List, hosts: &[(u32, u8)]) -> Result<()> {
-    let values =
-        |length: usize| (1..=u32::try_from(length).unwrap_or(u32::MAX)).collect::<Vec<_>>();
-    let keys: Vec<_> = list
-        .v4
-        .0
-        .iter()
-        .map(|(address, length)| Key::new(u32::from(*length), address.to_be_bytes()))
-        .collect();
-    object.insert("LPM_V4", &keys, &values(keys.len()))?;
-    let keys: Vec<_> = list
-        .v6
-        .0
-        .iter()
-        .map(|(address, length)| Key::new(u32::from(*length), address.to_be_bytes()))
-        .collect();
-    object.insert("LPM_V6", &keys, &values(keys.len()))?;
-    let keys: Vec<_> = hosts
-        .iter()
-        .map(|(address, _)| address.to_be_bytes())
-        .collect();
-    object.insert("HASH_V4", &keys, &values(keys.len()))?;
-    let hosts = list.v6.0.iter().filter(|(_, length)| *length == 128);
-    let keys: Vec<_> = hosts.map(|(address, _)| address.to_be_bytes()).collect();
-    object.insert("HASH_V6", &keys, &values(keys.len()))
+/// Asks the structures on the host about the first and the last address of each prefix, and about their
+/// neighbours: a wrong answer here is found before it is measured.
+fn check(list: &List, rows: Option<&Rows>, buckets: Option<&Buckets>) -> Result<()> {
+    for (start, length) in &list.v4.0 {
+        let last = *start | u32::MAX.checked_shr(u32::from(*length)).unwrap_or(0);
+        for address in [start.wrapping_sub(1), *start, last, last.wrapping_add(1)] {
+            let expected = list.v4.contains(address);
+            let found = [
+                rows.map(|rows| rows::find(rows, address)),
+                buckets.map(|buckets| buckets::find(buckets, address)),
+            ];
+            for found in found.into_iter().flatten() {
+                ensure!(
+                    (found != 0) == expected,
+                    "a structure is wrong about {}",
+                    std::net::Ipv4Addr::from(address)
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Sorted rows under roots.
@@ -115,6 +176,16 @@ impl Rows {
     }
 }
 
+impl rows::Rows for Rows {
+    fn root(&self, index: u32) -> Option<Root> {
+        self.roots.get(index as usize).copied()
+    }
+
+    fn row(&self, index: u32) -> Option<Row> {
+        self.rows.get(index as usize).copied()
+    }
+}
+
 /// Hosts in lines.
 struct Buckets {
     bits: u32,
@@ -124,7 +195,7 @@ struct Buckets {
 
 impl Buckets {
     /// Half full at most.
-    fn new(hosts: &[(u32, u8)]) -> Result<Self> {
+    fn new(hosts: &[u32]) -> Result<Self> {
         let bits = (hosts.len() * 2)
             .div_ceil(PLACES)
             .next_power_of_two()
@@ -136,7 +207,7 @@ impl Buckets {
             keys: vec![Line::default(); lines],
             values: vec![Line::default(); lines],
         };
-        for ((address, _), value) in hosts.iter().zip(1..) {
+        for (address, value) in hosts.iter().zip(1..) {
             ensure!(
                 buckets.put(*address, value),
                 "too many hosts hash to the same lines"
@@ -155,5 +226,19 @@ impl Buckets {
             }
         }
         false
+    }
+}
+
+impl buckets::Buckets for Buckets {
+    fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    fn keys(&self, line: u32) -> Option<&Line> {
+        self.keys.get(line as usize)
+    }
+
+    fn value(&self, line: u32, place: usize) -> Option<u32> {
+        self.values.get(line as usize).map(|line| line[place])
     }
 }

@@ -10,7 +10,13 @@ use std::{
     os::fd::{AsRawFd as _, BorrowedFd},
 };
 
+use crate::names::Cursor;
+
+// SAFETY: numbers without gaps, valid for every pattern.
+unsafe impl aya::Pod for Cursor {}
+
 /// `enum bpf_cmd`.
+const BPF_MAP_LOOKUP_ELEM: libc::c_int = 1;
 const BPF_PROG_TEST_RUN: libc::c_int = 10;
 const BPF_MAP_UPDATE_BATCH: libc::c_int = 26;
 
@@ -37,6 +43,16 @@ struct TestRun {
     cpu: u32,
     batch_size: u32,
     padding: u32,
+}
+
+/// The attributes of the element commands.
+#[repr(C)]
+struct Element {
+    map_fd: u32,
+    padding: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
 }
 
 /// The attributes of the batch commands.
@@ -105,13 +121,31 @@ pub(crate) fn run_repeatedly(program: BorrowedFd<'_>, frame: &[u8], times: u32) 
     Ok(attributes.duration)
 }
 
-/// Puts elements into a map. Keys and values follow each other without gaps.
+/// The value of a key, as words: one for each processor in a map that has them.
+pub(crate) fn lookup<K: Copy>(map: BorrowedFd<'_>, key: &K, words: usize) -> io::Result<Vec<u64>> {
+    let mut value = vec![0_u64; words];
+    let mut attributes = Element {
+        map_fd: descriptor(map)?,
+        padding: 0,
+        key: std::ptr::from_ref(key) as u64,
+        value: value.as_mut_ptr() as u64,
+        flags: 0,
+    };
+    bpf(BPF_MAP_LOOKUP_ELEM, &mut attributes)?;
+    Ok(value)
+}
+
+/// Puts elements into a map. Keys and values follow each other without gaps; where the map has a value
+/// for each processor, a key has as many.
 pub(crate) fn update_batch<K: Copy, V: Copy>(
     map: BorrowedFd<'_>,
     keys: &[K],
     values: &[V],
 ) -> io::Result<()> {
-    assert_eq!(keys.len(), values.len(), "each key has its value");
+    assert!(
+        values.len().is_multiple_of(keys.len()),
+        "each key has its value"
+    );
     let mut attributes = Batch {
         in_batch: 0,
         out_batch: 0,

@@ -58,7 +58,8 @@ pub(crate) fn run(paths: &Paths, options: &Options) -> Result<()> {
         .args(["run", "--locked", "--release", "--package", "levee-tests"])
         .args(["--example", "bench", "--"])
         .env("LEVEE_FILTER_CTL", paths.target.join("release/filter-ctl"))
-        .env("LEVEE_BENCH_OBJECT", paths.bench_object());
+        .env("LEVEE_BENCH_OBJECT", paths.bench_object())
+        .env("LEVEE_BENCH_RESULTS", paths.bench_results());
     if options.quick {
         command.arg("--quick");
     }

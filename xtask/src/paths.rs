@@ -62,6 +62,11 @@ impl Paths {
         self.target.join("bench/bench-ebpf")
     }
 
+    /// What the last run of the bench found.
+    pub(crate) fn bench_results(&self) -> PathBuf {
+        self.target.join("bench/results.json")
+    }
+
     /// Kernels to run in an emulated machine, unpacked.
     pub(crate) fn kernels(&self) -> PathBuf {
         self.target.join("kernels")

@@ -2,7 +2,14 @@
 
 use aya_ebpf::programs::XdpContext;
 
-use crate::names::{IP_OFFSET, V4_SOURCE, V6_SOURCE};
+use crate::names::IP_OFFSET;
+
+/// Where an IPv4 header has its source.
+pub(crate) const V4_SOURCE: usize = IP_OFFSET + 12;
+/// Where an IPv4 header has its checksum.
+pub(crate) const V4_CHECKSUM: usize = IP_OFFSET + 10;
+/// Where an IPv6 header has its source.
+pub(crate) const V6_SOURCE: usize = IP_OFFSET + 8;
 
 /// A source address, as the smallest parser that is right finds it.
 pub(crate) enum Source {

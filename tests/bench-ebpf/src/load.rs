@@ -1,34 +1,77 @@
 //! Sources for frames, one after the other, for live traffic and for runs without an interface.
 
-use aya_ebpf::programs::XdpContext;
+use core::arch::asm;
+
+use aya_ebpf::{helpers::generated::bpf_ktime_get_ns, programs::XdpContext};
 
 use crate::{
-    frame::{read, write},
+    frame::{V4_CHECKSUM, V4_SOURCE, V6_SOURCE, read, write},
     maps,
-    names::{DESTINATIONS, IP_OFFSET, V4_CHECKSUM, V4_SOURCE, V6_SOURCE},
+    names::IP_OFFSET,
 };
 
+/// Hosts that frames go to: the last bits of the destination are those of a count.
+const DESTINATIONS: u32 = 4_096;
+/// How often a frame looks at the clock before it is sent whatever the time is.
+const PACE_STEPS: u32 = 1_000;
+
 /// Gives the frame the next source, and another destination.
-///
-/// `found` is what the program found for the frame before: the place of the next source is computed
-/// from it, so that a processor cannot begin with this frame before it has finished with the last.
 #[inline(always)]
-pub(crate) fn next(ctx: &XdpContext, found: u32) -> Option<()> {
+pub(crate) fn next(ctx: &XdpContext) -> Option<()> {
     let cursor = maps::CURSOR.get_ptr_mut(0)?;
     // SAFETY: the map's own memory for this CPU, on which the program cannot be interrupted by itself.
-    let [at, frames] = unsafe { &mut *cursor };
-    let index = *at + (found & maps::zero());
-    *at = if index + 1 >= maps::sources_count() {
+    let cursor = unsafe { &mut *cursor };
+    let index = cursor.next;
+    cursor.next = if index + 1 >= cursor.sources {
         0
     } else {
         index + 1
     };
-    *frames = frames.wrapping_add(1);
-    let destination = (*frames % DESTINATIONS) as u16;
+    cursor.frames = cursor.frames.wrapping_add(1);
+    let destination = (cursor.frames % DESTINATIONS as u64) as u16;
     let source = maps::SOURCES.get(index)?;
     match read::<2>(ctx, IP_OFFSET)? {
         [0x45, _] => v4(ctx, source, destination),
         _ => v6(ctx, source, destination),
+    }
+}
+
+/// Waits until the next frame is due, where frames are to be sent evenly.
+#[inline(always)]
+pub(crate) fn pace() {
+    let period = maps::period();
+    if period == 0 {
+        return;
+    }
+    let Some(due) = maps::DUE.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: as in `next`.
+    let due = unsafe { &mut *due };
+    let mut now = 0;
+    for _ in 0..PACE_STEPS {
+        // SAFETY: takes nothing and returns a number.
+        now = unsafe { bpf_ktime_get_ns() };
+        if now >= *due {
+            break;
+        }
+    }
+    // Who is late does not hurry afterwards.
+    let next = *due + period as u64;
+    *due = if next < now { now } else { next };
+}
+
+/// Lets no read that comes after it begin before those that came before it have ended.
+///
+/// Without it a processor begins with the next frame while it still waits for what it reads for this
+/// one, and the cost of a run is what is left when most of the waiting is hidden.
+#[inline(always)]
+pub(crate) fn barrier() {
+    if let Some(barrier) = maps::BARRIER.get_ptr_mut(0) {
+        // SAFETY: adds to the map's own memory for this CPU, valid and aligned.
+        unsafe {
+            asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) barrier, in(reg) 1_u64, options(nostack));
+        }
     }
 }
 

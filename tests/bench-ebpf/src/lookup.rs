@@ -1,6 +1,9 @@
 //! One lookup of the source address in each structure, behind the same smallest parser.
 
-use aya_ebpf::{maps::lpm_trie::Key, programs::XdpContext};
+use aya_ebpf::{
+    maps::{Array, lpm_trie::Key},
+    programs::XdpContext,
+};
 
 use crate::{
     candidates::{
@@ -8,7 +11,7 @@ use crate::{
         rows::{self, Root, Row, Rows},
     },
     frame::{Source, source},
-    maps,
+    load, maps,
 };
 
 /// What a structure says of a source: 0 for nothing; `None` for a packet without one.
@@ -22,6 +25,14 @@ pub(crate) fn parse(ctx: &XdpContext) -> Found {
         Source::V6([.., last]) => Some(u32::from(last) & maps::zero()),
         Source::None => None,
     }
+}
+
+/// The parser, and a wait for what it reads.
+#[inline(always)]
+pub(crate) fn touch(ctx: &XdpContext) -> Found {
+    let found = parse(ctx);
+    load::barrier();
+    found
 }
 
 /// The kernel's trie of prefixes.
@@ -52,7 +63,7 @@ pub(crate) fn hash(ctx: &XdpContext) -> Found {
 #[inline(always)]
 pub(crate) fn rows(ctx: &XdpContext) -> Found {
     match source(ctx) {
-        Source::V4(source) => Some(rows::find(&Kernel, u32::from_be_bytes(source))),
+        Source::V4(source) => Some(rows::find(&ALL, u32::from_be_bytes(source))),
         _ => None,
     }
 }
@@ -64,28 +75,45 @@ pub(crate) fn buckets(ctx: &XdpContext) -> Found {
         return None;
     };
     let address = u32::from_be_bytes(source);
-    match buckets::find(&Kernel, address) {
-        0 => Some(rows::find(&Kernel, address)),
+    match buckets::find(&Hosts, address) {
+        0 => Some(rows::find(&PREFIXES, address)),
         found => Some(found),
     }
 }
 
-/// The maps as the structures read them.
-struct Kernel;
+/// Rows in two maps.
+struct Mapped {
+    root: &'static Array<Root>,
+    rows: &'static Array<Row>,
+}
 
-impl Rows for Kernel {
+/// The rows of a whole list.
+const ALL: Mapped = Mapped {
+    root: &maps::ROOT,
+    rows: &maps::ROWS,
+};
+/// The rows of what is in no bucket.
+const PREFIXES: Mapped = Mapped {
+    root: &maps::PREFIX_ROOT,
+    rows: &maps::PREFIX_ROWS,
+};
+
+impl Rows for Mapped {
     #[inline(always)]
     fn root(&self, index: u32) -> Option<Root> {
-        maps::ROOT.get(index).copied()
+        self.root.get(index).copied()
     }
 
     #[inline(always)]
     fn row(&self, index: u32) -> Option<Row> {
-        maps::ROWS.get(index).copied()
+        self.rows.get(index).copied()
     }
 }
 
-impl Buckets for Kernel {
+/// Buckets in their maps.
+struct Hosts;
+
+impl Buckets for Hosts {
     #[inline(always)]
     fn bits(&self) -> u32 {
         maps::bucket_bits()

@@ -5,8 +5,9 @@
 //!   kernel's own maps;
 //! - [`frame`]: bounded access to the frame; [`maps`]: the maps; [`names`]: shared with the bench.
 //!
-//! A lookup exists twice: `NAME` is attached to an interface, drops whatever comes and counts what it
-//! found; `NAME_run` is run by BPF_PROG_TEST_RUN and gives the frame a new source first.
+//! A lookup drops whatever comes and counts what it found. Without an interface, BPF_PROG_TEST_RUN runs
+//! it behind `run`, which gives the frame a new source first.
+#![feature(asm_experimental_arch)]
 #![no_std]
 #![no_main]
 #![expect(
@@ -23,22 +24,19 @@ mod maps;
 mod names;
 
 use aya_ebpf::{
-    bindings::{xdp_action, xdp_md},
-    helpers::generated::bpf_redirect,
-    macros::xdp,
-    programs::XdpContext,
+    bindings::xdp_action, helpers::generated::bpf_redirect, macros::xdp, programs::XdpContext,
 };
 
 use crate::{lookup::Found, names::count};
 
 /// The cheapest program there is.
-#[xdp]
+#[xdp(frags)]
 pub fn empty(_: XdpContext) -> u32 {
     xdp_action::XDP_DROP
 }
 
 /// The cheapest program that drops nothing.
-#[xdp]
+#[xdp(frags)]
 pub fn pass(_: XdpContext) -> u32 {
     xdp_action::XDP_PASS
 }
@@ -46,92 +44,37 @@ pub fn pass(_: XdpContext) -> u32 {
 /// Sends a live frame, with the next source, to the interface under load.
 #[xdp]
 pub fn generate(ctx: XdpContext) -> u32 {
-    match load::next(&ctx, 0) {
+    load::pace();
+    match load::next(&ctx) {
         // SAFETY: takes numbers; writes where to in the kernel's own record of this CPU.
         Some(()) => (unsafe { bpf_redirect(maps::send_to(), 0) }) as u32,
         None => xdp_action::XDP_ABORTED,
     }
 }
 
-macro_rules! measured {
-    ($name:ident, $name_run:ident, $look_up:path) => {
-        #[xdp]
+/// Gives the frame the next source, and goes on with the program under test.
+#[xdp(frags)]
+pub fn run(ctx: XdpContext) -> u32 {
+    if load::next(&ctx).is_some() {
+        load::barrier();
+        // SAFETY: the program that is called owns the frame from here on. Returns only where there is none.
+        let _ = unsafe { maps::UNDER_TEST.tail_call(&ctx, 0) };
+    }
+    tally(None);
+    xdp_action::XDP_ABORTED
+}
+
+macro_rules! lookups {
+    ($($name:ident),*) => {
+        $(#[xdp(frags)]
         pub fn $name(ctx: XdpContext) -> u32 {
-            tally($look_up(&ctx));
+            tally(lookup::$name(&ctx));
             xdp_action::XDP_DROP
-        }
-
-        #[xdp]
-        pub fn $name_run(ctx: XdpContext) -> u32 {
-            run(&ctx, $look_up)
-        }
+        })*
     };
 }
 
-measured!(parse, parse_run, lookup::parse);
-measured!(lpm, lpm_run, lookup::lpm);
-measured!(hash, hash_run, lookup::hash);
-measured!(rows, rows_run, lookup::rows);
-measured!(buckets, buckets_run, lookup::buckets);
-
-/// Nothing but the new source: what is to be taken off the figures of the others.
-#[xdp]
-pub fn empty_run(ctx: XdpContext) -> u32 {
-    run(&ctx, |_| Some(maps::zero()))
-}
-
-/// Whatever takes the place of [`target`], run over a new source each time.
-#[xdp(frags)]
-pub fn target_run(ctx: XdpContext) -> u32 {
-    run(&ctx, judged)
-}
-
-/// Whatever takes the place of [`target`], on live traffic: what it passes goes no further, so that the
-/// way through the network stack is not measured with it.
-#[xdp(frags)]
-pub fn target_live(ctx: XdpContext) -> u32 {
-    tally(judged(&ctx));
-    xdp_action::XDP_DROP
-}
-
-/// The action of the program in [`target`]'s place: 1 for a drop, 0 for a pass.
-#[inline(always)]
-fn judged(ctx: &XdpContext) -> Found {
-    match target(ctx.ctx) {
-        xdp_action::XDP_DROP => Some(1),
-        xdp_action::XDP_PASS => Some(0),
-        _ => None,
-    }
-}
-
-/// The kernel puts another program in the place of this function.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn target(ctx: *mut xdp_md) -> u32 {
-    // SAFETY: the context is the one the kernel called the program with; read so that there is
-    // something to compile.
-    let queue = unsafe { core::ptr::read_volatile(&raw const (*ctx).rx_queue_index) };
-    xdp_action::XDP_PASS + (queue & maps::zero())
-}
-
-/// Gives the frame a new source, looks it up, and remembers the answer for the next.
-#[inline(always)]
-fn run(ctx: &XdpContext, look_up: impl Fn(&XdpContext) -> Found) -> u32 {
-    let last = match maps::LAST.get_ptr_mut(0) {
-        // SAFETY: the map's own memory for this CPU, on which the program cannot be interrupted by
-        // itself.
-        Some(last) => unsafe { &mut *last },
-        None => return xdp_action::XDP_ABORTED,
-    };
-    if load::next(ctx, *last).is_none() {
-        tally(None);
-        return xdp_action::XDP_ABORTED;
-    }
-    let found = look_up(ctx);
-    tally(found);
-    *last = found.unwrap_or(0);
-    xdp_action::XDP_DROP
-}
+lookups!(parse, touch, lpm, hash, rows, buckets);
 
 /// Counts what was found.
 #[inline(always)]
@@ -142,7 +85,8 @@ fn tally(found: Found) {
         None => count::ODD,
     };
     if let Some(counter) = maps::COUNTS.get_ptr_mut(index) {
-        // SAFETY: as in `run`.
+        // SAFETY: the map's own memory for this CPU, on which the program cannot be interrupted by
+        // itself.
         unsafe { *counter += 1 };
     }
 }

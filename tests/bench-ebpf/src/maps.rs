@@ -3,7 +3,7 @@
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
     macros::map,
-    maps::{Array, HashMap, LpmTrie, PerCpuArray},
+    maps::{Array, HashMap, LpmTrie, PerCpuArray, ProgramArray},
 };
 
 use crate::{
@@ -11,20 +11,26 @@ use crate::{
         buckets::Line,
         rows::{ROOTS, Root, Row},
     },
-    names::count,
+    names::{Cursor, count::ODD},
 };
 
 /// The addresses that frames come from, in network byte order; an IPv4 address in the first four bytes.
 #[map]
 pub(crate) static SOURCES: Array<[u8; 16]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
-/// The next source, and how many frames there were.
+/// Where a CPU is in its sources.
 #[map]
-pub(crate) static CURSOR: PerCpuArray<[u32; 2]> = PerCpuArray::with_max_entries(1, 0);
-/// What the program found for the frame before.
+pub(crate) static CURSOR: PerCpuArray<Cursor> = PerCpuArray::with_max_entries(1, 0);
+/// When the next frame is due, in nanoseconds of CLOCK_MONOTONIC.
 #[map]
-pub(crate) static LAST: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static DUE: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+/// What is added to only to keep reads in order.
 #[map]
-pub(crate) static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(count::ENTRIES, 0);
+pub(crate) static BARRIER: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+/// The program that `run` goes on with.
+#[map]
+pub(crate) static UNDER_TEST: ProgramArray = ProgramArray::with_max_entries(1, 0);
+#[map]
+pub(crate) static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(ODD + 1, 0);
 
 #[map]
 pub(crate) static LPM_V4: LpmTrie<[u8; 4], u32> = LpmTrie::with_max_entries(1, 0);
@@ -38,6 +44,11 @@ pub(crate) static HASH_V6: HashMap<[u8; 16], u32> = HashMap::with_max_entries(1,
 pub(crate) static ROOT: Array<Root> = Array::with_max_entries(ROOTS as u32, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static ROWS: Array<Row> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+/// The rows beside the buckets, for what is no host.
+#[map]
+pub(crate) static PREFIX_ROOT: Array<Root> = Array::with_max_entries(ROOTS as u32, BPF_F_MMAPABLE);
+#[map]
+pub(crate) static PREFIX_ROWS: Array<Row> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static BUCKET_KEYS: Array<Line> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
@@ -46,9 +57,9 @@ pub(crate) static BUCKET_VALUES: Array<Line> = Array::with_max_entries(1, BPF_F_
 /// The interface that frames are sent out of.
 #[unsafe(no_mangle)]
 static SEND_TO: u32 = 0;
-/// Sources in use.
+/// Nanoseconds from one frame to the next; 0 for as fast as it goes.
 #[unsafe(no_mangle)]
-static SOURCES_COUNT: u32 = 1;
+static PERIOD: u32 = 0;
 /// The logarithm of the number of lines of the buckets.
 #[unsafe(no_mangle)]
 static BUCKET_BITS: u32 = 1;
@@ -62,8 +73,8 @@ pub(crate) fn send_to() -> u32 {
 }
 
 #[inline(always)]
-pub(crate) fn sources_count() -> u32 {
-    load(&SOURCES_COUNT)
+pub(crate) fn period() -> u32 {
+    load(&PERIOD)
 }
 
 #[inline(always)]

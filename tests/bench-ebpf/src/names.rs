@@ -1,6 +1,6 @@
-//! What the bench on the host and these programs call each other by.
+//! What the bench on the host and these programs must agree on.
 
-/// Elements of `COUNTS`: what a program found for the packets it saw.
+/// Elements of the map `COUNTS`: what a program found for the packets it saw.
 pub(crate) mod count {
     /// Not listed, or passed.
     pub(crate) const MISS: u32 = 0;
@@ -8,17 +8,19 @@ pub(crate) mod count {
     pub(crate) const HIT: u32 = 1;
     /// Neither: a packet that is no IP, or a source that is missing.
     pub(crate) const ODD: u32 = 2;
-    /// Elements.
-    pub(crate) const ENTRIES: u32 = 3;
 }
 
 /// Where a frame that is sent has its IP header.
 pub(crate) const IP_OFFSET: usize = 14;
-/// Where an IPv4 header has its source.
-pub(crate) const V4_SOURCE: usize = IP_OFFSET + 12;
-/// Where an IPv6 header has its source.
-pub(crate) const V6_SOURCE: usize = IP_OFFSET + 8;
-/// Where an IPv4 header has its checksum.
-pub(crate) const V4_CHECKSUM: usize = IP_OFFSET + 10;
-/// Hosts that frames go to: the last bits of the destination are those of a count.
-pub(crate) const DESTINATIONS: u32 = 4_096;
+
+/// Where a processor is in the sources that it gives to frames.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct Cursor {
+    /// Frames so far.
+    pub(crate) frames: u64,
+    /// The index of the next source.
+    pub(crate) next: u32,
+    /// Sources in use.
+    pub(crate) sources: u32,
+}
