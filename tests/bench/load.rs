@@ -14,6 +14,10 @@ use crate::{
 
 /// Bytes of a frame without its checksum: the smallest that Ethernet allows.
 const FRAME: usize = 60;
+/// Frames that are made at a time: as many as a driver takes from a ring.
+const BATCH: u32 = 64;
+/// The same where they are sent evenly.
+const PACED_BATCH: u32 = 8;
 
 /// The IP version of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,7 @@ pub(crate) enum Port {
 pub(crate) struct Load {
     object: Object,
     frame: Vec<u8>,
+    paced: bool,
 }
 
 impl Load {
@@ -65,18 +70,29 @@ impl Load {
         Ok(Self {
             object,
             frame: frame(version, port),
+            paced: period != 0,
         })
     }
 
     /// Sends so many frames, and returns when the last is on its way. Those for which the receiver has
     /// no room are lost.
     pub(crate) fn send(&mut self, wire: &Wire, frames: u32) -> Result<()> {
-        let Self { object, frame } = self;
+        let Self {
+            object,
+            frame,
+            paced,
+        } = self;
         let program = object.program("generate")?;
         wire.sender.run(|| -> Result<()> {
             sys::pin(0, SENDING_PROCESSOR).context("cannot bind the load")?;
-            sys::prefer(0).context("cannot prefer the load")?;
-            sys::send_frames(program.fd()?.as_fd(), frame, frames).context("cannot send")
+            // A paced load leaves its processor to others between batches.
+            let batch = if *paced {
+                PACED_BATCH
+            } else {
+                sys::prefer(0).context("cannot prefer the load")?;
+                BATCH
+            };
+            sys::send_frames(program.fd()?.as_fd(), frame, frames, batch).context("cannot send")
         })
     }
 }

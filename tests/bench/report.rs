@@ -110,8 +110,8 @@ impl Report {
         self.goals.push(goal);
     }
 
-    /// Writes all of it to a file.
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+    /// Writes all of it to a file, and whether it is all that a complete run finds.
+    pub(crate) fn write(&self, path: &Path, complete: bool) -> Result<()> {
         let conditions = self.conditions.iter();
         let figures = self.figures.iter().map(|(key, rounds)| {
             let [low, high] = rounds.range();
@@ -129,6 +129,7 @@ impl Report {
             })
         });
         let document = json!({
+            "complete": complete,
             "conditions": conditions.map(|(name, value)| json!({"name": name, "value": value})).collect::<Vec<_>>(),
             "figures": figures.collect::<Vec<_>>(),
             "goals": self.goals,

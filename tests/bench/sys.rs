@@ -96,13 +96,21 @@ fn descriptor(fd: BorrowedFd<'_>) -> io::Result<u32> {
 /// Runs an XDP program over copies of a frame, and does with each what the program says.
 ///
 /// Takes as long as that takes; returns early when a signal arrives.
-pub(crate) fn send_frames(program: BorrowedFd<'_>, frame: &[u8], frames: u32) -> io::Result<()> {
+///
+/// Frames are made in batches, during which nothing else runs on the processor.
+pub(crate) fn send_frames(
+    program: BorrowedFd<'_>,
+    frame: &[u8],
+    frames: u32,
+    batch: u32,
+) -> io::Result<()> {
     let mut attributes = TestRun {
         prog_fd: descriptor(program)?,
         data_size_in: number(frame.len())?,
         data_in: frame.as_ptr() as u64,
         repeat: frames,
         flags: BPF_F_TEST_XDP_LIVE_FRAMES,
+        batch_size: batch,
         ..TestRun::default()
     };
     bpf(BPF_PROG_TEST_RUN, &mut attributes)
@@ -207,6 +215,16 @@ pub(crate) fn prefer(thread: i32) -> io::Result<()> {
     let thread = libc::id_t::try_from(thread).map_err(io::Error::other)?;
     // SAFETY: takes numbers.
     match unsafe { libc::setpriority(libc::PRIO_PROCESS, thread, -20) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Lets the calling thread run whenever it has something to do, before all ordinary threads.
+pub(crate) fn run_at_once() -> io::Result<()> {
+    let parameter = libc::sched_param { sched_priority: 1 };
+    // SAFETY: a live record; 0 is the calling thread.
+    match unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameter) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }

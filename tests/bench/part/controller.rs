@@ -137,7 +137,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<()> {
         maps(&site.pins())?,
     );
     service.terminate();
-    wire.receiver.run(|| ()); // The namespace outlives the service; the link goes with the site's pins.
+    // The program's link goes with the pins.
     drop(site);
     bench.report.show(PART, &name);
     Ok(())
@@ -264,17 +264,17 @@ fn maps(directory: &Path) -> Result<f64> {
             sum += maps(&entry.path())?;
             continue;
         }
-        // Links are pinned beside the maps.
-        let Ok(map) = MapData::from_pin(entry.path()) else {
-            continue;
-        };
-        let path = format!("/proc/self/fdinfo/{}", map.fd().as_fd().as_raw_fd());
+        let pin = MapData::from_pin(entry.path())
+            .with_context(|| format!("cannot open {}", entry.path().display()))?;
+        let path = format!("/proc/self/fdinfo/{}", pin.fd().as_fd().as_raw_fd());
         let text = fs::read_to_string(&path)?;
-        let line = text.lines().find_map(|line| line.strip_prefix("memlock:"));
-        let bytes: f64 = line
-            .with_context(|| format!("{path} has no memlock"))?
-            .trim()
-            .parse()?;
+        let field = |name| text.lines().find_map(|line| line.strip_prefix(name));
+        // Links are pinned beside the maps.
+        if field("map_type:").is_none() {
+            continue;
+        }
+        let bytes = field("memlock:").with_context(|| format!("{path} has no memlock"))?;
+        let bytes: f64 = bytes.trim().parse()?;
         sum += bytes / f64::from(1 << 20);
     }
     Ok(sum)

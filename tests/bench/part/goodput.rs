@@ -1,8 +1,9 @@
 //! What is left of good traffic while the filter's processor is busy dropping.
 //!
 //! One client asks one server across the cable, waits for each answer, and pauses before it asks again.
-//! Without the pause, client, server and load would fight for the two processors of a small machine, and
-//! the figure would be about the scheduler.
+//! In a network those two have machines of their own. Here they share two processors with the load and the
+//! filter; so they run at once whenever they have something to do, and the client pauses: what is left to
+//! be measured is what the filter's queue does to them.
 
 use std::{
     net::{IpAddr, Ipv4Addr, UdpSocket},
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 
 use crate::{
     bench::{Bench, Case},
@@ -21,6 +22,7 @@ use crate::{
     load::{Load, Port, Version},
     object::Object,
     stand::{Contender, Fate, Stand, Traffic},
+    sys,
     wire::{MACS, RECEIVER, SENDER, Wire},
 };
 
@@ -28,6 +30,8 @@ pub(crate) const PART: &str = "goodput";
 
 /// The part of what the filter can drop that it is offered.
 const OFFERED: f64 = 0.75;
+/// What the figures under that load are called.
+pub(crate) const UNDER_LOAD: &str = "at 0.75 of what it can drop";
 /// For how long requests are counted.
 const TIME: Duration = Duration::from_secs(2);
 /// The client's pause.
@@ -96,20 +100,24 @@ fn measure(
     for _ in 0..bench.rounds {
         let quiet = requests(&wire, None)?;
         let busy = requests(&wire, Some((&mut load, period)))?;
-        for (series, figures) in [
-            ("undisturbed", quiet),
-            ("at 0.75 of what it can drop", busy),
-        ] {
-            bench
-                .report
-                .add(case.key(series, "answers", "/s"), figures.rate);
-            bench
-                .report
-                .add(case.key(series, "lost", "%"), figures.lost);
-            bench.report.add(
-                case.key(series, "99 of 100 answers within", "us"),
-                figures.p99,
-            );
+        for (series, figures) in [("undisturbed", quiet), (UNDER_LOAD, busy)] {
+            let mut add =
+                |what, unit, figure| bench.report.add(case.key(series, what, unit), figure);
+            add("answers", "/s", figures.rate);
+            add("lost", "%", figures.lost);
+            add("99 of 100 answers within", "us", figures.p99);
+            if let Some([sent, received]) = figures.load {
+                add(
+                    "load that was sent, of what it can drop",
+                    "%",
+                    sent * cost / 1e7,
+                );
+                add(
+                    "load that was dropped, of what was sent",
+                    "%",
+                    100.0 * received / sent,
+                );
+            }
         }
     }
     Ok(())
@@ -131,9 +139,11 @@ fn address(wire: &Wire) {
     ));
 }
 
-/// What a client saw.
+/// What a client saw, and what else was on the cable.
 #[derive(Clone, Copy, Debug, Default)]
 struct Figures {
+    /// Frames a second of the load: those sent, and those that the receiver took.
+    load: Option<[f64; 2]>,
     /// Answers a second.
     rate: f64,
     /// Requests without an answer, of a hundred.
@@ -152,34 +162,58 @@ fn requests(wire: &Wire, load: Option<(&mut Load, u32)>) -> Result<Figures> {
     server.set_read_timeout(Some(PATIENCE))?;
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| answer(&server, &over));
+        let answering = scope.spawn(|| answer(&server, &over));
         let asking = scope.spawn(|| {
             // Until the load is there.
             thread::sleep(Duration::from_millis(200));
-            let figures = ask(&client);
+            let figures = sys::run_at_once()
+                .context("cannot prefer the client")
+                .and_then(|()| ask(&client));
             over.store(true, Ordering::Relaxed);
             figures
         });
-        let sent = load.map_or(Ok(()), |(load, period)| {
-            let frames = (TIME + Duration::from_millis(500)).as_nanos() / u128::from(period.max(1));
-            load.send(wire, u32::try_from(frames)?)
-        });
+        let sent = load
+            .map(|(load, period)| send(wire, load, period))
+            .transpose();
         let figures = asking
             .join()
-            .map_err(|_| anyhow::anyhow!("the client has failed"))?;
-        sent?;
-        figures
+            .map_err(|_| anyhow!("the client has failed"))?;
+        let answered = answering
+            .join()
+            .map_err(|_| anyhow!("the server has failed"))?;
+        answered?;
+        Ok(Figures {
+            load: sent?,
+            ..figures?
+        })
     })
 }
 
-fn answer(server: &UdpSocket, over: &AtomicBool) {
+/// Sends a load for a little longer than the client asks. Frames a second, sent and received.
+#[expect(clippy::cast_precision_loss, reason = "some million frames")]
+fn send(wire: &Wire, load: &mut Load, period: u32) -> Result<[f64; 2]> {
+    let time = TIME + Duration::from_millis(500);
+    let frames = u32::try_from(time.as_nanos() / u128::from(period.max(1)))?;
+    let before = wire.received()?;
+    let start = Instant::now();
+    load.send(wire, frames)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let received = wire.settled()?.frames - before.frames;
+    Ok([f64::from(frames) / seconds, received as f64 / seconds])
+}
+
+fn answer(server: &UdpSocket, over: &AtomicBool) -> Result<()> {
+    sys::run_at_once().context("cannot prefer the server")?;
     let mut buffer = [0; 64];
     while !over.load(Ordering::Relaxed) {
-        // A time-out is the moment to look whether all is over; what cannot be sent counts as lost.
+        // A time-out is the moment to look whether all is over.
         if let Ok((length, from)) = server.recv_from(&mut buffer) {
-            let _ = server.send_to(&buffer[..length], from);
+            server
+                .send_to(&buffer[..length], from)
+                .context("cannot answer")?;
         }
     }
+    Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "some thousand requests")]
@@ -209,6 +243,7 @@ fn ask(client: &UdpSocket) -> Result<Figures> {
         .copied()
         .unwrap_or(PATIENCE);
     Ok(Figures {
+        load: None,
         rate: answered as f64 / seconds,
         lost: 100.0 * (asked - answered) as f64 / asked as f64,
         p99: p99.as_secs_f64() * 1e6,
