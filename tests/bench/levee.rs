@@ -42,6 +42,7 @@ use filter_ctl::{
         special_use,
     },
     table::{
+        RowsV4,
         compile::{Capacity, compile},
         slots::SlotLedger,
     },
@@ -57,7 +58,10 @@ use crate::{
 };
 
 /// The default configuration: a million IPv4 and a quarter of a million IPv6 prefixes.
-const CAPACITY: Capacity = Capacity::for_prefixes(1 << 20, 1 << 18);
+const CAPACITY: Capacity = Capacity {
+    v4_prefixes: 1 << 20,
+    v6_prefixes: 1 << 18,
+};
 /// The number under which the program counts.
 const INTERFACE: u32 = 0;
 
@@ -170,11 +174,14 @@ impl Levee {
     pub(crate) fn load(&self) -> Result<Program> {
         let capacity = self.instance.capacity();
         let directory = self.instance.directory().context("the maps have no pins")?;
+        let [v4_rows, v6_rows, v6_deep] =
+            [capacity.v4_rows(), capacity.v6_rows(), capacity.v6_deep()];
         let mut loader = EbpfLoader::new();
         loader
             .override_global(global::INTERFACE, &INTERFACE, true)
-            .override_global(global::V4_ROWS_CAPACITY, &capacity.v4_rows, true)
-            .override_global(global::V6_ROWS_CAPACITY, &capacity.v6_rows, true);
+            .override_global(global::V4_ROWS_CAPACITY, &v4_rows, true)
+            .override_global(global::V6_ROWS_CAPACITY, &v6_rows, true)
+            .override_global(global::V6_DEEP_CAPACITY, &v6_deep, true);
         let mut names = Vec::new();
         for entry in fs::read_dir(directory)? {
             names.push(entry?.file_name().to_string_lossy().into_owned());
@@ -212,6 +219,13 @@ impl Levee {
         }
         Ok(counts)
     }
+}
+
+/// The IPv4 part of Levee's own table for a list: the first stage, and the rows.
+pub(crate) fn table(list: &List) -> Result<(Vec<u64>, RowsV4)> {
+    let rules = rules(list, Switches::default())?;
+    let compiled = compile(&rules, &[], &SlotLedger::default(), CAPACITY)?;
+    Ok((compiled.table.marks_v4, compiled.table.v4))
 }
 
 /// Admits a signed bundle.

@@ -34,6 +34,8 @@ impl Contender {
         match self {
             Self::Program("empty") => "empty XDP program",
             Self::Program("lpm") => "LPM trie",
+            Self::Program("hash") => "BPF hash",
+            Self::Program("stretches") => "Levee's table",
             Self::Program(name) => name,
             Self::Levee => "Levee",
             Self::Nft(hook) => hook.name(),

@@ -8,6 +8,7 @@ use crate::{
         buckets::{self, Line, PLACES, PROBES, home},
         rows::{self, ROOTS, Root, Row},
     },
+    levee,
     lists::{CLEAN, List, Prefixes},
     object::Object,
 };
@@ -15,6 +16,8 @@ use crate::{
 /// A structure that finds a source, by a program of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Structure {
+    /// Levee's own.
+    Stretches,
     /// Sorted rows under 2^16 roots.
     Rows,
     /// Lines of hosts, and rows beside them.
@@ -26,11 +29,18 @@ pub(crate) enum Structure {
 }
 
 impl Structure {
-    pub(crate) const ALL: [Self; 4] = [Self::Rows, Self::Buckets, Self::Hash, Self::Lpm];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Stretches,
+        Self::Rows,
+        Self::Buckets,
+        Self::Hash,
+        Self::Lpm,
+    ];
 
     /// The program that searches it.
     pub(crate) const fn program(self) -> &'static str {
         match self {
+            Self::Stretches => "stretches",
             Self::Rows => "rows",
             Self::Buckets => "buckets",
             Self::Hash => "hash",
@@ -41,7 +51,7 @@ impl Structure {
     /// Whether it can hold a list.
     pub(crate) fn takes(self, list: &List) -> bool {
         let only_hosts = list.v4.0.iter().all(|(_, length)| *length == 32);
-        only_hosts || matches!(self, Self::Rows | Self::Lpm)
+        only_hosts || matches!(self, Self::Stretches | Self::Rows | Self::Lpm)
     }
 }
 
@@ -53,6 +63,10 @@ pub(crate) fn filled(list: &List, structures: &[Structure]) -> Result<Object> {
     let buckets = has(Structure::Buckets)
         .then(|| Buckets::new(&hosts))
         .transpose()?;
+    let stretches = has(Structure::Stretches)
+        .then(|| levee::table(list))
+        .transpose()?;
+    let stretch_rows = stretches.as_ref().map_or(0, |(_, rows)| rows.starts.len());
     let size = |structure, length: usize| -> Result<u32> {
         Ok(if has(structure) {
             u32::try_from(length)?
@@ -74,6 +88,14 @@ pub(crate) fn filled(list: &List, structures: &[Structure]) -> Result<Object> {
                     rows.as_ref().map_or(0, |rows| rows.rows.len()),
                 )?,
             ),
+            (
+                "STARTS",
+                size(Structure::Stretches, stretch_rows.div_ceil(4))?,
+            ),
+            (
+                "VALUES",
+                size(Structure::Stretches, stretch_rows.div_ceil(2))?,
+            ),
             ("BUCKET_KEYS", size(Structure::Buckets, lines)?),
             ("BUCKET_VALUES", size(Structure::Buckets, lines)?),
         ],
@@ -82,6 +104,12 @@ pub(crate) fn filled(list: &List, structures: &[Structure]) -> Result<Object> {
             buckets.as_ref().map_or(1, |buckets| buckets.bits),
         )],
     )?;
+    if let Some((marks, rows)) = stretches {
+        object.fill("MARKS", &marks)?;
+        object.fill("BASES", &grouped::<_, 2>(&rows.bases))?;
+        object.fill("STARTS", &grouped::<_, 4>(&rows.starts))?;
+        object.fill("VALUES", &grouped::<_, 2>(&rows.values))?;
+    }
     check(list, rows.as_ref(), buckets.as_ref())?;
     if let Some(rows) = rows {
         object.fill("ROOT", &rows.roots)?;
@@ -110,6 +138,16 @@ pub(crate) fn filled(list: &List, structures: &[Structure]) -> Result<Object> {
         object.insert("LPM_V6", &keys, &values(keys.len()))?;
     }
     Ok(object)
+}
+
+/// Elements of `N` values; the last is filled up with nothing.
+fn grouped<T: Copy + Default, const N: usize>(values: &[T]) -> Vec<[T; N]> {
+    let groups = values.chunks(N).map(|chunk| {
+        let mut group = [T::default(); N];
+        group[..chunk.len()].copy_from_slice(chunk);
+        group
+    });
+    groups.collect()
 }
 
 /// Asks the structures on the host about the first and the last address of each prefix, and about their

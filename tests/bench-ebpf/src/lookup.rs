@@ -4,6 +4,7 @@ use aya_ebpf::{
     maps::{Array, lpm_trie::Key},
     programs::XdpContext,
 };
+use filter_common::table::{Base, Marks, RowValue, Rows4, find4, is_marked, under_root4};
 
 use crate::{
     candidates::{
@@ -68,6 +69,22 @@ pub(crate) fn rows(ctx: &XdpContext) -> Found {
     }
 }
 
+/// Levee's own table.
+#[inline(always)]
+pub(crate) fn stretches(ctx: &XdpContext) -> Found {
+    let Source::V4(source) = source(ctx) else {
+        return None;
+    };
+    let address = u32::from_be_bytes(source);
+    if !is_marked(&Stretches, address) {
+        return Some(0);
+    }
+    Some(match under_root4(&Stretches, address) {
+        Some(rows) => find4(&Stretches, rows, address),
+        None => 0,
+    })
+}
+
 /// Buckets of hosts, and rows for what is in none.
 #[inline(always)]
 pub(crate) fn buckets(ctx: &XdpContext) -> Found {
@@ -128,5 +145,36 @@ impl Buckets for Hosts {
     fn value(&self, line: u32, place: usize) -> Option<u32> {
         let values = maps::BUCKET_VALUES.get(line)?;
         Some(values[place % PLACES])
+    }
+}
+
+/// Levee's own table in maps like Levee's.
+struct Stretches;
+
+impl Marks for Stretches {
+    #[inline(always)]
+    fn word(&self, index: u32) -> Option<u64> {
+        maps::MARKS.get(index).copied()
+    }
+}
+
+impl Rows4 for Stretches {
+    #[inline(always)]
+    fn base(&self, index: u32) -> Option<Base> {
+        Some(Base::from_bits(
+            maps::BASES.get(index / 2)?[(index % 2) as usize],
+        ))
+    }
+
+    #[inline(always)]
+    fn start(&self, row: u32) -> Option<u16> {
+        Some(maps::STARTS.get(row / 4)?[(row % 4) as usize])
+    }
+
+    #[inline(always)]
+    fn value(&self, row: u32) -> Option<RowValue> {
+        Some(RowValue::from_bits(
+            maps::VALUES.get(row / 2)?[(row % 2) as usize],
+        ))
     }
 }

@@ -74,7 +74,7 @@ macro_rules! lookups {
     };
 }
 
-lookups!(parse, touch, lpm, hash, rows, buckets);
+lookups!(parse, touch, lpm, hash, rows, buckets, stretches);
 
 /// Counts what was found.
 #[inline(always)]

@@ -5,6 +5,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, LpmTrie, PerCpuArray, ProgramArray},
 };
+use filter_common::table::{BASES as BASES_COUNT, MARK_WORDS};
 
 use crate::{
     candidates::{
@@ -53,6 +54,16 @@ pub(crate) static PREFIX_ROWS: Array<Row> = Array::with_max_entries(1, BPF_F_MMA
 pub(crate) static BUCKET_KEYS: Array<Line> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static BUCKET_VALUES: Array<Line> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+#[map]
+pub(crate) static MARKS: Array<u64> = Array::with_max_entries(MARK_WORDS as u32, BPF_F_MMAPABLE);
+#[map]
+pub(crate) static BASES: Array<[u32; 2]> =
+    Array::with_max_entries(BASES_COUNT.div_ceil(2) as u32, BPF_F_MMAPABLE);
+#[map]
+pub(crate) static STARTS: Array<[u16; 4]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+#[map]
+pub(crate) static VALUES: Array<[u32; 2]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// The interface that frames are sent out of.
 #[unsafe(no_mangle)]
