@@ -36,6 +36,7 @@ impl Engine {
         if let Some(live) = live.filter(same) {
             self.rules = Arc::new(rules);
             self.note_table(&compiled);
+            self.finish_instance()?;
             return Ok(live.generation);
         }
         let generation = self
@@ -47,7 +48,7 @@ impl Engine {
         self.ledger.note_generation(generation);
         if let Err(error) = self.ledger.save(&self.config.state_dir) {
             // With nothing in force, as after a reboot onto a full disk, protection comes first.
-            if live.is_some() {
+            if live.is_some() || !self.left.is_empty() {
                 return Err(error.into());
             }
             self.raise("state_not_writable", "ledger.json", error.to_string());
@@ -60,9 +61,10 @@ impl Engine {
             generation,
         )?;
         self.publish_durations.observe(published.write);
+        self.finish_instance()?;
         self.rules = Arc::new(rules);
         self.note_table(&compiled);
-        self.ledger.absorb(&self.instance)?;
+        self.read_all_counters()?;
         let unused = self.ledger.slots().unused(&compiled.slots);
         self.ledger.retire(&unused);
         self.record(
@@ -81,6 +83,19 @@ impl Engine {
             "a new generation is in force"
         );
         Ok(generation)
+    }
+
+    /// Marks new maps as those that count, once they hold a generation and before any interface comes to
+    /// them. The kill switch is as it was.
+    fn finish_instance(&mut self) -> Result<(), KernelError> {
+        if self.instance.is_finished()? {
+            return Ok(());
+        }
+        // It may have been switched on in these maps already.
+        if self.bypass_before() {
+            self.instance.set_bypass(true);
+        }
+        self.instance.finish()
     }
 
     fn note_table(&mut self, compiled: &Compiled) {

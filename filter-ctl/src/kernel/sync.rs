@@ -56,7 +56,7 @@ impl Publisher {
         generation: u64,
     ) -> Result<Published, KernelError> {
         check_capacity(instance, table)?;
-        let live = instance.control.live();
+        let live = instance.stable.control.live();
         let half = if live == 0 {
             0
         } else {
@@ -71,6 +71,7 @@ impl Publisher {
         header.clocks[half as usize] = clock.boottime_at_unix_0;
         instance.write_header(&header)?;
         instance
+            .stable
             .control
             .set_live(Control::live_word(generation, half));
         let write = start.elapsed();
