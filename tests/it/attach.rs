@@ -425,7 +425,7 @@ fn names_with_dots_are_pinned() {
         assert_eq!(attached.unwrap(), Attached::New, "{name}");
         assert!(kernel.is_attached(&layout.router, &name, Mode::Native));
         assert_eq!(kernel.pins.links().unwrap(), [(Mode::Native, name.clone())]);
-        let record = kernel.instance.interfaces().unwrap();
+        let record = kernel.instance.stable().interfaces().unwrap();
         assert_eq!(record, [(0, name.clone())]);
         assert!(detach(&kernel.pins, &name).unwrap());
     }

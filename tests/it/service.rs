@@ -2,9 +2,13 @@
 //! must not take protection away does not.
 
 mod dead;
+mod drift;
+mod kills;
 mod perimeter;
 mod refused;
 mod restart;
+mod swaps;
+mod upgrade;
 
 use std::{
     net::{IpAddr, UdpSocket},

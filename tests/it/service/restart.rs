@@ -16,7 +16,7 @@ use crate::support::{
 
 /// Sends from a blocked and from a good host while `during` runs; returns what that returns, and how
 /// many packets of each were sent and how many arrived: `[sent, blocked arrived, good arrived]`.
-fn under_traffic<T>(layout: &Layout, during: impl FnOnce() -> T) -> (T, [u64; 3]) {
+pub(super) fn under_traffic<T>(layout: &Layout, during: impl FnOnce() -> T) -> (T, [u64; 3]) {
     let receiver = layout.customer.udp(CUSTOMER_4.parse().unwrap(), 0);
     receiver
         .set_read_timeout(Some(Duration::from_millis(20)))

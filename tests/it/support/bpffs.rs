@@ -8,6 +8,9 @@ use std::{
     sync::Once,
 };
 
+use aya::maps::{Array, Map, MapData, MapError};
+use filter_common::abi::{INFO_RECORD, instance_state, map};
+
 use super::{is_leftover, unique};
 
 /// Mounted while it lives; what is pinned in it goes with it.
@@ -51,6 +54,32 @@ impl Drop for Bpffs {
     fn drop(&mut self) {
         unmount(&self.path);
     }
+}
+
+/// Makes pinned maps look as if another version had made them: that is the first word of their record.
+pub(crate) fn set_abi(directory: &Path, abi: u32) {
+    let mut info = info(directory).unwrap();
+    let mut header = info.get(&0, 0).unwrap();
+    header[..4].copy_from_slice(&abi.to_ne_bytes());
+    info.set(0, header, 0).unwrap();
+}
+
+/// Makes pinned maps look as if whoever made them had not finished: that is the second word.
+pub(crate) fn set_unfinished(directory: &Path) {
+    let mut info = info(directory).unwrap();
+    let mut header = info.get(&0, 0).unwrap();
+    header[4..8].copy_from_slice(&instance_state::BUILDING.to_ne_bytes());
+    info.set(0, header, 0).unwrap();
+}
+
+/// Whether whoever made pinned maps has finished.
+pub(crate) fn is_finished(directory: &Path) -> bool {
+    let header = info(directory).map(|info| info.get(&0, 0).unwrap());
+    header.is_ok_and(|header| header[4..8] == instance_state::READY.to_ne_bytes())
+}
+
+fn info(directory: &Path) -> Result<Array<MapData, [u8; INFO_RECORD]>, MapError> {
+    Map::Array(MapData::from_pin(directory.join(map::INFO))?).try_into()
 }
 
 fn unmount(path: &Path) {

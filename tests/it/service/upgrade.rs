@@ -1,0 +1,1 @@
+//! Another build takes over what is pinned, or says why it cannot.
