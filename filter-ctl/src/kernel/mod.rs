@@ -11,6 +11,7 @@
 //! - [`stable`]: what of them every version can read; [`found`]: what an earlier controller has left;
 //! - [`private`]: the same without pins, with the program over it;
 //! - [`sync`]: writes a compiled table into the half that no packet reads, and makes it live;
+//! - [`verify`]: reads back what was written;
 //! - [`attach`]: puts the program on interfaces, and replaces it there without a gap;
 //! - [`links`]: finds the links again when interfaces have got other names;
 //! - [`count`]: reads the counters;
@@ -35,6 +36,7 @@ mod shape;
 pub mod stable;
 pub mod sync;
 mod sys;
+pub mod verify;
 
 pub use error::KernelError;
 pub use sys::try_lock as lock_file;

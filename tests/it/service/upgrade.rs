@@ -5,15 +5,13 @@ mod downgrade;
 
 use aya::programs::links::{FdLink, PinnedLink};
 use filter_common::abi::{ABI_VERSION, STABLE_SINCE};
-use filter_ctl::{
-    kernel::{attach::Mode, instance::Instance, pins::PinDir},
-    table::compile::Capacity,
-};
+use filter_ctl::kernel::{attach::Mode, instance::Instance, pins::PinDir};
 
 use super::{CONFIG, arrives, block, dropped, leaves, restart::under_traffic, site};
 use crate::support::{
     bpffs::{set_abi, set_object},
     daemon::{Site, until},
+    kernel::SMALL,
     layout::{BAD_4, BAD_6, DOWN, GOOD_4, Layout, UP},
     skip, skipped,
 };
@@ -257,8 +255,7 @@ fn what_an_interrupted_start_left_half_made_hides_nothing_and_is_removed() {
     // Before the first map, before the last, before its record said so; and that of a newer version.
     std::fs::create_dir(site.pins().join("2")).unwrap();
     for number in ["3", "4", "5"] {
-        let capacity = Capacity::for_prefixes(100, 100);
-        Instance::create(&site.pins().join(number), capacity, 7).unwrap();
+        Instance::create(&site.pins().join(number), SMALL, 7).unwrap();
     }
     std::fs::remove_file(site.pins().join("3/INFO")).unwrap();
     set_abi(&site.pins().join("5"), ABI_VERSION + 1);
