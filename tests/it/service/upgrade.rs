@@ -28,7 +28,7 @@ fn link(site: &Site<'_>, interface: &str) -> [u32; 2] {
 }
 
 /// The numbers of the pinned sets of maps.
-fn instances(site: &Site<'_>) -> Vec<u32> {
+pub(super) fn instances(site: &Site<'_>) -> Vec<u32> {
     let pins = PinDir::look(&site.pins()).unwrap();
     pins.instances().unwrap()
 }
