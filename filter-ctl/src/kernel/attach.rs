@@ -267,6 +267,13 @@ pub fn attach(
 
 /// Takes the program off an interface, before it returns; false if it was not on it.
 pub fn detach(pins: &PinDir, name: &str) -> Result<bool, KernelError> {
+    if Mode::ALL
+        .iter()
+        .all(|mode| !pins.link(*mode, name).exists())
+    {
+        // The interface may have had another name when its link was pinned.
+        links::put_in_place(pins)?;
+    }
     let mut detached = false;
     for mode in Mode::ALL {
         let path = pins.link(mode, name);

@@ -195,6 +195,27 @@ fn an_interface_that_was_renamed_before_the_start_is_replaced_and_not_refused() 
     assert!(!wire.leaks());
 }
 
+/// Its number says nothing here, or is that of an interface that has nothing to do with it.
+#[test]
+fn a_link_in_another_namespace_is_left_alone() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let router = &layout.router;
+    let mut wire = Wire::new(&layout);
+    let mut kernel = kernel();
+    let object = embedded().unwrap();
+    router.ip("link add x0 index 900 type veth peer name x1 index 901");
+    for name in [UP, "x0"] {
+        kernel.attach(router, object, name, Mode::Native).unwrap();
+    }
+    let link = kernel.link("x0", Mode::Native);
+    layout.customer.run(|| put_in_place(&kernel.pins).unwrap());
+    assert_eq!(kernel.link("x0", Mode::Native), link);
+    assert!(!wire.leaks());
+}
+
 /// The BPF file system reserves names with dots, which VLAN interfaces have.
 #[test]
 fn names_with_dots_are_pinned() {
