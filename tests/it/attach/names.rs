@@ -152,11 +152,12 @@ fn a_ring_of_new_names_is_followed_in_one_pass() {
         kernel.attach(router, object, name, Mode::Native).unwrap();
         kernel.link(name, Mode::Native).0
     });
-    let mut commands = format!("link set {} name aside\n", names[4]);
+    let mut commands = vec![format!("link set {} name aside", names[4])];
     for pair in names.windows(2).rev() {
-        commands += &format!("link set {} name {}\n", pair[0], pair[1]);
+        commands.push(format!("link set {} name {}", pair[0], pair[1]));
     }
-    router.ip(&format!("{commands}link set aside name {}", names[0]));
+    commands.push(format!("link set aside name {}", names[0]));
+    router.ip(&commands.join("\n"));
     router.run(|| put_in_place(&kernel.pins).unwrap());
     for (index, name) in names.into_iter().enumerate() {
         let link = links[(index + names.len() - 1) % names.len()];

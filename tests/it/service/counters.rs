@@ -104,6 +104,13 @@ impl Wire {
     }
 }
 
+/// Ends the service, if it runs.
+fn kill(service: &mut Option<Daemon>) {
+    if let Some(service) = service.take() {
+        service.kill();
+    }
+}
+
 fn counted(site: &Site<'_>, arguments: &[&str]) -> BTreeMap<String, u64> {
     let stats = site.json(&[&["stats"], arguments].concat());
     let orders = stats["orders"].as_array().unwrap().iter();
@@ -134,18 +141,18 @@ fn each_order_is_credited_with_its_own_drops_whatever_becomes_of_its_slot() {
     for step in 0..STEPS {
         let what = match random.below(8) {
             0 => {
-                service.take().map(Daemon::kill);
+                kill(&mut service);
                 "killed"
             }
             1 => {
-                service.take().map(Daemon::kill);
+                kill(&mut service);
                 capacity = 15_000 - capacity;
                 let limits = format!("[capacity]\nipv4 = {capacity}\nipv6 = {capacity}\n");
                 site.configure(&format!("{CONFIG}{limits}"));
                 "another capacity"
             }
             2 => {
-                service.take().map(Daemon::kill);
+                kill(&mut service);
                 let newest = *instances(&site).last().unwrap();
                 set_abi(&site.pins().join(newest.to_string()), STABLE_SINCE);
                 "an older version"
