@@ -1,6 +1,7 @@
 //! The real service on a router in small: a signed order drops real packets, and everything that
 //! must not take protection away does not.
 
+mod counters;
 mod dead;
 mod drift;
 mod kills;

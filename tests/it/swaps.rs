@@ -26,8 +26,8 @@ use filter_ctl::{
 
 use crate::support::{
     kernel::{Kernel, SMALL},
-    layout::{BAD_4, BAD_6, CUSTOMER_4, CUSTOMER_6, DOWN, Layout, UP},
-    netns::PATIENCE,
+    layout::{BAD_4, BAD_6, CUSTOMER_4, CUSTOMER_6},
+    netns::{Namespace, PATIENCE},
     packet::Flow,
     process::Process,
     random::number_from_environment,
@@ -84,6 +84,29 @@ fn one_of_two(even: bool) -> Table {
     rules.table()
 }
 
+const INSIDE: &str = "in0";
+const OUTSIDE: &str = "out0";
+
+/// A cable on which nothing is but what the test sends: neither end has an address.
+struct Cable {
+    outside: Namespace,
+    router: Namespace,
+}
+
+impl Cable {
+    fn new() -> Self {
+        let [outside, router] = ["outside", "router"].map(Namespace::new);
+        for namespace in [&outside, &router] {
+            for which in ["all", "default"] {
+                namespace.sysctl(&format!("net/ipv6/conf/{which}/disable_ipv6"), "1");
+            }
+        }
+        let [near, far] = ["02:00:00:00:00:01", "02:00:00:00:00:02"];
+        router.cable(INSIDE, near, &outside, OUTSIDE, far);
+        Self { outside, router }
+    }
+}
+
 /// What is sent, in every burst as often.
 struct Frames(Vec<Vec<u8>>);
 
@@ -100,7 +123,7 @@ impl Frames {
         });
         let frame = |(from, to): (&str, &str)| {
             let flow = Flow::udp(from, to, [4_000, 5_000]);
-            Layout::inbound(&flow, &[0; 20]).bytes()
+            flow.frame(&[0; 20]).bytes()
         };
         Self(kinds.map(frame).collect())
     }
@@ -144,7 +167,8 @@ fn sender(frame: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// How many frames of blocked senders come out behind the router, until told to stop.
+/// How many frames come out behind the filter, and how many of them from blocked senders, until told to
+/// stop.
 fn leaks(wire: &Tap, stop: &AtomicBool) -> [u64; 2] {
     let blocked = [BAD_4, BAD_6].map(|address| address.parse::<IpAddr>().unwrap());
     let [mut seen, mut leaked] = [0; 2];
@@ -164,22 +188,17 @@ fn thousands_of_swaps_under_traffic_decide_no_packet_wrongly_and_leave_nothing_b
     }
     let asked = number_from_environment("LEVEE_SWAPS");
     let swaps = asked.unwrap_or(SWAPS);
-    let layout = Layout::new();
-    // What leaks is to be seen behind the router.
-    let far = "02:00:00:00:02:02";
-    for address in LISTED {
-        let neighbor = format!("neighbor add {address} lladdr {far} dev {DOWN} nud permanent");
-        layout.router.ip(&neighbor);
-    }
+    let cable = Cable::new();
     let tables = [one_of_two(true), one_of_two(false)];
     let mut kernel = Kernel::empty(SMALL);
     kernel.publish_table(&tables[0], [0; 32]).unwrap();
     let Kernel { pins, instance, .. } = &mut kernel;
-    let put_on = || attach(pins, instance, embedded().unwrap(), UP, 0, Mode::Native);
-    layout.router.run(put_on).unwrap();
+    let put_on = || attach(pins, instance, embedded().unwrap(), INSIDE, 0, Mode::Native);
+    cable.router.run(put_on).unwrap();
     let [counters, of_sender] = [(); 2].map(|()| Stable::open(&kernel.pins.instance(1)).unwrap());
     let frames = Frames::new();
-    let [near, behind] = [layout.tap_upstream(), layout.tap_customer()];
+    let near = Tap::open(&cable.outside, OUTSIDE);
+    let behind = Tap::open(&cable.router, INSIDE);
     let stop = AtomicBool::new(false);
     let start = Instant::now();
     let (bursts, [arrived, leaked]) = thread::scope(|scope| {
@@ -194,6 +213,7 @@ fn thousands_of_swaps_under_traffic_decide_no_packet_wrongly_and_leave_nothing_b
         let mut before = counters.verdict_counters(0).unwrap();
         let mut warm = Process::own().resources();
         for swap in 1..=swaps {
+            assert!(!stop.load(Ordering::Relaxed), "the traffic has ended");
             let table = &tables[usize::try_from(swap % 2).unwrap()];
             kernel.publish_table(table, [0; 32]).unwrap();
             let after = counters.verdict_counters(0).unwrap();
@@ -251,7 +271,7 @@ fn thousands_of_swaps_under_traffic_decide_no_packet_wrongly_and_leave_nothing_b
     };
     assert_eq!(of(Action::Drop), dropped, "each drop has one order");
     assert_eq!(of(Action::Pass), 6 * sent - dropped, "all others passed");
-    assert_eq!(leaked, 0, "of {arrived} frames behind the router");
+    assert_eq!(leaked, 0, "of {arrived} frames behind the filter");
     assert!(arrived > 0);
     say(&format!(
         "swapped {swaps} generations under {} packets in {seconds:.1} s: none wrongly decided",

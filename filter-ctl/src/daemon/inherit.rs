@@ -58,13 +58,20 @@ pub(super) fn choose_instance(pins: &PinDir, capacity: Capacity) -> Result<Chose
     }
     let fits = |found: &mut (u32, Found)| matches!(&found.1, Found::Ready(instance) if instance.capacity() == capacity);
     let usable = finished.pop_if(fits);
-    let left = finished.into_iter().map(|(number, found)| Left {
-        number,
-        stable: match found {
+    let left = finished.into_iter().map(|(number, found)| {
+        let stable = match found {
             Found::Ready(instance) => Some(instance.into_stable()),
             Found::Older { stable, .. } => stable.map(|stable| *stable),
             Found::Unfinished | Found::Newer { .. } => None,
-        },
+        };
+        if stable.is_none() {
+            tracing::warn!(
+                instance = number,
+                "the counters and the kill switch of maps of so old a version cannot be read: what they \
+                 have counted since the totals were saved is lost, and the switch is off"
+            );
+        }
+        Left { number, stable }
     });
     let left = left.collect();
     match usable {

@@ -118,6 +118,12 @@ impl Engine {
                 continue;
             };
             let number = known.number;
+            if !attach::is_attached(&self.pins, &name, mode)? {
+                failed.push(format!(
+                    "the link of {name} is on an interface of another network namespace"
+                ));
+                continue;
+            }
             let (pins, object) = (&self.pins, self.object);
             match attach::attach(pins, &mut self.instance, object, &name, number, mode) {
                 Ok(Attached::Kept) => {}

@@ -151,12 +151,13 @@ pub(super) fn start(
     engine.load_trust();
     engine.load_local();
     engine.load_sources();
-    if takes_over && let Err(error) = engine.check_takeover() {
-        // Where this fails too, the next start removes what is unfinished.
-        let _unfinished = engine.pins.remove_instance(chosen.number);
+    if let Err(error) = engine.bring_up(takes_over) {
+        if takes_over && !engine.instance.is_finished()? {
+            // Where this fails, the next start removes what is unfinished.
+            let _unfinished = engine.pins.remove_instance(chosen.number);
+        }
         return Err(error);
     }
-    engine.bring_up()?;
     engine.publish_view();
     Ok((engine, receiver, lock))
 }
@@ -201,8 +202,8 @@ impl Engine {
         }
     }
 
-    /// A new instance must hold all that the old one did, and the kernel must take the program over it, or
-    /// the old one stays in force.
+    /// All that the old instance was made from must be there, and the kernel must take the program over the
+    /// new one, or the old one stays in force.
     fn check_takeover(&mut self) -> Result<(), StartError> {
         if !self.damaged.is_empty() {
             let alarms = self.alarm_list();
@@ -210,9 +211,6 @@ impl Engine {
             let what: Vec<String> = what.map(|alarm| alarm.message.clone()).collect();
             return Err(StartError::Takeover(what.join("; ")));
         }
-        let (sources, local) = (self.sources.clone(), self.local.clone());
-        self.plan(&sources, &local)
-            .map_err(|refusal| StartError::Takeover(refusal.error))?;
         LoadedProgram::load(&self.instance, self.object, 0)
             .map_err(|error| StartError::Takeover(error.to_string()))?;
         Ok(())
@@ -258,7 +256,12 @@ impl Engine {
 
     /// Enforces what was read back and attaches. With damaged state and something in force, what is in
     /// force stays; with nothing in force, what could be read is better than nothing.
-    fn bring_up(&mut self) -> Result<(), StartError> {
+    ///
+    /// Where this takes over from other maps, all of it has to be enforced, or they stay in force.
+    fn bring_up(&mut self, takes_over: bool) -> Result<(), StartError> {
+        if takes_over {
+            self.check_takeover()?;
+        }
         if self.note_interfaces().is_err() {
             self.raise(
                 "too_many_interfaces",
@@ -275,6 +278,7 @@ impl Engine {
                 // A failure has raised its alarm; the pins, if any, go on enforcing.
                 let _alarmed = self.enforce_plan(plan);
             }
+            Err(refusal) if takes_over => return Err(StartError::Takeover(refusal.error)),
             Err(refusal) => self.raise("capacity", "tables", refusal.error),
         }
         if self.generation().is_none() {
@@ -284,8 +288,9 @@ impl Engine {
         self.attach_all();
         if self.left.is_empty() {
             // Links of interfaces that the configuration no longer names get this program as well.
-            for failure in self.carry_links()? {
-                tracing::warn!("{failure}");
+            match self.carry_links() {
+                Ok(failures) => failures.iter().for_each(|why| tracing::warn!("{why}")),
+                Err(error) => tracing::warn!("not every link has this program: {error}"),
             }
         }
         self.leave_old_maps();

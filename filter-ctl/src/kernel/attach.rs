@@ -92,8 +92,8 @@ impl LoadedProgram {
 
     /// Has the kernel verify the program of an object over its maps.
     pub(super) fn verified(mut ebpf: Ebpf) -> Result<Self, KernelError> {
-        program(&mut ebpf)?
-            .load()
+        let program = program(&mut ebpf)?;
+        uninterrupted(|| program.load(), was_interrupted)
             .map_err(|error| KernelError::aya("the kernel refuses the program", error))?;
         Ok(Self { ebpf })
     }
@@ -165,6 +165,29 @@ impl LoadedProgram {
             .test_run(options)
             .map_err(|error| KernelError::aya("BPF_PROG_TEST_RUN failed", error))
     }
+}
+
+/// How often a verification is begun anew that a signal to this process has ended; past it the error stands,
+/// and who asked for the program tries again later.
+const LOAD_ATTEMPTS_MAX: usize = 5;
+
+/// Loads, again where the kernel was interrupted: the verifier gives up at any signal.
+fn uninterrupted<E>(
+    mut load: impl FnMut() -> Result<(), E>,
+    was_interrupted: impl Fn(&E) -> bool,
+) -> Result<(), E> {
+    for _ in 1..LOAD_ATTEMPTS_MAX {
+        match load() {
+            Err(error) if was_interrupted(&error) => {}
+            result => return result,
+        }
+    }
+    load()
+}
+
+fn was_interrupted(error: &ProgramError) -> bool {
+    matches!(error, ProgramError::LoadError { io_error, .. }
+        if io_error.raw_os_error() == Some(libc::EAGAIN))
 }
 
 /// The load-time constants of a program.
@@ -267,6 +290,13 @@ pub fn attach(
 
 /// Takes the program off an interface, before it returns; false if it was not on it.
 pub fn detach(pins: &PinDir, name: &str) -> Result<bool, KernelError> {
+    if Mode::ALL
+        .iter()
+        .all(|mode| !pins.link(*mode, name).exists())
+    {
+        // The interface may have had another name when its link was pinned.
+        links::put_in_place(pins)?;
+    }
     let mut detached = false;
     for mode in Mode::ALL {
         let path = pins.link(mode, name);
@@ -356,5 +386,37 @@ fn attach_error(error: ProgramError, name: &str, mode: Mode) -> KernelError {
         name: name.to_owned(),
         mode: mode.name(),
         source: io::Error::other(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails so often with this error, then succeeds. How many attempts were made, and the outcome.
+    fn attempts(failures: usize, code: i32) -> (usize, bool) {
+        let mut attempts = 0;
+        let load = || {
+            attempts += 1;
+            if attempts > failures {
+                Ok(())
+            } else {
+                Err(code)
+            }
+        };
+        let outcome = uninterrupted(load, |code| *code == libc::EAGAIN);
+        (attempts, outcome.is_ok())
+    }
+
+    #[test]
+    fn a_verification_that_a_signal_ended_is_begun_anew_a_few_times() {
+        assert_eq!(attempts(0, libc::EAGAIN), (1, true));
+        assert_eq!(attempts(4, libc::EAGAIN), (5, true));
+        assert_eq!(attempts(9, libc::EAGAIN), (LOAD_ATTEMPTS_MAX, false));
+        assert_eq!(
+            attempts(9, libc::EINVAL),
+            (1, false),
+            "no program gets better by waiting"
+        );
     }
 }

@@ -62,7 +62,12 @@ pub fn put_in_place(pins: &PinDir) -> Result<(), KernelError> {
         let Some(info) = look(pins, mode, &name)? else {
             continue;
         };
-        found[mode as usize].insert(name, sys::interface_name(info.ifindex));
+        let now = match info.ifindex {
+            0 => None,
+            // One that has no name here lies in another network namespace, and is none of our business.
+            ifindex => Some(sys::interface_name(ifindex).unwrap_or_else(|| name.clone())),
+        };
+        found[mode as usize].insert(name, now);
     }
     for (mode, found) in Mode::ALL.into_iter().zip(found) {
         for step in steps(found) {

@@ -1,5 +1,6 @@
 //! The system calls that aya 0.14 lacks: creating maps of a size and kind of our own, reading an element
-//! of any size, the interface of an XDP link, waiting for running programs, locks, mounts and the flags of a network card.
+//! of any size, the interface of an XDP link, waiting for running programs, locks, mounts and the flags of
+//! a network card.
 //!
 //! Layouts follow `union bpf_attr` and `struct bpf_link_info` of include/uapi/linux/bpf.h.
 

@@ -101,3 +101,67 @@ impl Reading {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::observe::ledger::Ledger;
+
+    /// As it was written before maps could be left behind, and is written when none are.
+    const OF_ONE: &str = r#"{
+        "version": 1, "instance": 7, "generation": 3, "interfaces": {},
+        "slots": [{"slot": 1, "orders": ["x:a"]}],
+        "seen_slots": {"1": {"packets": 5, "bytes": 9, "would_packets": 0, "would_bytes": 0}},
+        "seen_verdicts": {}, "verdicts": {}, "orders": {}, "feeds": {}
+    }"#;
+
+    fn ledger() -> Ledger {
+        serde_json::from_str(OF_ONE).unwrap()
+    }
+
+    fn stored(ledger: &Ledger) -> serde_json::Value {
+        serde_json::to_value(ledger).unwrap()
+    }
+
+    #[test]
+    fn maps_that_are_left_keep_their_reading_and_the_meaning_of_their_slots() {
+        let mut ledger = ledger();
+        ledger.work_with(8, &[7]);
+        let text = stored(&ledger);
+        assert_eq!(text["instance"], 8);
+        assert_eq!(
+            text["seen_slots"],
+            serde_json::json!({}),
+            "nothing was read of the new maps"
+        );
+        assert_eq!(
+            text["slots"][0]["slot"], 1,
+            "a slot goes on meaning what it meant"
+        );
+        assert_eq!(text["left"][0]["instance"], 7);
+        assert_eq!(text["left"][0]["seen_slots"]["1"]["packets"], 5);
+        // The slot is free in the new maps, and is not in the old.
+        ledger.retire(&[1]);
+        assert_eq!(stored(&ledger)["left"][0]["slots"][0]["orders"][0], "x:a");
+        ledger.work_with(8, &[]);
+        assert!(stored(&ledger).get("left").is_none(), "they are gone");
+    }
+
+    #[test]
+    fn a_takeover_that_is_undone_leaves_the_ledger_as_it_was() {
+        let mut undone = ledger();
+        undone.work_with(8, &[7]);
+        undone.work_with(7, &[]);
+        assert_eq!(undone, ledger());
+    }
+
+    #[test]
+    fn maps_of_a_start_that_nobody_wrote_down_are_read_from_the_beginning() {
+        let mut ledger = ledger();
+        ledger.work_with(9, &[7, 8]);
+        let text = stored(&ledger);
+        assert_eq!(text["left"][0]["instance"], 7);
+        assert_eq!(text["left"][1]["instance"], 8);
+        assert_eq!(text["left"][1]["seen_slots"], serde_json::json!({}));
+        assert_eq!(text["left"][1]["slots"], text["left"][0]["slots"]);
+    }
+}

@@ -197,6 +197,11 @@ fn a_start_whose_orders_do_not_fit_leaves_the_old_maps_in_force() {
         site.log()
     );
     assert!(!arrives(&layout, BAD_4), "and changes nothing");
+    let pinned = std::fs::read_dir(site.pins()).unwrap().count();
+    assert_eq!(
+        pinned, 2,
+        "the old maps and the links: nothing is left of the new ones"
+    );
     site.configure(CONFIG);
     let _service = site.start();
     assert!(!arrives(&layout, BAD_4));

@@ -9,7 +9,7 @@ use std::{
 };
 
 use aya::maps::{Array, Map, MapData, MapError};
-use filter_common::abi::{INFO_RECORD, instance_state, map};
+use filter_common::abi::{INFO_RECORD, InfoInterface, instance_state, map};
 
 use super::{is_leftover, unique};
 
@@ -58,18 +58,21 @@ impl Drop for Bpffs {
 
 /// Makes pinned maps look as if another version had made them: that is the first word of their record.
 pub(crate) fn set_abi(directory: &Path, abi: u32) {
-    let mut info = info(directory).unwrap();
-    let mut header = info.get(&0, 0).unwrap();
-    header[..4].copy_from_slice(&abi.to_ne_bytes());
-    info.set(0, header, 0).unwrap();
+    write(directory, 0, 0, &abi.to_ne_bytes());
 }
 
-/// Makes pinned maps look as if whoever made them had not finished: that is the second word.
-pub(crate) fn set_unfinished(directory: &Path) {
+/// Makes the program on an interface look as if another build had put it there: its record then names
+/// another object.
+pub(crate) fn set_object(directory: &Path, interface: u32) {
+    let object = std::mem::offset_of!(InfoInterface, object);
+    write(directory, 1 + interface, object, &[7; 32]);
+}
+
+fn write(directory: &Path, record: u32, offset: usize, value: &[u8]) {
     let mut info = info(directory).unwrap();
-    let mut header = info.get(&0, 0).unwrap();
-    header[4..8].copy_from_slice(&instance_state::BUILDING.to_ne_bytes());
-    info.set(0, header, 0).unwrap();
+    let mut bytes = info.get(&record, 0).unwrap();
+    bytes[offset..][..value.len()].copy_from_slice(value);
+    info.set(record, bytes, 0).unwrap();
 }
 
 /// Whether whoever made pinned maps has finished.
