@@ -100,6 +100,7 @@ impl Engine {
             &self.ledger,
             sources,
             local,
+            &self.rules,
             now,
         )
         .map_err(|error| {

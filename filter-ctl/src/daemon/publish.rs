@@ -11,7 +11,7 @@ use crate::{
     metrics::{self, RefusedBundles},
     observe::{offline, report},
     order::{FeedName, Provenance, VerifiedOrder},
-    policy::{NeverBlock, WithheldReason},
+    policy::NeverBlock,
 };
 use filter_common::table::Scope;
 
@@ -45,7 +45,7 @@ impl Engine {
             started_at: Some(self.started_at),
             bypass: self.instance.bypass(),
             generation: self.instance.live().ok().flatten().map(|live| Generation {
-                entries: Some(self.rules.rules.len() as u64),
+                entries: Some(self.rules.len() as u64),
                 v4_rows: Some(self.table_rows[0]),
                 v6_rows: Some(self.table_rows[1]),
                 ..offline::generation(&live)
@@ -98,20 +98,10 @@ impl Engine {
                 .or_insert_with(|| self.feed_status(feed));
             describe(status, source, now);
         }
-        for rule in &self.rules.rules {
-            let feed = &self.rules.orders[rule.order as usize].id.feed;
+        for (feed, enforced, withheld) in self.rules.feeds() {
             if let Some(status) = statuses.get_mut(feed) {
-                status.enforced += 1;
-            }
-        }
-        for withheld in self
-            .rules
-            .withheld
-            .iter()
-            .filter(|w| w.why != WithheldReason::Ended)
-        {
-            if let Some(status) = statuses.get_mut(&withheld.order.feed) {
-                status.withheld += 1;
+                status.enforced += enforced;
+                status.withheld += withheld;
             }
         }
         statuses.into_values().collect()
@@ -190,9 +180,5 @@ fn describe(status: &mut FeedStatus, source: &VerifiedOrder, now: Timestamp) {
         status.expires_at = Some(*expires_at);
     }
     status.admitted_at = status.admitted_at.max(Some(source.admitted_at()));
-    status.desired += source
-        .entries()
-        .iter()
-        .filter(|entry| now < entry.until)
-        .count() as u64;
+    status.desired += source.entries().unended(now) as u64;
 }

@@ -12,29 +12,35 @@ use super::interval::{Interval, Prefix};
 ///
 /// Neighbours with the same value are one interval; the first begins at address 0.
 pub(super) fn sweep<R: Interval, T, E>(
-    prefixes: &[Prefix<R::Start, T>],
+    prefixes: impl Iterator<Item = Prefix<R::Start, T>>,
     mut inside: impl FnMut(u32, &[Prefix<R::Start, T>]) -> Result<u32, E>,
 ) -> Result<Vec<R>, E> {
-    let mut rows = Rows::with_capacity(2 * prefixes.len() + 1);
+    let most = prefixes.size_hint().1.unwrap_or_default();
+    let mut rows = Rows::with_capacity(2 * most + 1);
+    let mut prefixes = prefixes.peekable();
+    let mut group: Vec<Prefix<R::Start, T>> = Vec::new();
     // The prefixes that hold the place at hand, outermost first: where each ends, and the value after
     // that.
     let mut open: Vec<(Option<R::Start>, u32)> = Vec::new();
     let mut value = 0;
-    let same = |a: &Prefix<_, _>, b: &Prefix<_, _>| a.start == b.start && a.length == b.length;
-    for group in prefixes.chunk_by(same) {
-        let Some(Prefix { start, length, .. }) = group.first() else {
-            continue;
-        };
+    while let Some(first) = prefixes.next() {
+        let (start, length) = (first.start, first.length);
+        group.clear();
+        group.push(first);
+        while let Some(same) = prefixes.next_if(|next| (next.start, next.length) == (start, length))
+        {
+            group.push(same);
+        }
         while let Some(&(Some(past), around)) = open.last()
-            && past <= *start
+            && past <= start
         {
             rows.begin(past, around);
             value = around;
             open.pop();
         }
-        open.push((R::past(*start, *length), value));
-        value = inside(value, group)?;
-        rows.begin(*start, value);
+        open.push((R::past(start, length), value));
+        value = inside(value, &group)?;
+        rows.begin(start, value);
     }
     for (past, around) in open.into_iter().rev() {
         if let Some(past) = past {
