@@ -168,7 +168,11 @@ impl Engine {
     }
 
     /// A test bundle goes the whole way, up to what it would amount to, and is not enforced.
-    fn test_bundle(&mut self, order: Arc<VerifiedOrder>, received_at: Timestamp) -> Answer<ApplyReport> {
+    fn test_bundle(
+        &mut self,
+        order: Arc<VerifiedOrder>,
+        received_at: Timestamp,
+    ) -> Answer<ApplyReport> {
         let report = self.report(&order, "test", received_at);
         let refused_entries = order.refused().iter().map(|entry| WithheldEntry {
             id: order.order_id(entry.order),
@@ -196,11 +200,8 @@ impl Engine {
             Provenance::Bundle { epoch, seq, .. } => (Some(*epoch), Some(*seq)),
             Provenance::Operator { .. } => (None, None),
         };
-        let references: HashSet<&str> = order
-            .orders()
-            .iter()
-            .map(|info| &*info.reference)
-            .collect();
+        let references: HashSet<&str> =
+            order.orders().iter().map(|info| &*info.reference).collect();
         let is_mine = |feed: &FeedName, reference: &str| {
             feed == order.feed() && references.contains(reference)
         };
@@ -215,7 +216,9 @@ impl Engine {
         let tallies = self.rules.tallies();
         let tallies = tallies.filter(|(order, _)| is_mine(&order.id.feed, &order.id.reference));
         let enforced = tallies.map(|(_, tally)| tally.entries).sum();
-        let ids = (0..).zip(order.orders()).map(|(index, _)| order.order_id(index));
+        let ids = (0..)
+            .zip(order.orders())
+            .map(|(index, _)| order.order_id(index));
         let mut orders: Vec<OrderId> = ids.collect();
         orders.sort_unstable();
         ApplyReport {

@@ -125,7 +125,9 @@ impl View {
         explanation.orders.extend(entries);
         let withheld = self.rules.withheld();
         let withheld = withheld.filter(|entry| entry.net.contains(&address));
-        explanation.withheld.extend(withheld.map(|entry| withheld_entry(&entry)));
+        explanation
+            .withheld
+            .extend(withheld.map(|entry| withheld_entry(&entry)));
     }
 
     /// See [`super::handle::Handle::orders`].
@@ -178,7 +180,10 @@ impl View {
             .find(|summary| summary.id == *id)?;
         let orders = self.rules.orders.iter();
         let number = orders.map(|order| &order.id).position(|other| other == id);
-        let mine = self.rules.rules().filter(|rule| Some(rule.order as usize) == number);
+        let mine = self
+            .rules
+            .rules()
+            .filter(|rule| Some(rule.order as usize) == number);
         let withheld = self.rules.withheld_of(&id.feed);
         let withheld = withheld.filter(|entry| *entry.reference == *id.reference);
         Some(OrderDetail {

@@ -11,11 +11,7 @@ use std::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{
-    Judgement, NeverBlock, RuleList, RuleSet,
-    judgement::Question,
-    protected::Protected,
-};
+use super::{Judgement, NeverBlock, RuleList, RuleSet, judgement::Question, protected::Protected};
 use crate::order::{FeedName, OrderId, Provenance, VerifiedOrder};
 
 /// All that the rules in force depend on.
@@ -103,9 +99,10 @@ pub fn merge(input: &PolicyInput<'_>, before: &RuleSet) -> RuleSet {
         .collect();
     let protected = protected(input.never_block, before);
     let withdrawals = by_order(input.withdrawals);
-    let live = input.sources.iter().filter(|source| {
-        !matches!(source.provenance(), Provenance::Bundle { test: true, .. })
-    });
+    let live = input
+        .sources
+        .iter()
+        .filter(|source| !matches!(source.provenance(), Provenance::Bundle { test: true, .. }));
     for source in live {
         let policy = input.feeds.get(source.feed()).copied().unwrap_or_default();
         let question = Question {
@@ -187,7 +184,9 @@ fn number(rules: &mut RuleSet, feeds: &BTreeMap<FeedName, FeedPolicy>) {
             })
         });
         let of_source = of_source.collect();
-        let monitor = feeds.get(source.feed()).is_some_and(|policy| policy.monitor);
+        let monitor = feeds
+            .get(source.feed())
+            .is_some_and(|policy| policy.monitor);
         let (entries, held) = (Arc::clone(source.entries()), Arc::clone(judgement.held()));
         lists.push(RuleList::of(entries, held, of_source, monitor));
     }

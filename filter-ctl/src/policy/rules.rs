@@ -201,7 +201,9 @@ impl RuleSet {
     /// What is in force of each order, one time for each list that has rules of it.
     pub fn tallies(&self) -> impl Iterator<Item = (&RuleOrder, Tally)> {
         self.lists.iter().flat_map(|list| {
-            let held = (0..).zip(list.tallies()).filter(|(_, tally)| tally.entries > 0);
+            let held = (0..)
+                .zip(list.tallies())
+                .filter(|(_, tally)| tally.entries > 0);
             held.map(|(order, tally)| (&*self.orders[list.order(order) as usize], *tally))
         })
     }
@@ -216,10 +218,15 @@ impl RuleSet {
         self.withheld_if(move |other| other == feed)
     }
 
-    fn withheld_if(&self, wanted: impl Fn(&FeedName) -> bool) -> impl Iterator<Item = Withheld<'_>> {
+    fn withheld_if(
+        &self,
+        wanted: impl Fn(&FeedName) -> bool,
+    ) -> impl Iterator<Item = Withheld<'_>> {
         let judged = self.judgements.iter();
         let judged: Vec<_> = judged.filter(|j| wanted(j.source().feed())).collect();
-        let judged = judged.into_iter().flat_map(|judgement| judgement.withheld());
+        let judged = judged
+            .into_iter()
+            .flat_map(|judgement| judgement.withheld());
         let overflowed = self.overflowed.iter().map(|at| {
             let Rule { entry, order, .. } = self.rule(*at);
             let OrderId { feed, reference } = &self.orders[order as usize].id;

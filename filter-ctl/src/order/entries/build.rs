@@ -186,8 +186,12 @@ pub(super) fn stamped(entries: Entries, since: &[Timestamp]) -> Entries {
     let merged_numbers: Vec<u32> = new.map(|new| position(merged.insert_full(new).0)).collect();
     let (terms, numbers) = sorted_terms(merged.into_iter().collect());
     let number = |terms: &mut u32| *terms = numbers[merged_numbers[*terms as usize] as usize];
-    v4.iter_mut().for_each(|record| number(&mut record.terms));
-    v6.iter_mut().for_each(|record| number(&mut record.terms));
+    for record in &mut v4 {
+        number(&mut record.terms);
+    }
+    for record in &mut v6 {
+        number(&mut record.terms);
+    }
     Entries {
         counts: counts(&v4, &v6, terms.len()),
         v4,

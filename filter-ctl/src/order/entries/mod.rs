@@ -246,6 +246,7 @@ impl Entries {
     }
 
     /// All entries, sorted by id.
+    #[must_use]
     pub fn by_id(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
         self.by_id.iter().map(|position| self.at(*position))
     }
@@ -277,7 +278,11 @@ impl Entries {
     /// Gives each entry the `since` that `since` answers, which is asked in the order of the ids.
     pub(super) fn stamp(self, mut since: impl FnMut(Entry<'_>) -> Timestamp) -> Self {
         let stamps: Vec<Timestamp> = self.by_id().map(&mut since).collect();
-        if self.by_id().zip(&stamps).all(|(e, at)| e.terms.since == *at) {
+        if self
+            .by_id()
+            .zip(&stamps)
+            .all(|(e, at)| e.terms.since == *at)
+        {
             return self;
         }
         build::stamped(self, &stamps)

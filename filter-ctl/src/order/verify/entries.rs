@@ -131,9 +131,7 @@ pub(super) fn carry_since(entries: Entries, previous: &VerifiedOrder) -> Entries
     entries.stamp(|entry| {
         while before.next_if(|known| known.id < entry.id).is_some() {}
         let same = |known: &&Entry<'_>| {
-            known.id == entry.id
-                && known.net == entry.net
-                && known.terms.mean_the_same(entry.terms)
+            known.id == entry.id && known.net == entry.net && known.terms.mean_the_same(entry.terms)
         };
         let since = entry.terms.since;
         let known = before.peek().filter(same);
@@ -208,7 +206,9 @@ fn same(known: &OrderInfo, order: &ParsedOrder<'_>) -> bool {
 fn has_duplicates(entries: &Entries, refused: &[RefusedEntry]) -> bool {
     entries.duplicate().is_some()
         || refused.windows(2).any(|pair| pair[0].id == pair[1].id)
-        || refused.iter().any(|entry| entries.find(&entry.id).is_some())
+        || refused
+            .iter()
+            .any(|entry| entries.find(&entry.id).is_some())
 }
 
 /// Reads again to name the lines, which are not kept.

@@ -128,7 +128,10 @@ fn entries_hold_up_to_their_until() {
         rules.next_change,
         Some(*NOW + SignedDuration::from_hours(1))
     );
-    assert_eq!(rules.rules().next().map(|rule| rule.entry.terms.since), Some(*NOW));
+    assert_eq!(
+        rules.rules().next().map(|rule| rule.entry.terms.since),
+        Some(*NOW)
+    );
 }
 
 #[test]
@@ -221,7 +224,10 @@ fn never_block_space_is_refused_or_spared() {
         "255.255.255.255/32",
     ];
     // Ids that sort as they stand here.
-    let ids: Vec<String> = (0..).zip(nets).map(|(n, net)| format!("{n} {net}")).collect();
+    let ids: Vec<String> = (0..)
+        .zip(nets)
+        .map(|(n, net)| format!("{n} {net}"))
+        .collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let entries = std::iter::zip(&ids, nets).map(|(id, net)| entry(id, net, 0, 1));
     let source = source("a", &["1"], entries.collect());

@@ -124,7 +124,6 @@ fn any_rules(rules: usize) -> impl Strategy<Value = RuleSet> {
         orders: (0..6).map(order).collect(),
         rules,
         never_block,
-        ..RuleSet::default()
     })
 }
 

@@ -68,7 +68,10 @@ impl RuleSet {
     }
 
     /// The indexes of rules of the merged set.
-    pub(in crate::table) fn indexes<'a>(&self, rules: impl IntoIterator<Item = &'a RuleRef>) -> Vec<usize> {
+    pub(in crate::table) fn indexes<'a>(
+        &self,
+        rules: impl IntoIterator<Item = &'a RuleRef>,
+    ) -> Vec<usize> {
         let mut rules = rules.into_iter().peekable();
         if rules.peek().is_none() {
             return Vec::new();
@@ -83,7 +86,9 @@ impl RuleSet {
 
 /// The index of the rule that an entry of the merged set was made of.
 pub(in crate::table) fn index_of(id: &str) -> usize {
-    let index = id.rsplit_once('#').and_then(|(_, index)| index.parse().ok());
+    let index = id
+        .rsplit_once('#')
+        .and_then(|(_, index)| index.parse().ok());
     index.expect("an entry of a merged set")
 }
 

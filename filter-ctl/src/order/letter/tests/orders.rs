@@ -53,7 +53,11 @@ fn a_letter_becomes_an_order_of_the_operator() {
     let verified = order.verified().expect("verified");
     assert_eq!(*verified.feed(), FeedName::operator());
     assert_eq!(*verified.provenance(), Provenance::Operator { uid: 1000 });
-    let entries: Vec<_> = verified.entries().by_id().map(|entry| entry.terms).collect();
+    let entries: Vec<_> = verified
+        .entries()
+        .by_id()
+        .map(|entry| entry.terms)
+        .collect();
     assert_eq!(entries[0].until, time("2026-12-23T09:00:00Z"));
     assert_eq!(entries[1].until, time("2026-12-31T00:00:00Z"));
     assert_eq!(entries[0].since, letter.entered_at);

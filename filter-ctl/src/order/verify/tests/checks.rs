@@ -20,7 +20,10 @@ fn a_signed_bundle_is_admitted() {
         (entries.len(), entries[0].id, entries[0].terms.since),
         (1, "e1", now())
     );
-    assert_eq!(order.order_id(entries[0].terms.order).to_string(), "ncsc:298");
+    assert_eq!(
+        order.order_id(entries[0].terms.order).to_string(),
+        "ncsc:298"
+    );
     let Provenance::Bundle { sha256, test, .. } = order.provenance() else {
         panic!("expected a bundle");
     };

@@ -129,7 +129,11 @@ fn entries_name_their_orders_and_an_order_has_one_description() {
     let Admitted {
         order: admitted, ..
     } = admitted(&order(&manifest("ncsc"), &entries, &["a"]));
-    let orders: Vec<_> = admitted.entries().by_id().map(|entry| entry.terms.order).collect();
+    let orders: Vec<_> = admitted
+        .entries()
+        .by_id()
+        .map(|entry| entry.terms.order)
+        .collect();
     assert_eq!(
         (admitted.orders().len(), &orders[..]),
         (2, &[0, 1, 0, 1][..])
