@@ -359,6 +359,81 @@ proptest! {
     }
 }
 
+/// What there is at one moment: which sources, what of the never-block list, which withdrawals, whether
+/// feed `b` is only counted, and how many hours have passed.
+type Moment = ([bool; 3], usize, Vec<usize>, bool, i64);
+
+fn moment() -> impl Strategy<Value = Moment> {
+    (
+        any::<[bool; 3]>(),
+        0..3usize,
+        vec(0..5usize, 0..3),
+        any::<bool>(),
+        -3..4i64,
+    )
+}
+
+fn some_entries() -> impl Strategy<Value = Vec<Entry>> {
+    let lengths = prop_oneof![20..=32u8, Just(32)];
+    vec((0..16u32, lengths, 0..2u32, -2..3i64), 0..12).prop_map(|entries| {
+        let entries = entries.into_iter().enumerate();
+        entries
+            .map(|(n, (host, length, order, hours))| {
+                let address = (0xc633_6400 | host).into();
+                let net = ipnet::Ipv4Net::new_assert(address, length).trunc();
+                entry(&format!("e{n}"), &net.to_string(), order, hours)
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_was_judged_before_makes_no_difference(
+        entries in [some_entries(), some_entries(), some_entries()],
+        moments in vec(moment(), 1..8),
+    ) {
+        let [one, two, three] = entries;
+        let all = [
+            source("a", &["1", "2"], one),
+            source("b", &["1", "2"], two),
+            source("b", &["3", "2"], three),
+        ];
+        let never_block = [never("198.51.100.4/30"), never("198.51.100.0/29")];
+        let withdrawal = |order: &str, entry: Option<&str>| Withdrawal {
+            order: OrderId::try_from(order.to_owned()).expect("an order's name"),
+            entry: entry.map(Into::into),
+        };
+        let withdrawals = [
+            withdrawal("a:1", None),
+            withdrawal("b:2", None),
+            withdrawal("b:1", Some("e1")),
+            withdrawal("b:3", Some("e2")),
+            withdrawal("c:1", None),
+        ];
+        let mut before = RuleSet::default();
+        for (present, protected, withdrawn, monitor, hours) in moments {
+            let sources = std::iter::zip(&all, present).filter(|(_, present)| *present);
+            let sources: Vec<_> = sources.map(|(source, _)| Arc::clone(source)).collect();
+            let withdrawn = withdrawn.into_iter().map(|index| withdrawals[index].clone());
+            let withdrawn: Vec<_> = withdrawn.collect();
+            let policy = FeedPolicy { monitor, ..FeedPolicy::default() };
+            let feeds = BTreeMap::from([(feed("b"), policy)]);
+            let input = PolicyInput {
+                feeds: &feeds,
+                never_block: &never_block[..protected],
+                withdrawals: &withdrawn,
+                now: *NOW + SignedDuration::from_hours(hours),
+                ..input(&sources)
+            };
+            let fresh = merge(&input);
+            let rules = super::merge(&input, &before);
+            prop_assert_eq!(&rules, &fresh);
+            before = rules;
+        }
+    }
+}
+
 #[test]
 #[ignore = "takes its time without optimisation: run with --release"]
 fn a_million_entries() {

@@ -32,7 +32,7 @@ use self::{
     cells::Cells,
     interval::Interval,
     listed::Family,
-    sweep::{cut, roots, sweep},
+    sweep::{roots, sweep},
 };
 use super::{Arrays, Slot, Table, TimedClause, slots::SlotLedger};
 use crate::{
@@ -182,9 +182,9 @@ pub fn compile(
     Part::PlaceV6Rows.check(places_v6.len(), PLACE_ROWS_CAPACITY)?;
 
     let mut cells = Cells::new(rules, CLAUSES_CAPACITY);
-    let v4 = orders::<Row4>(rules, &mut cells, &places_v4)?;
+    let v4 = orders::<Row4>(&mut cells, &places_v4)?;
     Part::V4Rows.check(v4.len(), capacity.v4_rows as usize)?;
-    let v6 = orders::<Row6>(rules, &mut cells, &places_v6)?;
+    let v6 = orders::<Row6>(&mut cells, &places_v6)?;
     Part::V6Rows.check(v6.len(), (capacity.v6_rows as usize).min(V6_ROWS_MAX))?;
 
     let (mut clauses, sets, overflowed) = cells.finish();
@@ -216,21 +216,16 @@ pub fn compile(
 
 /// The rows of the orders of one family.
 fn orders<R: Family>(
-    rules: &RuleSet,
     cells: &mut Cells<'_>,
     places: &[R],
 ) -> Result<Vec<R>, CapacityError> {
     let listed = cells.listed::<R>();
-    let rows = sweep(listed, |around, group| cells.inside(around, group))?;
-    if rules.never_block.is_empty() {
-        return Ok(rows);
-    }
     let is_protected = |row: &R| Place::from_bits(row.value()).scope_bits();
     let holes: Vec<R> = places
         .iter()
         .map(|row| R::new(row.start(), is_protected(row)))
         .collect();
-    Ok(cut(&rows, &holes))
+    sweep(listed, &holes, |around, group| cells.inside(around, group))
 }
 
 /// The rows of places of one family: the never-block list, and what the perimeter says of prefixes.
@@ -249,7 +244,7 @@ fn places<R: Interval>(rules: &RuleSet) -> Vec<R> {
         let here = same.fold(Place::NONE, |all, place| place.inside(all));
         Ok::<_, std::convert::Infallible>(here.inside(Place::from_bits(around)).to_bits())
     };
-    match sweep(prefixes.into_iter(), inside) {
+    match sweep(prefixes.into_iter(), &[], inside) {
         Ok(rows) => rows,
     }
 }

@@ -8,15 +8,16 @@ use super::interval::{Interval, Prefix};
 ///
 /// `inside` is called once for each distinct prefix, an enclosing one always before those in it, with
 /// the value around it and with all that is said of it; it answers with the value inside. Outside of
-/// all prefixes the value is 0.
+/// all prefixes the value is 0, and so it is wherever `holes`, intervals too, have something.
 ///
 /// Neighbours with the same value are one interval; the first begins at address 0.
 pub(super) fn sweep<R: Interval, T, E>(
     prefixes: impl Iterator<Item = Prefix<R::Start, T>>,
+    holes: &[R],
     mut inside: impl FnMut(u32, &[Prefix<R::Start, T>]) -> Result<u32, E>,
 ) -> Result<Vec<R>, E> {
     let most = prefixes.size_hint().1.unwrap_or_default();
-    let mut rows = Rows::with_capacity(2 * most + 1);
+    let mut rows = Rows::new(2 * most + holes.len() + 1, holes);
     let mut prefixes = prefixes.peekable();
     let mut group: Vec<Prefix<R::Start, T>> = Vec::new();
     // The prefixes that hold the place at hand, outermost first: where each ends, and the value after
@@ -47,51 +48,62 @@ pub(super) fn sweep<R: Interval, T, E>(
             rows.begin(past, around);
         }
     }
-    Ok(rows.0)
-}
-
-/// `rows` with nothing where `holes` has something.
-pub(super) fn cut<R: Interval>(rows: &[R], holes: &[R]) -> Vec<R> {
-    let mut result = Rows::with_capacity(rows.len() + holes.len());
-    let mut rows = rows.iter().peekable();
-    let mut holes = holes.iter().peekable();
-    let (mut value, mut hole) = (0, 0);
-    loop {
-        let row = rows.peek().map(|row| row.start());
-        let start = match (row, holes.peek().map(|hole| hole.start())) {
-            (Some(row), Some(hole)) => row.min(hole),
-            (Some(start), None) | (None, Some(start)) => start,
-            (None, None) => return result.0,
-        };
-        if let Some(row) = rows.next_if(|row| row.start() == start) {
-            value = row.value();
-        }
-        if let Some(row) = holes.next_if(|row| row.start() == start) {
-            hole = row.value();
-        }
-        result.begin(start, if hole == 0 { value } else { 0 });
-    }
+    Ok(rows.finish())
 }
 
 /// Rows so far, the first of them at address 0.
-struct Rows<R>(Vec<R>);
+struct Rows<'a, R> {
+    rows: Vec<R>,
+    /// The value at the place at hand, holes aside.
+    value: u32,
+    /// Whether that place is in a hole.
+    in_hole: bool,
+    /// The intervals of holes that begin behind it.
+    holes: &'a [R],
+}
 
-impl<R: Interval> Rows<R> {
-    fn with_capacity(rows: usize) -> Self {
-        let mut all = Vec::with_capacity(rows);
-        all.push(R::new(R::ZERO, 0));
-        Self(all)
+impl<'a, R: Interval> Rows<'a, R> {
+    fn new(most: usize, holes: &'a [R]) -> Self {
+        let mut rows = Self {
+            rows: Vec::with_capacity(most),
+            value: 0,
+            in_hole: false,
+            holes,
+        };
+        rows.push(R::ZERO, 0);
+        rows
     }
 
     /// From `start`, which is not before the last row, holds `value`.
     fn begin(&mut self, start: R::Start, value: u32) {
-        let replaced = self.0.pop_if(|last| last.start() == start).is_some();
-        // Without a row before it, the one replaced was the first.
-        let before = self.0.last().map(R::value);
-        debug_assert!(replaced || before.is_some());
-        if before != Some(value) {
-            self.0.push(R::new(start, value));
+        while let Some((hole, behind)) = self.holes.split_first()
+            && hole.start() <= start
+        {
+            self.in_hole = hole.value() != 0;
+            self.holes = behind;
+            self.push(hole.start(), self.value);
         }
+        self.value = value;
+        self.push(start, value);
+    }
+
+    fn push(&mut self, start: R::Start, value: u32) {
+        let value = if self.in_hole { 0 } else { value };
+        let replaced = self.rows.pop_if(|last| last.start() == start).is_some();
+        // Without a row before it, the one replaced was the first.
+        let before = self.rows.last().map(R::value);
+        debug_assert!(replaced || before.is_some() || start == R::ZERO);
+        if before != Some(value) {
+            self.rows.push(R::new(start, value));
+        }
+    }
+
+    fn finish(mut self) -> Vec<R> {
+        for hole in self.holes {
+            self.in_hole = hole.value() != 0;
+            self.push(hole.start(), self.value);
+        }
+        self.rows
     }
 }
 
