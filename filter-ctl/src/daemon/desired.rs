@@ -108,7 +108,7 @@ pub(crate) fn never_block(config: &Config, local: &Local, now: Timestamp) -> Vec
     never_block
 }
 
-fn next_exception_end(local: &Local, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn next_exception_end(local: &Local, now: Timestamp) -> Option<Timestamp> {
     local
         .exceptions
         .iter()

@@ -18,6 +18,7 @@ use super::{
     enforce::has_been_set,
     handle::{Actor, Answer},
     local::Local,
+    publish::Shown,
     view::View,
 };
 use crate::{
@@ -75,6 +76,7 @@ pub(super) struct Engine {
     pub(super) enforce_durations: Durations,
     pub(super) started_at: Timestamp,
     pub(super) view: watch::Sender<Arc<View>>,
+    pub(super) shown: Shown,
 }
 
 /// What is remembered of a feed, besides its bundle, while the service runs.

@@ -114,6 +114,9 @@ pub struct Ledger {
     orders: BTreeMap<OrderId, Tally>,
     /// Totals by feed; a packet of several orders of a feed counts once.
     feeds: BTreeMap<FeedName, Tally>,
+    /// How often the totals have changed since this was made or read.
+    #[serde(skip)]
+    revision: u64,
 }
 
 /// A ledger that cannot be used.
@@ -267,6 +270,7 @@ impl Ledger {
             self.instance = nonce;
         }
         for (name, KnownInterface { number, .. }) in &self.interfaces {
+            self.revision += u64::from(!self.verdicts.contains_key(name));
             let totals = self.verdicts.entry(name.clone()).or_default();
             let seen = self.seen_verdicts.entry(*number).or_default();
             for counted in instance.verdict_counters(*number)? {
@@ -276,7 +280,9 @@ impl Ledger {
                 }
                 let key = verdict_key(counted.reason, counted.action);
                 let before = seen.insert(key.clone(), now).unwrap_or_default();
-                totals.entry(key).or_default().add(before.gained(now));
+                let gained = before.gained(now);
+                self.revision += u64::from(!gained.is_zero());
+                totals.entry(key).or_default().add(gained);
             }
         }
         for (slot, orders) in self.slots.iter() {
@@ -292,6 +298,7 @@ impl Ledger {
             if gained.is_zero() {
                 continue;
             }
+            self.revision += 1;
             for order in orders {
                 self.orders.entry(order.clone()).or_default().add(gained);
             }
@@ -317,6 +324,7 @@ impl Ledger {
 
     /// Adds the totals of a fork.
     pub fn join(&mut self, fork: Self) {
+        self.revision += 1;
         for (name, reasons) in fork.verdicts {
             let totals = self.verdicts.entry(name).or_default();
             for (reason, tally) in reasons {
@@ -346,12 +354,19 @@ impl Ledger {
             .map(|(id, tally)| (tally.packets, id.clone()))
             .collect();
         if past.len() > PAST_ORDERS_MAX {
+            self.revision += 1;
             past.sort_unstable();
             let surplus = past.len() - PAST_ORDERS_MAX;
             for (_, id) in past.into_iter().take(surplus) {
                 self.orders.remove(&id);
             }
         }
+    }
+
+    /// A number that is another one after every change of the totals.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Totals by interface and reason.

@@ -215,10 +215,7 @@ pub fn compile(
 }
 
 /// The rows of the orders of one family.
-fn orders<R: Family>(
-    cells: &mut Cells<'_>,
-    places: &[R],
-) -> Result<Vec<R>, CapacityError> {
+fn orders<R: Family>(cells: &mut Cells<'_>, places: &[R]) -> Result<Vec<R>, CapacityError> {
     let listed = cells.listed::<R>();
     let is_protected = |row: &R| Place::from_bits(row.value()).scope_bits();
     let holes: Vec<R> = places
