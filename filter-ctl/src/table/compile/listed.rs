@@ -12,6 +12,7 @@ use super::{
     condition::Condition,
     interval::{Interval, Prefix},
     number,
+    sweep::Groups,
 };
 use crate::{
     order::{Entries, PortRange, Terms, entries::Record},
@@ -118,6 +119,7 @@ struct Source<'a, S> {
 
 impl<S: Copy + Ord> Source<'_, S> {
     /// What sorts the next rule; passes over what is not in force.
+    #[inline]
     fn order(&mut self) -> Option<(S, u8)> {
         while let Some((record, rest)) = self.records.split_first() {
             if self.list.holds(self.position) {
@@ -165,40 +167,48 @@ impl<'a, S: Copy + Ord> Merged<'a, S> {
     }
 }
 
-impl<S: Copy + Ord> Iterator for Merged<'_, S> {
-    type Item = Prefix<S, Listed>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (start, length, index) = self.current?;
-        let source = &mut self.sources[index as usize];
-        let (record, rest) = source.records.split_first()?;
-        let what = Listed {
-            kind: source.first_kind + record.terms,
-            rule: RuleRef {
-                list: index,
-                position: source.position,
-            },
-        };
-        source.records = rest;
-        source.position += 1;
-        self.current = source.order().map(|(start, length)| (start, length, index));
-        // A list much longer than the others is read without moving anything, up to where another goes on.
-        if let Some(Reverse(other)) = self.others.peek()
-            && self.current.is_none_or(|current| *other < current)
-        {
-            let other = self.others.pop();
-            self.others.extend(self.current.map(Reverse));
-            self.current = other.map(|Reverse(head)| head);
-        }
-        Some(Prefix {
-            start,
-            length,
-            what,
-        })
+impl<S: Copy + Ord> Groups<S, Listed> for Merged<'_, S> {
+    fn most(&self) -> usize {
+        let left = self.sources.iter().map(|source| source.records.len());
+        left.sum()
     }
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.sources.iter().map(|source| source.records.len());
-        (0, Some(left.sum()))
+    fn next_group(&mut self, group: &mut Vec<Prefix<S, Listed>>) {
+        group.clear();
+        let Some((start, length, _)) = self.current else {
+            return;
+        };
+        while let Some((next_start, next_length, index)) = self.current
+            && next_start == start
+            && next_length == length
+        {
+            let source = &mut self.sources[index as usize];
+            let Some((record, rest)) = source.records.split_first() else {
+                return;
+            };
+            let rule = RuleRef {
+                list: index,
+                position: source.position,
+            };
+            group.push(Prefix {
+                start,
+                length,
+                what: Listed {
+                    kind: source.first_kind + record.terms,
+                    rule,
+                },
+            });
+            source.records = rest;
+            source.position += 1;
+            self.current = source.order().map(|(start, length)| (start, length, index));
+            // A list much longer than the others is read without moving anything, up to where another goes on.
+            if let Some(Reverse(other)) = self.others.peek()
+                && self.current.is_none_or(|current| *other < current)
+            {
+                let other = self.others.pop();
+                self.others.extend(self.current.map(Reverse));
+                self.current = other.map(|Reverse(head)| head);
+            }
+        }
     }
 }

@@ -241,7 +241,7 @@ fn places<R: Interval>(rules: &RuleSet) -> Vec<R> {
         let here = same.fold(Place::NONE, |all, place| place.inside(all));
         Ok::<_, std::convert::Infallible>(here.inside(Place::from_bits(around)).to_bits())
     };
-    match sweep(prefixes.into_iter(), &[], inside) {
+    match sweep(&prefixes[..], &[], inside) {
         Ok(rows) => rows,
     }
 }
