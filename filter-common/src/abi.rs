@@ -6,15 +6,16 @@
 
 use crate::{
     limits::{
-        CLAUSES_MAX, HEADER_WINDOW, HOST_GROUPS_MAX, INTERFACES_MAX, PLACE_PREFIXES_MAX, rows_for,
+        CLAUSES_MAX, HEADER_WINDOW, HOST_GROUPS_MAX, INTERFACES_MAX, PLACE_PREFIXES_MAX,
+        deep_rows_for, rows_for,
     },
     settings::VLAN_WORDS,
-    table::ROOTS,
+    table::{BASES, FILTER_WORDS, MARK_WORDS},
 };
 
 /// Grows with every change of a map, a record or a meaning. A controller that finds pins of another
 /// version builds beside them.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Halves of a table map.
 pub const HALVES: usize = 2;
@@ -25,22 +26,38 @@ pub mod map {
     pub const CONTROL: &str = "CONTROL";
     /// [`crate::settings::InterfaceSettings`] by half and interface.
     pub const SETTINGS: &str = "SETTINGS";
-    /// [`crate::table::Root`] of the IPv4 orders.
-    pub const V4_ROOT: &str = "V4_ROOT";
-    /// [`crate::table::Row4`] of the IPv4 orders.
-    pub const V4_ROWS: &str = "V4_ROWS";
-    /// [`crate::table::Root`] of the IPv6 orders.
-    pub const V6_ROOT: &str = "V6_ROOT";
-    /// [`crate::table::Row6`] of the IPv6 orders.
-    pub const V6_ROWS: &str = "V6_ROWS";
-    /// [`crate::table::Root`] of the places of IPv4 addresses.
-    pub const PLACE4_ROOT: &str = "PLACE4_ROOT";
-    /// [`crate::table::Row4`] of the places of IPv4 addresses.
-    pub const PLACE4_ROWS: &str = "PLACE4_ROWS";
-    /// [`crate::table::Root`] of the places of IPv6 addresses.
-    pub const PLACE6_ROOT: &str = "PLACE6_ROOT";
-    /// [`crate::table::Row6`] of the places of IPv6 addresses.
-    pub const PLACE6_ROWS: &str = "PLACE6_ROWS";
+    /// Marks of the IPv4 orders, see [`crate::table::mark`].
+    pub const V4_MARKS: &str = "V4_MARKS";
+    /// [`crate::table::Base`] of the IPv4 orders, two to an element.
+    pub const V4_BASES: &str = "V4_BASES";
+    /// Starts of the rows of the IPv4 orders, [`super::STARTS_PER_ELEMENT`] to an element.
+    pub const V4_STARTS: &str = "V4_STARTS";
+    /// [`crate::table::RowValue`] of the IPv4 orders, two to an element.
+    pub const V4_VALUES: &str = "V4_VALUES";
+    /// The Bloom filter of the IPv6 orders, see [`crate::table::filter_key`].
+    pub const V6_FILTER: &str = "V6_FILTER";
+    /// [`crate::table::Base`] of the IPv6 orders, two to an element.
+    pub const V6_BASES: &str = "V6_BASES";
+    /// Starts of the rows of the IPv6 orders.
+    pub const V6_STARTS: &str = "V6_STARTS";
+    /// [`crate::table::RowValue`] of the IPv6 orders, two to an element.
+    pub const V6_VALUES: &str = "V6_VALUES";
+    /// [`crate::table::Deep`] rows of the IPv6 orders.
+    pub const V6_DEEP: &str = "V6_DEEP";
+    /// As [`V4_BASES`], of the places of IPv4 addresses.
+    pub const PLACE4_BASES: &str = "PLACE4_BASES";
+    /// As [`V4_STARTS`], of the places of IPv4 addresses.
+    pub const PLACE4_STARTS: &str = "PLACE4_STARTS";
+    /// As [`V4_VALUES`], of the places of IPv4 addresses.
+    pub const PLACE4_VALUES: &str = "PLACE4_VALUES";
+    /// As [`V6_BASES`], of the places of IPv6 addresses.
+    pub const PLACE6_BASES: &str = "PLACE6_BASES";
+    /// As [`V6_STARTS`], of the places of IPv6 addresses.
+    pub const PLACE6_STARTS: &str = "PLACE6_STARTS";
+    /// As [`V6_VALUES`], of the places of IPv6 addresses.
+    pub const PLACE6_VALUES: &str = "PLACE6_VALUES";
+    /// As [`V6_DEEP`], of the places of IPv6 addresses.
+    pub const PLACE6_DEEP: &str = "PLACE6_DEEP";
     /// [`crate::policy::PolicySet`] by half; see [`super::POLICY_SETS`].
     pub const POLICIES: &str = "POLICIES";
     /// Words of [`crate::settings::VlanSettings`] by half and interface.
@@ -55,6 +72,8 @@ pub mod map {
     pub const SCRATCH: &str = "SCRATCH";
     /// [`super::OPENED_ENTRIES`] of [`super::OPENED_BYTES`] per CPU, for what the parser's functions hand to each other.
     pub const OPENED: &str = "OPENED";
+    /// [`super::ClockReading`] per CPU.
+    pub const CLOCK: &str = "CLOCK";
     /// [`super::InfoHeader`] and [`super::InfoInterface`] records for user space; the program does not see it.
     pub const INFO: &str = "INFO";
 }
@@ -63,19 +82,31 @@ pub mod map {
 pub mod global {
     /// The number of the interface the program is attached to.
     pub const INTERFACE: &str = "INTERFACE";
-    /// The rows of one half of [`super::map::V4_ROWS`].
+    /// The rows of one half of the IPv4 orders.
     pub const V4_ROWS_CAPACITY: &str = "V4_ROWS_CAPACITY";
-    /// The rows of one half of [`super::map::V6_ROWS`].
+    /// The rows of one half of the IPv6 orders.
     pub const V6_ROWS_CAPACITY: &str = "V6_ROWS_CAPACITY";
+    /// The deep rows of one half of the IPv6 orders.
+    pub const V6_DEEP_CAPACITY: &str = "V6_DEEP_CAPACITY";
 }
 
 /// The name of the XDP program in the object.
 pub const PROGRAM: &str = "levee_xdp";
 
-/// Roots of one half.
-pub const ROOT_CAPACITY: usize = ROOTS;
-/// Rows of places of one half.
+/// Words of marks of one half.
+pub const MARKS_CAPACITY: usize = MARK_WORDS;
+/// Words of the filter of one half.
+pub const FILTER_CAPACITY: usize = FILTER_WORDS;
+/// Bases of one half.
+pub const BASES_CAPACITY: usize = BASES;
+/// Rows of places of one half, of either family.
 pub const PLACE_ROWS_CAPACITY: usize = rows_for(PLACE_PREFIXES_MAX);
+/// Deep rows of places of one half.
+pub const PLACE_DEEP_CAPACITY: usize = deep_rows_for(PLACE_PREFIXES_MAX);
+/// Starts of IPv4 rows in an element: the kernel's arrays have elements of eight bytes at least.
+pub const STARTS_PER_ELEMENT: usize = 4;
+/// Words of 32 bits in an element.
+pub const WORDS_PER_ELEMENT: usize = 2;
 /// Sets of policies of one half: those of the roles by number, then those of the host groups from 1.
 pub const POLICY_SETS: usize = ROLES + HOST_GROUPS_MAX;
 /// Words of VLAN settings of one half.
@@ -124,6 +155,16 @@ impl Control {
     }
 }
 
+/// What a CPU read last from the clock, and when: reading it costs more than all else about a packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct ClockReading {
+    /// The kernel's count of ticks at that time.
+    pub jiffies: u64,
+    /// Seconds of CLOCK_BOOTTIME.
+    pub seconds: u64,
+}
+
 /// The state of an instance, that is, of one set of maps.
 pub mod instance_state {
     /// Being built; never attached.
@@ -142,10 +183,10 @@ pub struct InfoHeader {
     pub state: u32,
     /// A random number that tells this set of maps from any other.
     pub instance: u64,
-    /// Rows of one half of the IPv4 table.
-    pub v4_rows: u32,
-    /// Rows of one half of the IPv6 table.
-    pub v6_rows: u32,
+    /// IPv4 prefixes for which there is room.
+    pub v4_prefixes: u32,
+    /// IPv6 prefixes for which there is room.
+    pub v6_prefixes: u32,
     /// SHA-256 of the generation in each half, see the controller's `table`.
     pub digests: [[u8; 32]; HALVES],
     /// Unix time in seconds at which each half was published.
@@ -177,6 +218,7 @@ pub const INFO_RECORD: usize = 128;
 
 const _: () = {
     assert!(size_of::<Control>() == 16);
+    assert!(size_of::<ClockReading>() == 16);
     assert!(size_of::<InfoHeader>() == INFO_RECORD);
     assert!(size_of::<InfoInterface>() == INFO_RECORD);
 };

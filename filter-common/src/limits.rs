@@ -1,5 +1,7 @@
 //! Every bound of the packet's way, and what happens past it.
 
+use crate::table::ROOTS_6;
+
 /// 802.1Q and 802.1ad tags that are opened. A frame with more is a matter of the
 /// policy `too_many_tags`.
 pub const VLAN_TAGS_MAX: usize = 4;
@@ -50,9 +52,17 @@ pub const CLAUSES_PER_CELL_MAX: usize = 64;
 /// previous one stays in force.
 pub const PLACE_PREFIXES_MAX: usize = 32_768;
 
-/// Rows that `prefixes` prefixes can make of the address space: each begins one interval and its end
-/// begins another, and one row covers what comes before.
+/// Rows that `prefixes` prefixes can make of a family's address space, up to a multiple of four: each
+/// begins one and its end begins another, and what reaches across the borders of roots begins anew under
+/// each.
 #[must_use]
 pub const fn rows_for(prefixes: usize) -> usize {
-    2 * prefixes + 1
+    (2 * prefixes + ROOTS_6 + 1).next_multiple_of(4)
+}
+
+/// Deep rows that `prefixes` IPv6 prefixes can make: two each, and one more where something holds around
+/// them.
+#[must_use]
+pub const fn deep_rows_for(prefixes: usize) -> usize {
+    3 * prefixes
 }

@@ -1,8 +1,8 @@
 //! The XDP program of Levee.
 //!
 //! Only glue: [`maps`] declares what is shared with the controller, [`source`] lays a bounded window
-//! over the frame, [`open`] calls the parser, [`tables`] lets the decision read the maps, [`count`] writes
-//! the counters. What a packet is and what becomes of it is decided in `filter-common`.
+//! over the frame, [`open`] calls the parser, [`tables`] lets the decision read the maps, [`rows`] those of
+//! the lookup tables, [`clock`] the time, [`unknown`] keeps things from the verifier, and [`count`] writes the counters. What a packet is and what becomes of it is decided in `filter-common`.
 #![feature(asm_experimental_arch)]
 #![no_std]
 #![no_main]
@@ -12,11 +12,14 @@
     reason = "the `xdp` macro makes a function of the entry that has neither its docs nor its privacy"
 )]
 
+mod clock;
 mod count;
 mod maps;
 mod open;
+mod rows;
 mod source;
 mod tables;
+mod unknown;
 
 use aya_ebpf::{
     bindings::xdp_action::{XDP_DROP, XDP_PASS},
@@ -83,7 +86,7 @@ extern "C" fn levee_verdict(half: u32, frame_length: u64) -> u64 {
         open::opened(),
         tables.settings(),
         &tables,
-        &tables::Boottime,
+        &clock::Boottime,
         &mut charge,
     );
     charge.verdict(verdict);

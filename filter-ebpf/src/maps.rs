@@ -13,17 +13,31 @@ use aya_ebpf::{
 };
 use filter_common::{
     abi::{
-        Control, HALVES, OPENED_BYTES, OPENED_ENTRIES, PLACE_ROWS_CAPACITY, POLICY_SETS,
-        ROOT_CAPACITY, SCRATCH_BYTES, SETTINGS_CAPACITY, VLANS_CAPACITY,
+        BASES_CAPACITY, ClockReading, Control, FILTER_CAPACITY, HALVES, MARKS_CAPACITY,
+        OPENED_BYTES, OPENED_ENTRIES, PLACE_DEEP_CAPACITY, PLACE_ROWS_CAPACITY, POLICY_SETS,
+        SCRATCH_BYTES, SETTINGS_CAPACITY, STARTS_PER_ELEMENT, VLANS_CAPACITY, WORDS_PER_ELEMENT,
     },
     counters::{Counter, VERDICT_COUNTERS},
     limits::{CLAUSES_MAX, SLOTS_MAX},
     policy::PolicySet,
     settings::InterfaceSettings,
-    table::{Clause, Root, Row4, Row6},
+    table::{Clause, Deep},
 };
 
 const HALVES_U32: u32 = HALVES as u32;
+
+/// Words of 32 bits, packed.
+pub(crate) type Words = Array<[u32; WORDS_PER_ELEMENT]>;
+/// Starts of IPv4 rows, packed.
+pub(crate) type Starts = Array<[u16; STARTS_PER_ELEMENT]>;
+
+const fn words(half: usize) -> Words {
+    Array::with_max_entries((HALVES * half / WORDS_PER_ELEMENT) as u32, BPF_F_MMAPABLE)
+}
+
+const fn starts(half: usize) -> Starts {
+    Array::with_max_entries((HALVES * half / STARTS_PER_ELEMENT) as u32, BPF_F_MMAPABLE)
+}
 
 #[map]
 pub(crate) static CONTROL: Array<Control> = Array::with_max_entries(1, BPF_F_MMAPABLE);
@@ -37,27 +51,41 @@ pub(crate) static POLICIES: Array<PolicySet> =
 pub(crate) static VLANS: Array<u64> =
     Array::with_max_entries(HALVES_U32 * VLANS_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
-pub(crate) static V4_ROOT: Array<Root> =
-    Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, BPF_F_MMAPABLE);
+pub(crate) static V4_MARKS: Array<u64> =
+    Array::with_max_entries(HALVES_U32 * MARKS_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
-pub(crate) static V4_ROWS: Array<Row4> = Array::with_max_entries(HALVES_U32, BPF_F_MMAPABLE);
+pub(crate) static V4_BASES: Words = words(BASES_CAPACITY);
 #[map]
-pub(crate) static V6_ROOT: Array<Root> =
-    Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, BPF_F_MMAPABLE);
+pub(crate) static V4_STARTS: Starts = starts(STARTS_PER_ELEMENT);
 #[map]
-pub(crate) static V6_ROWS: Array<Row6> = Array::with_max_entries(HALVES_U32, BPF_F_MMAPABLE);
+pub(crate) static V4_VALUES: Words = words(WORDS_PER_ELEMENT);
 #[map]
-pub(crate) static PLACE4_ROOT: Array<Root> =
-    Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, BPF_F_MMAPABLE);
+pub(crate) static V6_FILTER: Array<u64> =
+    Array::with_max_entries(HALVES_U32 * FILTER_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
-pub(crate) static PLACE4_ROWS: Array<Row4> =
+pub(crate) static V6_BASES: Words = words(BASES_CAPACITY);
+#[map]
+pub(crate) static V6_STARTS: Array<u64> = Array::with_max_entries(HALVES_U32, BPF_F_MMAPABLE);
+#[map]
+pub(crate) static V6_VALUES: Words = words(WORDS_PER_ELEMENT);
+#[map]
+pub(crate) static V6_DEEP: Array<Deep> = Array::with_max_entries(HALVES_U32, BPF_F_MMAPABLE);
+#[map]
+pub(crate) static PLACE4_BASES: Words = words(BASES_CAPACITY);
+#[map]
+pub(crate) static PLACE4_STARTS: Starts = starts(PLACE_ROWS_CAPACITY);
+#[map]
+pub(crate) static PLACE4_VALUES: Words = words(PLACE_ROWS_CAPACITY);
+#[map]
+pub(crate) static PLACE6_BASES: Words = words(BASES_CAPACITY);
+#[map]
+pub(crate) static PLACE6_STARTS: Array<u64> =
     Array::with_max_entries(HALVES_U32 * PLACE_ROWS_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
-pub(crate) static PLACE6_ROOT: Array<Root> =
-    Array::with_max_entries(HALVES_U32 * ROOT_CAPACITY as u32, BPF_F_MMAPABLE);
+pub(crate) static PLACE6_VALUES: Words = words(PLACE_ROWS_CAPACITY);
 #[map]
-pub(crate) static PLACE6_ROWS: Array<Row6> =
-    Array::with_max_entries(HALVES_U32 * PLACE_ROWS_CAPACITY as u32, BPF_F_MMAPABLE);
+pub(crate) static PLACE6_DEEP: Array<Deep> =
+    Array::with_max_entries(HALVES_U32 * PLACE_DEEP_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static CLAUSES: Array<Clause> =
     Array::with_max_entries(HALVES_U32 * CLAUSES_MAX as u32, BPF_F_MMAPABLE);
@@ -71,6 +99,8 @@ pub(crate) static SCRATCH: PerCpuArray<[u8; SCRATCH_BYTES]> = PerCpuArray::with_
 #[map]
 pub(crate) static OPENED: PerCpuArray<[u64; OPENED_BYTES / 8]> =
     PerCpuArray::with_max_entries(OPENED_ENTRIES as u32, 0);
+#[map]
+pub(crate) static CLOCK: PerCpuArray<ClockReading> = PerCpuArray::with_max_entries(1, 0);
 
 #[unsafe(no_mangle)]
 static INTERFACE: u32 = 0;
@@ -78,6 +108,8 @@ static INTERFACE: u32 = 0;
 static V4_ROWS_CAPACITY: u32 = 1;
 #[unsafe(no_mangle)]
 static V6_ROWS_CAPACITY: u32 = 1;
+#[unsafe(no_mangle)]
+static V6_DEEP_CAPACITY: u32 = 1;
 
 /// The number of the interface this instance of the program is attached to.
 #[inline(always)]
@@ -85,16 +117,22 @@ pub(crate) fn interface() -> u32 {
     load(&INTERFACE)
 }
 
-/// Rows of one half of [`V4_ROWS`].
+/// Rows of one half of the IPv4 orders.
 #[inline(always)]
 pub(crate) fn v4_rows_capacity() -> u32 {
     load(&V4_ROWS_CAPACITY)
 }
 
-/// Rows of one half of [`V6_ROWS`].
+/// Rows of one half of the IPv6 orders.
 #[inline(always)]
 pub(crate) fn v6_rows_capacity() -> u32 {
     load(&V6_ROWS_CAPACITY)
+}
+
+/// Deep rows of one half of the IPv6 orders.
+#[inline(always)]
+pub(crate) fn v6_deep_capacity() -> u32 {
+    load(&V6_DEEP_CAPACITY)
 }
 
 #[inline(always)]

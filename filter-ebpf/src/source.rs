@@ -1,6 +1,6 @@
 //! The header window over a frame.
 
-use core::{arch::asm, ffi::c_void};
+use core::ffi::c_void;
 
 use aya_ebpf::{EbpfContext as _, bindings::xdp_md, helpers, programs::XdpContext};
 use filter_common::{
@@ -9,7 +9,7 @@ use filter_common::{
     packet::{Link, Source},
 };
 
-use crate::{maps, open};
+use crate::{maps, open, unknown::unknown};
 
 /// Header bytes between two addresses that the verifier knows as packet data or as a map value.
 pub(crate) struct Window {
@@ -161,24 +161,6 @@ fn in_window(offset: usize) -> usize {
     const { assert!(HEADER_WINDOW.is_power_of_two()) };
     // The compiler would drop a mask that changes nothing, as it sees.
     unknown(offset) & (HEADER_WINDOW - 1)
-}
-
-/// The same number, of which neither the compiler nor the verifier knows anything.
-#[inline(always)]
-fn unknown(number: usize) -> usize {
-    let mut number = number;
-    // Brings the number into the byte order that it has. The verifier takes the result for any number.
-    // SAFETY: changes no register but the one given.
-    #[cfg(target_endian = "little")]
-    unsafe {
-        asm!("{0} = le64 {0}", inout(reg) number, options(pure, nomem, nostack));
-    }
-    // SAFETY: as above.
-    #[cfg(target_endian = "big")]
-    unsafe {
-        asm!("{0} = be64 {0}", inout(reg) number, options(pure, nomem, nostack));
-    }
-    number
 }
 
 /// Bytes of the whole frame, over all its buffers.

@@ -1,23 +1,24 @@
 //! The maps of one generation, as the decision reads them.
 //!
-//! [`Generation`] reads the maps. [`Calls`] is what the decision gets: it hands the two parts that
-//! loop to functions of plain numbers, which the verifier checks once each instead of once for every
-//! way to get there.
+//! [`Generation`] reads the maps, and [`Calls`] is what the decision gets: what loops is a function of
+//! plain numbers, which the verifier checks once instead of once for every way to get there. The first
+//! stages of the lookups are not: most packets need no more.
 
-use aya_ebpf::{helpers::generated::bpf_ktime_get_boot_ns, maps::Array};
 use filter_common::{
-    abi::{
-        CLAUSES_CAPACITY, PLACE_ROWS_CAPACITY, POLICY_SETS, ROLES, ROOT_CAPACITY,
-        SETTINGS_CAPACITY, VLANS_CAPACITY,
-    },
+    abi::{CLAUSES_CAPACITY, POLICY_SETS, ROLES, SETTINGS_CAPACITY, VLANS_CAPACITY},
     address::{Address, Family},
     decide::{Clock, Effects, Ends, Judgement, Query, Tables, walk},
     policy::PolicySet,
     settings::{InterfaceSettings, Role, VLAN_WORDS, VLANS_PER_WORD, VlanSettings},
-    table::{Clause, Intervals, Key4, Key6, Place, Root, Row4, Row6, find},
+    table::{Clause, Open, Place, UnderRoot, find4, find6, is_marked, under_root4, under_root6},
 };
 
-use crate::{count::Charge, maps};
+use crate::{
+    clock::Boottime,
+    count::Charge,
+    maps,
+    rows::{HalfV4, HalfV6, V4Marks, V6Filter},
+};
 
 /// The generation in one half of the maps.
 pub(crate) struct Generation {
@@ -47,37 +48,32 @@ impl Generation {
 impl Tables for Generation {
     #[inline(always)]
     fn place(&self, family: Family, address: Address) -> Place {
-        let rows = self.half * PLACE_ROWS_CAPACITY as u32;
-        Place::from_bits(match family {
-            Family::V4 => find(
-                &half4(&maps::PLACE4_ROOT, &maps::PLACE4_ROWS, self.half, rows),
-                Key4(address.v4()),
-            ),
-            Family::V6 => find(
-                &half6(&maps::PLACE6_ROOT, &maps::PLACE6_ROWS, self.half, rows),
-                Key6(address),
-            ),
-        })
+        let found = match family {
+            Family::V4 => under_root4(&HalfV4::places(self.half), address.v4())
+                .map(|rows| levee_place_v4(self.half, address.v4(), rows.first, rows.count)),
+            Family::V6 => {
+                under_root6(&HalfV6::places(self.half), &Open, address.high).map(|rows| {
+                    levee_place_v6(self.half, address.high, address.low, rows.first, rows.count)
+                })
+            }
+        };
+        Place::from_bits(found.unwrap_or(0) as u32)
     }
 
     #[inline(always)]
     fn listed(&self, family: Family, address: Address) -> u32 {
-        match family {
-            Family::V4 => {
-                let rows = self.half * maps::v4_rows_capacity();
-                find(
-                    &half4(&maps::V4_ROOT, &maps::V4_ROWS, self.half, rows),
-                    Key4(address.v4()),
-                )
-            }
+        let found = match family {
+            Family::V4 if !is_marked(&V4Marks::new(self.half), address.v4()) => None,
+            Family::V4 => under_root4(&HalfV4::orders(self.half), address.v4())
+                .map(|rows| levee_order_v4(self.half, address.v4(), rows.first, rows.count)),
             Family::V6 => {
-                let rows = self.half * maps::v6_rows_capacity();
-                find(
-                    &half6(&maps::V6_ROOT, &maps::V6_ROWS, self.half, rows),
-                    Key6(address),
-                )
+                let filter = V6Filter::new(self.half);
+                under_root6(&HalfV6::orders(self.half), &filter, address.high).map(|rows| {
+                    levee_order_v6(self.half, address.high, address.low, rows.first, rows.count)
+                })
             }
-        }
+        };
+        found.unwrap_or(0) as u32
     }
 
     #[inline(always)]
@@ -220,6 +216,36 @@ extern "C" fn levee_ends_v6(
 
 #[unsafe(no_mangle)]
 #[inline(never)]
+extern "C" fn levee_place_v4(half: u32, address: u32, first: u32, count: u32) -> u64 {
+    let under = UnderRoot { first, count };
+    u64::from(find4(&HalfV4::places(half & 1), under, address))
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_order_v4(half: u32, address: u32, first: u32, count: u32) -> u64 {
+    let under = UnderRoot { first, count };
+    u64::from(find4(&HalfV4::orders(half & 1), under, address))
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_place_v6(half: u32, high: u64, low: u64, first: u32, count: u32) -> u64 {
+    let under = UnderRoot { first, count };
+    let address = Address { high, low };
+    u64::from(find6(&HalfV6::places(half & 1), under, address))
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_order_v6(half: u32, high: u64, low: u64, first: u32, count: u32) -> u64 {
+    let under = UnderRoot { first, count };
+    let address = Address { high, low };
+    u64::from(find6(&HalfV6::orders(half & 1), under, address))
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
 extern "C" fn levee_judge(half: u32, query: u64, frame_length: u64) -> u64 {
     let mut charge = Charge::new(frame_length as usize);
     walk(
@@ -229,91 +255,4 @@ extern "C" fn levee_judge(half: u32, query: u64, frame_length: u64) -> u64 {
         &mut charge,
     )
     .to_bits()
-}
-
-/// One half of a root map and a rows map.
-struct Half<R: 'static> {
-    root: &'static Array<Root>,
-    rows: &'static Array<R>,
-    root_base: u32,
-    rows_base: u32,
-}
-
-#[inline(always)]
-fn half4(
-    root: &'static Array<Root>,
-    rows: &'static Array<Row4>,
-    half: u32,
-    rows_base: u32,
-) -> Half<Row4> {
-    Half {
-        root,
-        rows,
-        root_base: half * ROOT_CAPACITY as u32,
-        rows_base,
-    }
-}
-
-#[inline(always)]
-fn half6(
-    root: &'static Array<Root>,
-    rows: &'static Array<Row6>,
-    half: u32,
-    rows_base: u32,
-) -> Half<Row6> {
-    Half {
-        root,
-        rows,
-        root_base: half * ROOT_CAPACITY as u32,
-        rows_base,
-    }
-}
-
-impl Intervals<Key4> for Half<Row4> {
-    #[inline(always)]
-    fn root(&self, index: u32) -> Option<Root> {
-        self.root.get(self.root_base + index).copied()
-    }
-
-    #[inline(always)]
-    fn start(&self, index: u32) -> Option<Key4> {
-        Some(Key4(self.rows.get(self.rows_base + index)?.start))
-    }
-
-    #[inline(always)]
-    fn value(&self, index: u32) -> Option<u32> {
-        Some(self.rows.get(self.rows_base + index)?.value)
-    }
-}
-
-impl Intervals<Key6> for Half<Row6> {
-    #[inline(always)]
-    fn root(&self, index: u32) -> Option<Root> {
-        self.root.get(self.root_base + index).copied()
-    }
-
-    #[inline(always)]
-    fn start(&self, index: u32) -> Option<Key6> {
-        let row = self.rows.get(self.rows_base + index)?;
-        Some(Key6(Address {
-            high: row.high,
-            low: row.low,
-        }))
-    }
-
-    #[inline(always)]
-    fn value(&self, index: u32) -> Option<u32> {
-        Some(self.rows.get(self.rows_base + index)?.value)
-    }
-}
-
-/// CLOCK_BOOTTIME of the kernel.
-pub(crate) struct Boottime;
-
-impl Clock for Boottime {
-    #[inline(always)]
-    fn boottime(&self) -> u32 {
-        // SAFETY: takes nothing and returns a number.
-        (unsafe { bpf_ktime_get_boot_ns() } / 1_000_000_000) as u32
-    }
 }

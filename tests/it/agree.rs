@@ -8,6 +8,7 @@
 //! prints. `cargo xtask agree` runs millions.
 
 mod comparison;
+mod lookups;
 
 use filter_common::{
     packet::{Classified, classify},

@@ -11,10 +11,12 @@ use std::{
 
 use aya::maps::{Array, Map, MapData};
 use filter_common::{
-    abi::{ABI_VERSION, INFO_RECORD, PLACE_ROWS_CAPACITY, SETTINGS_CAPACITY, map},
+    abi::{
+        ABI_VERSION, INFO_RECORD, PLACE_DEEP_CAPACITY, PLACE_ROWS_CAPACITY, SETTINGS_CAPACITY, map,
+    },
     counters::Counter,
     limits::CLAUSES_MAX,
-    table::{Row4, Row6},
+    table::Deep,
     verdict::Reason,
 };
 use filter_ctl::{
@@ -150,29 +152,33 @@ fn a_table_that_does_not_fit_changes_nothing() {
     let mut kernel = Kernel::with(&rules);
     let live = kernel.instance.live().unwrap();
     let fits = rules.table();
-    let rows4 = |count: usize| vec![Row4::default(); count];
-    let rows6 = |count: usize| vec![Row6::default(); count];
     let mut tables: Vec<(&str, usize, Table)> = vec![];
     let mut add = |what, needed, change: &dyn Fn(&mut Table)| {
         let mut table = fits.clone();
         change(&mut table);
         tables.push((what, needed, table));
     };
-    let never = PLACE_ROWS_CAPACITY + 1;
+    let rows = [SMALL.v4_rows(), SMALL.v6_rows(), SMALL.v6_deep()];
+    let [v4, v6, deep] = rows.map(|rows| rows as usize + 1);
+    let (place, place_deep) = (PLACE_ROWS_CAPACITY + 1, PLACE_DEEP_CAPACITY + 1);
     let clause = fits.clauses[0];
     let setting = fits.settings[0];
-    add("the IPv4 order table", 4_097, &|t| t.v4.rows = rows4(4_097));
-    add("the IPv6 order table", 4_097, &|t| t.v6.rows = rows6(4_097));
-    add("the table of IPv4 places", never, &|t| {
-        t.places_v4.rows = rows4(never);
+    add(map::V4_STARTS, v4, &|t| t.v4.starts = vec![0; v4]);
+    add(map::V4_VALUES, v4, &|t| t.v4.values = vec![0; v4]);
+    add(map::V6_STARTS, v6, &|t| t.v6.starts = vec![0; v6]);
+    add(map::V6_DEEP, deep, &|t| {
+        t.v6.deep = vec![Deep::default(); deep];
     });
-    add("the table of IPv6 places", never, &|t| {
-        t.places_v6.rows = rows6(never);
+    add(map::PLACE4_STARTS, place, &|t| {
+        t.places_v4.starts = vec![0; place];
     });
-    add("the clause table", CLAUSES_MAX + 1, &|t| {
+    add(map::PLACE6_DEEP, place_deep, &|t| {
+        t.places_v6.deep = vec![Deep::default(); place_deep];
+    });
+    add(map::CLAUSES, CLAUSES_MAX + 1, &|t| {
         t.clauses = vec![clause; CLAUSES_MAX + 1];
     });
-    add("the settings table", SETTINGS_CAPACITY + 1, &|t| {
+    add(map::SETTINGS, SETTINGS_CAPACITY + 1, &|t| {
         t.settings = vec![setting; SETTINGS_CAPACITY + 1];
     });
     for (name, size, table) in tables {
@@ -191,9 +197,8 @@ fn a_table_that_does_not_fit_changes_nothing() {
     }
     // What fits to the last element is taken.
     let mut full = fits.clone();
-    full.v4
-        .rows
-        .resize(SMALL.v4_rows as usize, *full.v4.rows.last().unwrap());
+    full.v4.starts.resize(SMALL.v4_rows() as usize, u16::MAX);
+    full.v4.values.resize(SMALL.v4_rows() as usize, 0);
     kernel.publish_table(&full, [8; 32]).unwrap();
     assert_eq!(kernel.run(&frame(A, B)), Outcome::drop(1));
 }
@@ -248,33 +253,33 @@ fn a_pinned_map_of_another_shape_is_refused_by_name() {
     }
     let kernel = Kernel::empty(SMALL);
     let other = Capacity {
-        v4_rows: 8,
-        v6_rows: 8,
+        v4_prefixes: 8,
+        v6_prefixes: 8,
     };
     let directory = kernel.pins.instance(1);
     let beside = kernel.pins.instance(2);
     Instance::create(&beside, other, 2).unwrap();
     for (name, instead, what) in [
         (
-            map::V4_ROWS,
-            beside.join(map::V4_ROWS),
+            map::V4_STARTS,
+            beside.join(map::V4_STARTS),
             "number of elements",
         ),
         (
-            map::V6_ROWS,
-            beside.join(map::V6_ROWS),
+            map::V6_DEEP,
+            beside.join(map::V6_DEEP),
             "number of elements",
         ),
         (map::CLAUSES, directory.join(map::SLOTS), "type"),
-        (map::CONTROL, directory.join(map::V4_ROOT), "value size"),
+        (map::CONTROL, directory.join(map::V4_MARKS), "value size"),
         (
             map::SLOTS,
             directory.join(map::VERDICTS),
             "number of elements",
         ),
         (
-            map::V4_ROOT,
-            directory.join(map::V4_ROWS),
+            map::V4_BASES,
+            directory.join(map::V4_VALUES),
             "number of elements",
         ),
     ] {

@@ -11,8 +11,8 @@ use clap::Args;
 
 use crate::{ebpf, paths::Paths, process, setup, test::cargo};
 
-/// Random IPv4, random IPv6, recorded traffic: a test each.
-const SOURCES: u64 = 3;
+/// Random IPv4, random IPv6, recorded traffic, lookups in sets of prefixes: a test each.
+const SOURCES: u64 = 4;
 
 #[derive(Args)]
 pub(crate) struct Options {

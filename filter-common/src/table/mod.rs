@@ -1,61 +1,74 @@
 //! The lookup tables, as arrays that the kernel program and the host read alike.
 //!
-//! A table cuts the address space of a family into intervals: [`Row4`] and [`Row6`] say where one
-//! begins and what holds in it, sorted by that beginning. A [`Root`] for each value of the upper 16
-//! address bits narrows the search to the rows that begin under it, or answers at once where none
-//! does. The value of a row is 0 for nothing; in the orders' table it is the number, from 1, of the
-//! first of a run of [`Clause`]s; in the table of places it is a [`Place`]: what the operator and the
-//! registries say of an address, its never-block [`Scope`] above all.
+//! A table says what holds for each address of a family: nothing, or a number. In the orders' table it
+//! is the number, from 1, of the first of a run of [`Clause`]s; in the table of places it is a [`Place`]:
+//! what the operator and the registries say of an address, its never-block [`Scope`] above all.
+//!
+//! The upper bits of an address choose a *root*: of IPv4 the upper 16; of IPv6, within 2000::/3, the 16
+//! that follow the first three, and one root for all the rest. Under a root lie *rows*, sorted by where
+//! they begin. A row holds from its start to the start of the next, or for a power of two of addresses,
+//! beyond which nothing holds; so a prefix that stands alone costs one row. Starts are kept apart from
+//! values, so that a search walks through two bytes a row, or eight: [`Base`], the starts, [`RowValue`].
+//! IPv6 rows count by the upper 64 bits; where more than one thing is said within those, the row leads
+//! to a group of [`Deep`] rows that count by the lower 64.
+//!
+//! Before all that stands a first stage, in which clean traffic leaves after one read: for IPv4 a bit for
+//! each /24 in which anything is listed, for IPv6 a Bloom filter.
 //!
 //! - [`search`] finds the row of an address;
+//! - [`first`] is the first stage;
+//! - [`row`] says how a row is written;
 //! - [`place`] says what holds for an address beside the orders;
 //! - [`clause`] says under which conditions a listed address is blocked.
 
 mod clause;
+mod first;
 mod place;
+mod row;
 mod search;
 
 pub use clause::{Clause, ClauseFlags, End, Subject};
+pub use first::{
+    FILTER_WORDS, Filter, GRAIN_MAX, MARK_WORDS, Marks, Open, filter_key, is_marked, mark,
+};
 pub use place::{Place, Special};
-pub use search::{Intervals, Key, Key4, Key6, find};
+pub use row::{Base, Deep, RowValue};
+pub use search::{Rows4, Rows6, UnderRoot, find4, find6, under_root4, under_root6};
 
-/// Roots of a table: one for each value of the upper 16 address bits.
-pub const ROOTS: usize = 1 << 16;
+/// Roots of an IPv4 table: one for each value of the upper 16 bits.
+pub const ROOTS_4: usize = 1 << 16;
 
-/// Where to search the rows of one value of the upper 16 bits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Root {
-    /// Rows that begin under this root, past its first address.
-    pub rows: u32,
-    /// The value of the whole root where `rows` is 0; else the index of the row that covers its first
-    /// address, which the `rows` rows follow.
-    pub first: u32,
+/// Roots of an IPv6 table: that of all addresses outside 2000::/3, then one for each value of the 16 bits
+/// that follow those three.
+pub const ROOTS_6: usize = 1 + (1 << 16);
+
+/// Words of [`Base`] in a table of either family: one for each root, and one or two past the last that
+/// say where it ends.
+pub const BASES: usize = ROOTS_6 + 1;
+
+/// Rows that a table can address: its numbers of rows have 24 bits.
+pub const ROWS_MAX: usize = 1 << 24;
+
+/// The root of an IPv4 address.
+#[inline(always)]
+#[must_use]
+pub const fn root4(address: u32) -> u32 {
+    address >> 16
 }
 
-/// The beginning of an IPv4 interval and its value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Row4 {
-    /// The first address.
-    pub start: u32,
-    /// What holds up to the start of the next row.
-    pub value: u32,
+/// The root of an IPv6 address, by its upper 64 bits.
+#[inline(always)]
+#[must_use]
+pub const fn root6(high: u64) -> u32 {
+    if high >> 61 == 1 {
+        1 + (high >> ROOT_SHIFT_6 & 0xffff) as u32
+    } else {
+        0
+    }
 }
 
-/// The beginning of an IPv6 interval and its value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Row6 {
-    /// The upper 64 bits of the first address.
-    pub high: u64,
-    /// The lower 64 bits.
-    pub low: u64,
-    /// What holds up to the start of the next row.
-    pub value: u32,
-    /// Zero.
-    pub reserved: u32,
-}
+/// The upper 64 bits of an IPv6 address that lie below its root within 2000::/3.
+pub const ROOT_SHIFT_6: u32 = 45;
 
 /// How far a never-block entry protects an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,9 +79,3 @@ pub enum Scope {
     /// A packet with this end always passes.
     All = 2,
 }
-
-const _: () = {
-    assert!(size_of::<Root>() == 8);
-    assert!(size_of::<Row4>() == 8);
-    assert!(size_of::<Row6>() == 24);
-};

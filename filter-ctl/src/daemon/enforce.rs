@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{desired::Plan, engine::Engine};
+use super::{desired::Plan, drift::Proof, engine::Engine};
 use crate::{
     audit::Event,
     kernel::{KernelError, clock::boot_clock, instance::Live},
@@ -34,9 +34,15 @@ impl Engine {
         let clock = boot_clock()?;
         let same = |live: &Live| live.digest == compiled.digest && !has_been_set(live.clock, clock);
         if let Some(live) = live.filter(same) {
-            self.rules = Arc::new(rules);
-            self.note_table(&compiled);
-            return Ok(live.generation);
+            let proof = Proof::new(&compiled, live.generation, live.clock);
+            if proof.differing(&self.instance)?.is_empty() {
+                self.rules = Arc::new(rules);
+                self.note_table(&compiled);
+                self.proof = Some(proof);
+                return Ok(live.generation);
+            }
+            // It says that it is this table, and is not: it is written anew.
+            self.note_drift(&proof);
         }
         let generation = self
             .ledger
@@ -60,6 +66,7 @@ impl Engine {
             generation,
         )?;
         self.publish_durations.observe(published.write);
+        self.proof = Some(Proof::new(&compiled, generation, clock));
         self.rules = Arc::new(rules);
         self.note_table(&compiled);
         self.ledger.absorb(&self.instance)?;
@@ -80,13 +87,14 @@ impl Engine {
             milliseconds = published.write.as_millis(),
             "a new generation is in force"
         );
+        self.check_drift();
         Ok(generation)
     }
 
     fn note_table(&mut self, compiled: &Compiled) {
         self.table_rows = [
-            compiled.table.v4.rows.len() as u64,
-            compiled.table.v6.rows.len() as u64,
+            compiled.table.v4.starts.len() as u64,
+            compiled.table.v6.starts.len() as u64,
         ];
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::{
     clock::TimeFloor,
     desired::{Plan, SourceKey, Sources, note_interfaces, plan},
+    drift::Proof,
     enforce::has_been_set,
     handle::{Actor, Answer},
     local::Local,
@@ -63,6 +64,10 @@ pub(super) struct Engine {
     pub(super) damaged: BTreeSet<String>,
     pub(super) rules: Arc<RuleSet>,
     pub(super) table_rows: [u64; 2],
+    /// What shall lie in the kernel, once something does that this service knows.
+    pub(super) proof: Option<Proof>,
+    /// How often something else was found there.
+    pub(super) drifts: u64,
     pub(super) feeds: BTreeMap<FeedName, FeedRecord>,
     pub(super) alarms: BTreeMap<(&'static str, String), String>,
     /// Interfaces that were taken off by hand, and stay off until they are put on by hand or the
@@ -327,6 +332,7 @@ impl Engine {
                 self.clear_alarm("state_not_writable", "exceptions.json");
             }
         }
+        self.check_drift_regularly(now);
         self.attach_all();
         self.check_feeds(now);
     }

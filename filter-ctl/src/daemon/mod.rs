@@ -10,6 +10,7 @@
 //! - `admit` and `change`: what authorities and operators ask for;
 //! - [`desired`]: from configuration, orders and decisions to what is desired, pure;
 //! - `enforce`: from what is desired to what is in force;
+//! - `drift`: whether the kernel holds what was put there;
 //! - `offload`: whether network cards leave in frames what the settings go by;
 //! - `publish`: from state to view;
 //! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
@@ -18,6 +19,7 @@ mod admit;
 mod change;
 mod clock;
 pub(crate) mod desired;
+mod drift;
 mod enforce;
 mod engine;
 pub mod handle;

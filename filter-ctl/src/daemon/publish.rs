@@ -61,9 +61,10 @@ impl Engine {
             status: self.status(now),
             stats,
             metrics: metrics::Extras {
-                v4_rows_capacity: u64::from(self.capacity().v4_rows),
-                v6_rows_capacity: u64::from(self.capacity().v6_rows),
+                v4_rows_capacity: u64::from(self.capacity().v4_rows()),
+                v6_rows_capacity: u64::from(self.capacity().v6_rows()),
                 capacity_errors: self.capacity_errors,
+                drifts: self.drifts,
                 refused_bundles: self.refused_bundles(),
                 enforce: self.enforce_durations,
                 publish: self.publish_durations,

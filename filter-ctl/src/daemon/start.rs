@@ -119,6 +119,8 @@ pub(super) fn start(
         damaged: BTreeSet::new(),
         rules: Arc::new(RuleSet::default()),
         table_rows: [0, 0],
+        proof: None,
+        drifts: 0,
         feeds: BTreeMap::new(),
         alarms: BTreeMap::new(),
         detached: BTreeSet::new(),
@@ -311,10 +313,13 @@ fn lock_state(state_dir: &Path) -> Result<StateLock, StartError> {
     }
 }
 
-/// The rows for a configured number of prefixes.
+/// The room that is configured.
 #[must_use]
 pub fn capacity(config: CapacityConfig) -> Capacity {
-    Capacity::for_prefixes(config.ipv4, config.ipv6)
+    Capacity {
+        v4_prefixes: config.ipv4,
+        v6_prefixes: config.ipv6,
+    }
 }
 
 /// Reads and checks a trust file.

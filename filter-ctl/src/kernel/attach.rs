@@ -13,7 +13,7 @@ use aya::{
         xdp::XdpLink,
     },
 };
-use filter_common::abi::{InfoInterface, PROGRAM, global, map};
+use filter_common::abi::{InfoInterface, PROGRAM, global};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -21,7 +21,7 @@ use super::{
     KernelError,
     instance::Instance,
     pins::{PinDir, pins_error},
-    sys,
+    shape, sys,
 };
 use crate::table::compile::Capacity;
 
@@ -70,9 +70,11 @@ impl LoadedProgram {
     pub fn load(instance: &Instance, object: &[u8], interface: u32) -> Result<Self, KernelError> {
         let capacity = instance.capacity();
         let directory = instance.directory().ok_or(KernelError::Unpinned)?;
-        let mut loader = loader(&capacity, &interface);
-        for name in PROGRAM_MAPS {
-            loader.map_pin_path(name, directory.join(name));
+        let constants = Constants::new(capacity, interface);
+        let mut loader = constants.loader();
+        for spec in shape::specs(capacity)? {
+            // What the object does not declare is not looked for.
+            loader.map_pin_path(spec.name, directory.join(spec.name));
         }
         let ebpf = loader
             .load(object)
@@ -149,36 +151,35 @@ impl LoadedProgram {
     }
 }
 
-/// Loads objects whose constants are these.
-pub(super) fn loader<'a>(capacity: &'a Capacity, interface: &'a u32) -> EbpfLoader<'a> {
-    let mut loader = EbpfLoader::new();
-    loader
-        .override_global(global::INTERFACE, interface, true)
-        .override_global(global::V4_ROWS_CAPACITY, &capacity.v4_rows, true)
-        .override_global(global::V6_ROWS_CAPACITY, &capacity.v6_rows, true);
-    loader
+/// The load-time constants of a program.
+pub(super) struct Constants {
+    interface: u32,
+    v4_rows: u32,
+    v6_rows: u32,
+    v6_deep: u32,
 }
 
-/// The maps that the program uses.
-const PROGRAM_MAPS: [&str; 17] = [
-    map::CONTROL,
-    map::SETTINGS,
-    map::POLICIES,
-    map::OPENED,
-    map::VLANS,
-    map::V4_ROOT,
-    map::V4_ROWS,
-    map::V6_ROOT,
-    map::V6_ROWS,
-    map::PLACE4_ROOT,
-    map::PLACE4_ROWS,
-    map::PLACE6_ROOT,
-    map::PLACE6_ROWS,
-    map::CLAUSES,
-    map::VERDICTS,
-    map::SLOTS,
-    map::SCRATCH,
-];
+impl Constants {
+    pub(super) const fn new(capacity: Capacity, interface: u32) -> Self {
+        Self {
+            interface,
+            v4_rows: capacity.v4_rows(),
+            v6_rows: capacity.v6_rows(),
+            v6_deep: capacity.v6_deep(),
+        }
+    }
+
+    /// Loads objects with these constants.
+    pub(super) fn loader(&self) -> EbpfLoader<'_> {
+        let mut loader = EbpfLoader::new();
+        loader
+            .override_global(global::INTERFACE, &self.interface, true)
+            .override_global(global::V4_ROWS_CAPACITY, &self.v4_rows, true)
+            .override_global(global::V6_ROWS_CAPACITY, &self.v6_rows, true)
+            .override_global(global::V6_DEEP_CAPACITY, &self.v6_deep, true);
+        loader
+    }
+}
 
 fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, KernelError> {
     ebpf.program_mut(PROGRAM)

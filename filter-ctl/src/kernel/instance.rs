@@ -94,8 +94,8 @@ impl Instance {
             abi: ABI_VERSION,
             state: instance_state::BUILDING,
             instance: nonce,
-            v4_rows: capacity.v4_rows,
-            v6_rows: capacity.v6_rows,
+            v4_prefixes: capacity.v4_prefixes,
+            v6_prefixes: capacity.v6_prefixes,
             digests: [[0; 32]; HALVES],
             published: [0; HALVES],
             clocks: [0; HALVES],
@@ -116,8 +116,8 @@ impl Instance {
             });
         }
         let capacity = Capacity {
-            v4_rows: header.v4_rows,
-            v6_rows: header.v6_rows,
+            v4_prefixes: header.v4_prefixes,
+            v6_prefixes: header.v6_prefixes,
         };
         let mut maps = Maps::new();
         for spec in shape::specs(capacity)? {
@@ -162,7 +162,7 @@ impl Instance {
         self.capacity
     }
 
-    /// Maps all elements of a table map.
+    /// Maps both halves of a table map, of `half` elements each.
     pub(super) fn mapped<T: Record>(
         &self,
         name: &'static str,

@@ -13,33 +13,33 @@ use filter_common::{
     abi::Control,
     policy::PolicySet,
     settings::InterfaceSettings,
-    table::{Clause, Root, Row4, Row6},
+    table::{Clause, Deep},
 };
 
 /// A record that may lie in a mapped array.
 ///
 /// # Safety
 ///
-/// Implementors have no padding, are valid for every bit pattern, and have a size that is a multiple
-/// of 8, which is the stride of a kernel array.
+/// Implementors have no padding, are valid for every bit pattern, and have a size that divides 8, which is
+/// the stride of a kernel array, or is a multiple of it.
 pub(super) unsafe trait Record: Copy {}
 
 // SAFETY: `repr(C)` of integers only; sizes are asserted where the types are defined.
-unsafe impl Record for Root {}
-// SAFETY: as above.
-unsafe impl Record for Row4 {}
-// SAFETY: as above.
-unsafe impl Record for Row6 {}
+unsafe impl Record for Deep {}
 // SAFETY: as above.
 unsafe impl Record for Clause {}
 // SAFETY: as above.
 unsafe impl Record for InterfaceSettings {}
 // SAFETY: as above.
 unsafe impl Record for PolicySet {}
-// SAFETY: a word of four-bit fields, each valid for every pattern.
-unsafe impl Record for u64 {}
 // SAFETY: as above.
 unsafe impl Record for Control {}
+// SAFETY: an integer.
+unsafe impl Record for u64 {}
+// SAFETY: as above.
+unsafe impl Record for u32 {}
+// SAFETY: as above.
+unsafe impl Record for u16 {}
 
 /// A mapped array of `T`. The kernel reads it while it is written: who writes must know which elements
 /// no program reads at the time.
@@ -56,7 +56,7 @@ unsafe impl<T: Send> Send for Mapped<T> {}
 impl<T: Record> Mapped<T> {
     /// Maps all `elements` of an array that was created with `BPF_F_MMAPABLE`.
     pub(super) fn new(map: BorrowedFd<'_>, elements: usize) -> io::Result<Self> {
-        const { assert!(size_of::<T>().is_multiple_of(8)) };
+        const { assert!(size_of::<T>().is_multiple_of(8) || 8 % size_of::<T>() == 0) };
         // SAFETY: asks for a new mapping anywhere; the kernel checks length and descriptor.
         let start = unsafe {
             libc::mmap(
@@ -97,6 +97,31 @@ impl<T: Record> Mapped<T> {
                 values.len(),
             );
         }
+    }
+}
+
+impl<T: Record + Default> Mapped<T> {
+    /// Copies `count` elements out, from `first` on. What is written meanwhile is read in part.
+    ///
+    /// # Panics
+    ///
+    /// If they do not all lie in the array.
+    pub(super) fn read(&self, first: usize, count: usize) -> Vec<T> {
+        assert!(
+            first + count <= self.elements,
+            "a read past the end of a kernel map"
+        );
+        let mut values = vec![T::default(); count];
+        // SAFETY: inside the mapping, as just asserted, and the two cannot overlap; every bit pattern is
+        // a value.
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                self.start.as_ptr().add(first),
+                values.as_mut_ptr(),
+                count,
+            );
+        }
+        values
     }
 }
 

@@ -10,6 +10,7 @@
 //! - [`instance`]: one set of maps, created or opened; `shape` says which maps, `record` what describes them;
 //! - [`private`]: the same without pins, with the program over it;
 //! - [`sync`]: writes a compiled table into the half that no packet reads, and makes it live;
+//! - [`verify`]: reads back what was written;
 //! - [`attach`]: puts the program on interfaces, and replaces it there without a gap;
 //! - [`count`]: reads the counters;
 //! - [`clock`]: the kernel's clock;
@@ -30,6 +31,7 @@ mod record;
 mod shape;
 pub mod sync;
 mod sys;
+pub mod verify;
 
 pub use error::KernelError;
 pub use sys::try_lock as lock_file;

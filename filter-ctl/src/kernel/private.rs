@@ -7,7 +7,7 @@ use filter_common::abi::map;
 
 use super::{
     KernelError,
-    attach::{LoadedProgram, loader},
+    attach::{Constants, LoadedProgram},
     instance::{Instance, Maps},
     shape::{self, CheckError},
     sys::MapSpec,
@@ -26,7 +26,8 @@ pub fn load(
     interface: u32,
 ) -> Result<(Instance, LoadedProgram), KernelError> {
     let specs = shape::specs(capacity)?;
-    let mut loader = loader(&capacity, &interface);
+    let constants = Constants::new(capacity, interface);
+    let mut loader = constants.loader();
     for spec in &specs {
         loader.map_max_entries(spec.name, spec.entries);
     }

@@ -8,8 +8,8 @@ pub(super) fn encode_header(header: &InfoHeader) -> [u8; INFO_RECORD] {
         abi,
         state,
         instance,
-        v4_rows,
-        v6_rows,
+        v4_prefixes,
+        v6_prefixes,
         digests,
         published,
         clocks,
@@ -19,8 +19,8 @@ pub(super) fn encode_header(header: &InfoHeader) -> [u8; INFO_RECORD] {
     bytes.extend(abi.to_ne_bytes());
     bytes.extend(state.to_ne_bytes());
     bytes.extend(instance.to_ne_bytes());
-    bytes.extend(v4_rows.to_ne_bytes());
-    bytes.extend(v6_rows.to_ne_bytes());
+    bytes.extend(v4_prefixes.to_ne_bytes());
+    bytes.extend(v6_prefixes.to_ne_bytes());
     bytes.extend(digests.iter().flatten());
     bytes.extend(published.iter().flat_map(|time| time.to_ne_bytes()));
     bytes.extend(clocks.iter().flat_map(|clock| clock.to_ne_bytes()));
@@ -35,8 +35,8 @@ pub(super) fn decode_header(record: &[u8; INFO_RECORD]) -> InfoHeader {
         abi: u32::from_ne_bytes(fields.take()),
         state: u32::from_ne_bytes(fields.take()),
         instance: u64::from_ne_bytes(fields.take()),
-        v4_rows: u32::from_ne_bytes(fields.take()),
-        v6_rows: u32::from_ne_bytes(fields.take()),
+        v4_prefixes: u32::from_ne_bytes(fields.take()),
+        v6_prefixes: u32::from_ne_bytes(fields.take()),
         digests: [fields.take(), fields.take()],
         published: [
             i64::from_ne_bytes(fields.take()),

@@ -8,15 +8,15 @@ use std::{
 use aya::maps::{MapData, MapError};
 use filter_common::{
     abi::{
-        CLAUSES_CAPACITY, Control, HALVES, INFO_RECORD, OPENED_BYTES, OPENED_ENTRIES,
-        PLACE_ROWS_CAPACITY, POLICY_SETS, ROOT_CAPACITY, SCRATCH_BYTES, SETTINGS_CAPACITY,
-        VLANS_CAPACITY, map,
+        BASES_CAPACITY, CLAUSES_CAPACITY, ClockReading, Control, FILTER_CAPACITY, HALVES,
+        INFO_RECORD, MARKS_CAPACITY, OPENED_BYTES, OPENED_ENTRIES, PLACE_DEEP_CAPACITY,
+        PLACE_ROWS_CAPACITY, POLICY_SETS, SCRATCH_BYTES, SETTINGS_CAPACITY, VLANS_CAPACITY, map,
     },
     counters::{Counter, VERDICT_COUNTERS},
     limits::{INTERFACES_MAX, SLOTS_MAX},
     policy::PolicySet,
     settings::InterfaceSettings,
-    table::{Clause, Root, Row4, Row6},
+    table::{Clause, Deep},
 };
 
 use super::{
@@ -24,6 +24,73 @@ use super::{
     sys::{self, MapSpec},
 };
 use crate::table::compile::Capacity;
+
+/// A map of two halves, of which each generation fills one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TableMap {
+    pub(super) name: &'static str,
+    pub(super) holds: Holds,
+    /// Of what it holds, in one half.
+    pub(super) half: usize,
+}
+
+/// What a table map holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    Words16,
+    Words32,
+    Words64,
+    Deep,
+    Clauses,
+    Settings,
+    Policies,
+}
+
+impl Holds {
+    const fn bytes(self) -> usize {
+        match self {
+            Self::Words16 => size_of::<u16>(),
+            Self::Words32 => size_of::<u32>(),
+            Self::Words64 => size_of::<u64>(),
+            Self::Deep => size_of::<Deep>(),
+            Self::Clauses => size_of::<Clause>(),
+            Self::Settings => size_of::<InterfaceSettings>(),
+            Self::Policies => size_of::<PolicySet>(),
+        }
+    }
+}
+
+/// The kernel keeps elements of an array at multiples of this.
+const STRIDE: usize = 8;
+
+/// Every table map of an instance.
+pub(super) fn tables(capacity: Capacity) -> [TableMap; 20] {
+    let table = |name, holds, half| TableMap { name, holds, half };
+    let [v4, v6, deep] =
+        [capacity.v4_rows(), capacity.v6_rows(), capacity.v6_deep()].map(|n| n as usize);
+    [
+        table(map::SETTINGS, Holds::Settings, SETTINGS_CAPACITY),
+        table(map::POLICIES, Holds::Policies, POLICY_SETS),
+        table(map::VLANS, Holds::Words64, VLANS_CAPACITY),
+        table(map::V4_MARKS, Holds::Words64, MARKS_CAPACITY),
+        table(map::V4_BASES, Holds::Words32, BASES_CAPACITY),
+        table(map::V4_STARTS, Holds::Words16, v4),
+        table(map::V4_VALUES, Holds::Words32, v4),
+        table(map::V6_FILTER, Holds::Words64, FILTER_CAPACITY),
+        table(map::V6_BASES, Holds::Words32, BASES_CAPACITY),
+        table(map::V6_STARTS, Holds::Words64, v6),
+        table(map::V6_VALUES, Holds::Words32, v6),
+        table(map::V6_DEEP, Holds::Deep, deep),
+        table(map::PLACE4_BASES, Holds::Words32, BASES_CAPACITY),
+        table(map::PLACE4_STARTS, Holds::Words16, PLACE_ROWS_CAPACITY),
+        table(map::PLACE4_VALUES, Holds::Words32, PLACE_ROWS_CAPACITY),
+        table(map::PLACE6_BASES, Holds::Words32, BASES_CAPACITY),
+        table(map::PLACE6_STARTS, Holds::Words64, PLACE_ROWS_CAPACITY),
+        table(map::PLACE6_VALUES, Holds::Words32, PLACE_ROWS_CAPACITY),
+        table(map::PLACE6_DEEP, Holds::Deep, PLACE_DEEP_CAPACITY),
+        table(map::CLAUSES, Holds::Clauses, CLAUSES_CAPACITY),
+    ]
+}
 
 /// Every map of an instance.
 pub(super) fn specs(capacity: Capacity) -> Result<Vec<MapSpec>, KernelError> {
@@ -43,49 +110,26 @@ pub(super) fn specs(capacity: Capacity) -> Result<Vec<MapSpec>, KernelError> {
             ..array(name, value_size, elements)?
         })
     };
-    Ok(vec![
+    let mut specs = Vec::new();
+    for TableMap { name, holds, half } in tables(capacity) {
+        // What is smaller than an element of a map is packed into one.
+        let packed = STRIDE.div_ceil(holds.bytes());
+        let elements = (HALVES * half).div_ceil(packed);
+        specs.push(array(name, packed * holds.bytes(), elements.max(1))?);
+    }
+    specs.extend([
         array(map::CONTROL, size_of::<Control>(), 1)?,
-        array(
-            map::SETTINGS,
-            size_of::<InterfaceSettings>(),
-            HALVES * SETTINGS_CAPACITY,
-        )?,
-        array(map::POLICIES, size_of::<PolicySet>(), HALVES * POLICY_SETS)?,
-        array(map::VLANS, size_of::<u64>(), HALVES * VLANS_CAPACITY)?,
-        array(map::V4_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
-        array(
-            map::V4_ROWS,
-            size_of::<Row4>(),
-            HALVES * capacity.v4_rows as usize,
-        )?,
-        array(map::V6_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
-        array(
-            map::V6_ROWS,
-            size_of::<Row6>(),
-            HALVES * capacity.v6_rows as usize,
-        )?,
-        array(map::PLACE4_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
-        array(
-            map::PLACE4_ROWS,
-            size_of::<Row4>(),
-            HALVES * PLACE_ROWS_CAPACITY,
-        )?,
-        array(map::PLACE6_ROOT, size_of::<Root>(), HALVES * ROOT_CAPACITY)?,
-        array(
-            map::PLACE6_ROWS,
-            size_of::<Row6>(),
-            HALVES * PLACE_ROWS_CAPACITY,
-        )?,
-        array(map::CLAUSES, size_of::<Clause>(), HALVES * CLAUSES_CAPACITY)?,
         per_cpu(map::VERDICTS, size_of::<Counter>(), VERDICT_COUNTERS)?,
         per_cpu(map::SLOTS, size_of::<Counter>(), SLOTS_MAX)?,
         per_cpu(map::SCRATCH, SCRATCH_BYTES, 1)?,
         per_cpu(map::OPENED, OPENED_BYTES, OPENED_ENTRIES)?,
+        per_cpu(map::CLOCK, size_of::<ClockReading>(), 1)?,
         MapSpec {
             flags: 0,
             ..array(map::INFO, INFO_RECORD, 1 + INTERFACES_MAX)?
         },
-    ])
+    ]);
+    Ok(specs)
 }
 
 /// Creates one.

@@ -1,27 +1,33 @@
 //! From a compiled table to a generation in force. The only writer of the table maps.
 //!
-//! A generation is written into the half that no packet reads, and becomes live by one store. Before
-//! the half is written, and again after the store, the controller waits until every program that may
-//! have read the old word has ended: so nothing is written under a reader, and once
-//! [`Publisher::publish`] returns, no packet is judged by the old generation any more.
+//! A generation is written into the half that no packet reads, and becomes live by one store. After the
+//! store the controller waits until every program that may have read the old word has ended, and so it
+//! does before the first time it writes, because its predecessor may not have come to it: so nothing is
+//! written under a reader, and once [`Publisher::publish`] returns, no packet is judged by the old
+//! generation any more.
 
 use std::time::{Duration, Instant};
 
 use filter_common::{
-    abi::{
-        CLAUSES_CAPACITY, Control, PLACE_ROWS_CAPACITY, POLICY_SETS, ROOT_CAPACITY,
-        SETTINGS_CAPACITY, VLANS_CAPACITY, map,
-    },
-    table::{Clause, ROOTS},
+    abi::{Control, map},
+    table::Clause,
 };
 
-use super::{KernelError, instance::Instance, mapped::Record, sys::GracePeriod};
-use crate::table::{Arrays, Table, clock::BootClock};
+use super::{
+    KernelError,
+    instance::Instance,
+    mapped::Record,
+    shape::{TableMap, tables},
+    sys::GracePeriod,
+};
+use crate::table::{RowsV4, RowsV6, Table, clock::BootClock, print};
 
 /// Publishes generations.
 #[derive(Debug)]
 pub struct Publisher {
     grace: GracePeriod,
+    /// The instance whose idle half no program reads any more, by its number.
+    settled: Option<u64>,
 }
 
 /// A generation that has become live.
@@ -41,31 +47,36 @@ impl Publisher {
             what: "the map of maps that waits for a grace period".to_owned(),
             source,
         })?;
-        Ok(Self { grace })
+        Ok(Self {
+            grace,
+            settled: None,
+        })
     }
 
     /// Writes `table` beside the generation in force and makes it live as `generation`.
     ///
     /// An error leaves the generation in force as it was: nothing is live before the last store.
     pub fn publish(
-        &self,
+        &mut self,
         instance: &mut Instance,
         table: &Table,
         digest: [u8; 32],
         clock: BootClock,
         generation: u64,
     ) -> Result<Published, KernelError> {
-        check_capacity(instance, table)?;
+        let writer = Writer::new(instance, table)?;
+        let mut header = instance.header()?;
+        if self.settled.take() != Some(header.instance) {
+            self.wait()?;
+        }
         let live = instance.control.live();
         let half = if live == 0 {
             0
         } else {
             1 - Control::half(live)
         };
-        self.wait()?;
         let start = Instant::now();
-        write_table(instance, table, clock, half as usize)?;
-        let mut header = instance.header()?;
+        writer.write(table, clock, half as usize)?;
         header.digests[half as usize] = digest;
         header.published[half as usize] = jiff::Timestamp::now().as_second();
         header.clocks[half as usize] = clock.boottime_at_unix_0;
@@ -75,6 +86,7 @@ impl Publisher {
             .set_live(Control::live_word(generation, half));
         let write = start.elapsed();
         self.wait()?;
+        self.settled = Some(header.instance);
         Ok(Published { generation, write })
     }
 
@@ -88,58 +100,124 @@ impl Publisher {
     }
 }
 
-fn check_capacity(instance: &Instance, table: &Table) -> Result<(), KernelError> {
-    let capacity = instance.capacity();
-    for (what, needed, available) in [
-        (
-            "the IPv4 order table",
-            table.v4.rows.len(),
-            capacity.v4_rows as usize,
-        ),
-        (
-            "the IPv6 order table",
-            table.v6.rows.len(),
-            capacity.v6_rows as usize,
-        ),
-        (
-            "the table of IPv4 places",
-            table.places_v4.rows.len(),
-            PLACE_ROWS_CAPACITY,
-        ),
-        (
-            "the table of IPv6 places",
-            table.places_v6.rows.len(),
-            PLACE_ROWS_CAPACITY,
-        ),
-        ("the clause table", table.clauses.len(), CLAUSES_CAPACITY),
-        (
-            "the settings table",
-            table.settings.len(),
-            SETTINGS_CAPACITY,
-        ),
-        ("the sets of policies", table.policies.len(), POLICY_SETS),
-        ("the VLAN settings", table.vlans.len(), VLANS_CAPACITY),
-    ] {
-        if needed > available {
-            return Err(KernelError::Capacity {
-                what,
-                needed,
-                available,
-            });
-        }
-    }
-    Ok(())
+/// Writes one half of each table map.
+struct Writer<'a> {
+    instance: &'a Instance,
+    maps: [TableMap; 20],
 }
 
-fn write_table(
-    instance: &Instance,
-    table: &Table,
-    clock: BootClock,
-    half: usize,
-) -> Result<(), KernelError> {
-    let capacity = instance.capacity();
+impl<'a> Writer<'a> {
+    /// For a table that fits.
+    fn new(instance: &'a Instance, table: &Table) -> Result<Self, KernelError> {
+        let writer = Self {
+            instance,
+            maps: tables(instance.capacity()),
+        };
+        for (what, needed) in lengths(table) {
+            let available = writer.half(what)?;
+            if needed > available {
+                return Err(KernelError::Capacity {
+                    what,
+                    needed,
+                    available,
+                });
+            }
+        }
+        Ok(writer)
+    }
+
+    /// The elements of one half of a map.
+    fn half(&self, name: &'static str) -> Result<usize, KernelError> {
+        let map = self.maps.iter().find(|map| map.name == name);
+        Ok(map.ok_or(KernelError::NoMap(name))?.half)
+    }
+
+    fn write(&self, table: &Table, clock: BootClock, half: usize) -> Result<(), KernelError> {
+        let Table {
+            marks_v4,
+            v4,
+            filter_v6,
+            v6,
+            places_v4,
+            places_v6,
+            clauses,
+            settings,
+            policies,
+            vlans,
+        } = table;
+        self.put(map::V4_MARKS, marks_v4, half)?;
+        self.put_v4(print::V4, v4, half)?;
+        self.put(map::V6_FILTER, filter_v6, half)?;
+        self.put_v6(print::V6, v6, half)?;
+        self.put_v4(print::PLACES_V4, places_v4, half)?;
+        self.put_v6(print::PLACES_V6, places_v6, half)?;
+        let clauses: Vec<Clause> = clauses.iter().map(|clause| clause.at(clock)).collect();
+        self.put(map::CLAUSES, &clauses, half)?;
+        self.fill(map::SETTINGS, settings, half)?;
+        self.fill(map::POLICIES, policies, half)?;
+        self.fill(map::VLANS, vlans, half)
+    }
+
+    fn put_v4(
+        &self,
+        names: [&'static str; 3],
+        rows: &RowsV4,
+        half: usize,
+    ) -> Result<(), KernelError> {
+        let [bases, starts, values] = names;
+        self.put(bases, &rows.bases, half)?;
+        self.put(starts, &rows.starts, half)?;
+        self.put(values, &rows.values, half)
+    }
+
+    fn put_v6(
+        &self,
+        names: [&'static str; 4],
+        rows: &RowsV6,
+        half: usize,
+    ) -> Result<(), KernelError> {
+        let [bases, starts, values, deep] = names;
+        self.put(bases, &rows.bases, half)?;
+        self.put(starts, &rows.starts, half)?;
+        self.put(values, &rows.values, half)?;
+        self.put(deep, &rows.deep, half)
+    }
+
+    /// Puts all of a small map: what an earlier generation left behind the end would be looked up.
+    fn fill<T: Record + Default>(
+        &self,
+        name: &'static str,
+        values: &[T],
+        half: usize,
+    ) -> Result<(), KernelError> {
+        let mut padded = values.to_vec();
+        padded.resize(self.half(name)?, T::default());
+        self.put(name, &padded, half)
+    }
+
+    fn put<T: Record>(
+        &self,
+        name: &'static str,
+        values: &[T],
+        half: usize,
+    ) -> Result<(), KernelError> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        let elements = self.half(name)?;
+        self.instance
+            .mapped(name, elements)?
+            .write(half * elements, values);
+        Ok(())
+    }
+}
+
+/// What each map of a table has to hold.
+fn lengths(table: &Table) -> [(&'static str, usize); 20] {
     let Table {
+        marks_v4,
         v4,
+        filter_v6,
         v6,
         places_v4,
         places_v6,
@@ -148,76 +226,26 @@ fn write_table(
         policies,
         vlans,
     } = table;
-    write_arrays(
-        instance,
-        [map::V4_ROOT, map::V4_ROWS],
-        v4,
-        capacity.v4_rows as usize,
-        half,
-    )?;
-    write_arrays(
-        instance,
-        [map::V6_ROOT, map::V6_ROWS],
-        v6,
-        capacity.v6_rows as usize,
-        half,
-    )?;
-    let places = PLACE_ROWS_CAPACITY;
-    write_arrays(
-        instance,
-        [map::PLACE4_ROOT, map::PLACE4_ROWS],
-        places_v4,
-        places,
-        half,
-    )?;
-    write_arrays(
-        instance,
-        [map::PLACE6_ROOT, map::PLACE6_ROWS],
-        places_v6,
-        places,
-        half,
-    )?;
-    let clauses: Vec<Clause> = clauses.iter().map(|clause| clause.at(clock)).collect();
-    write(instance, map::CLAUSES, &clauses, CLAUSES_CAPACITY, half)?;
-    write(instance, map::SETTINGS, settings, SETTINGS_CAPACITY, half)?;
-    // What an earlier generation left behind the end would still be looked up.
-    let policies = padded(policies, POLICY_SETS);
-    write(instance, map::POLICIES, &policies, POLICY_SETS, half)?;
-    let vlans = padded(vlans, VLANS_CAPACITY);
-    write(instance, map::VLANS, &vlans, VLANS_CAPACITY, half)
-}
-
-fn padded<T: Copy + Default>(values: &[T], capacity: usize) -> Vec<T> {
-    let mut padded = values.to_vec();
-    padded.resize(capacity, T::default());
-    padded
-}
-
-fn write_arrays<R: Record>(
-    instance: &Instance,
-    [root, rows]: [&'static str; 2],
-    arrays: &Arrays<R>,
-    rows_capacity: usize,
-    half: usize,
-) -> Result<(), KernelError> {
-    assert_eq!(
-        arrays.roots.len(),
-        ROOTS,
-        "a compiled table has all its roots"
-    );
-    write(instance, root, &arrays.roots, ROOT_CAPACITY, half)?;
-    write(instance, rows, &arrays.rows, rows_capacity, half)
-}
-
-fn write<T: Record>(
-    instance: &Instance,
-    name: &'static str,
-    values: &[T],
-    capacity: usize,
-    half: usize,
-) -> Result<(), KernelError> {
-    instance
-        .mapped(name, capacity)?
-        .write(half * capacity, values);
-    Ok(())
+    [
+        (map::V4_MARKS, marks_v4.len()),
+        (map::V4_BASES, v4.bases.len()),
+        (map::V4_STARTS, v4.starts.len()),
+        (map::V4_VALUES, v4.values.len()),
+        (map::V6_FILTER, filter_v6.len()),
+        (map::V6_BASES, v6.bases.len()),
+        (map::V6_STARTS, v6.starts.len()),
+        (map::V6_VALUES, v6.values.len()),
+        (map::V6_DEEP, v6.deep.len()),
+        (map::PLACE4_BASES, places_v4.bases.len()),
+        (map::PLACE4_STARTS, places_v4.starts.len()),
+        (map::PLACE4_VALUES, places_v4.values.len()),
+        (map::PLACE6_BASES, places_v6.bases.len()),
+        (map::PLACE6_STARTS, places_v6.starts.len()),
+        (map::PLACE6_VALUES, places_v6.values.len()),
+        (map::PLACE6_DEEP, places_v6.deep.len()),
+        (map::CLAUSES, clauses.len()),
+        (map::SETTINGS, settings.len()),
+        (map::POLICIES, policies.len()),
+        (map::VLANS, vlans.len()),
+    ]
 }

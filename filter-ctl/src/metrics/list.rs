@@ -21,6 +21,7 @@ fn service(status: &Status, extras: &Extras) -> Vec<Family> {
         v4_rows_capacity,
         v6_rows_capacity,
         capacity_errors,
+        drifts,
         refused_bundles: _,
         enforce,
         publish,
@@ -91,6 +92,11 @@ fn service(status: &Status, extras: &Extras) -> Vec<Family> {
             "Rule sets refused because they did not fit; the previous one stayed in force",
         )
         .with(&[], *capacity_errors),
+        Family::counter(
+            "levee_drifts_total",
+            "Checks that found something else in the kernel than was put there; it was written anew",
+        )
+        .with(&[], *drifts),
         Family::histogram(
             "levee_order_enforce_seconds",
             "From the receipt of an order to its enforcement",

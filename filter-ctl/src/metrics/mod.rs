@@ -38,6 +38,8 @@ pub struct Extras {
     pub v6_rows_capacity: u64,
     /// Rule sets that were refused because they did not fit.
     pub capacity_errors: u64,
+    /// How often the kernel held something else than was put there.
+    pub drifts: u64,
     /// Bundles refused since the service started.
     pub refused_bundles: Vec<RefusedBundles>,
     /// From the receipt of an order to its enforcement.

@@ -12,6 +12,7 @@ fn scrape() -> String {
         v4_rows_capacity: 2_097_153,
         v6_rows_capacity: 524_289,
         capacity_errors: 1,
+        drifts: 2,
         refused_bundles: vec![RefusedBundles {
             feed: FeedName::operator(),
             code: "bad_signature".to_owned(),

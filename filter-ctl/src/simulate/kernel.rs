@@ -63,12 +63,8 @@ pub(super) enum Ran {
 impl KernelRun {
     /// Loads the program and puts the scene in force for it.
     pub(super) fn new(scene: &Scene) -> Result<Self, KernelError> {
-        let rows = |rows: usize| u32::try_from(rows.max(1)).unwrap_or(u32::MAX);
         // As much as this table needs: a router may not have the memory for all of it once more.
-        let capacity = Capacity {
-            v4_rows: rows(scene.table.v4.rows.len()),
-            v6_rows: rows(scene.table.v6.rows.len()),
-        };
+        let capacity = Capacity::for_table(&scene.table);
         let (mut instance, program) =
             private::load(capacity, object::embedded()?, scene.interface)?;
         let clock = clock_for(boot_clock()?, Timestamp::now(), scene.at);

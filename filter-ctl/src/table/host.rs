@@ -9,10 +9,13 @@ use filter_common::{
     decide::Tables,
     policy::PolicySet,
     settings::{Role, VLAN_WORDS, VLANS_PER_WORD, VlanSettings},
-    table::{Clause, Intervals, Key4, Key6, Place, Root, Row4, Row6, find},
+    table::{
+        Base, Clause, Deep, Filter, Marks, Open, Place, RowValue, Rows4, Rows6, find4, find6,
+        is_marked, under_root4, under_root6,
+    },
 };
 
-use super::{Arrays, Table, clock::BootClock};
+use super::{RowsV4, RowsV6, Table, clock::BootClock};
 
 /// A [`Table`] with its deadlines on the clock of a machine, or of a capture.
 #[derive(Clone, Copy, Debug)]
@@ -27,17 +30,33 @@ pub struct HostTables<'a> {
 
 impl Tables for HostTables<'_> {
     fn place(&self, family: Family, address: Address) -> Place {
-        Place::from_bits(match family {
-            Family::V4 => find(&self.table.places_v4, Key4(address.v4())),
-            Family::V6 => find(&self.table.places_v6, Key6(address)),
-        })
+        let Table {
+            places_v4: v4,
+            places_v6: v6,
+            ..
+        } = self.table;
+        let found = match family {
+            Family::V4 => under_root4(v4, address.v4()).map(|rows| find4(v4, rows, address.v4())),
+            Family::V6 => under_root6(v6, &Open, address.high).map(|rows| find6(v6, rows, address)),
+        };
+        Place::from_bits(found.unwrap_or(0))
     }
 
     fn listed(&self, family: Family, address: Address) -> u32 {
-        match family {
-            Family::V4 => find(&self.table.v4, Key4(address.v4())),
-            Family::V6 => find(&self.table.v6, Key6(address)),
-        }
+        let Table {
+            marks_v4,
+            v4,
+            filter_v6,
+            v6,
+            ..
+        } = self.table;
+        let found = match family {
+            Family::V4 if !is_marked(&HostMarks(marks_v4), address.v4()) => None,
+            Family::V4 => under_root4(v4, address.v4()).map(|rows| find4(v4, rows, address.v4())),
+            Family::V6 => under_root6(v6, &HostFilter(filter_v6), address.high)
+                .map(|rows| find6(v6, rows, address)),
+        };
+        found.unwrap_or(0)
     }
 
     fn clause(&self, index: u32) -> Option<Clause> {
@@ -63,31 +82,52 @@ impl Tables for HostTables<'_> {
     }
 }
 
-impl Intervals<Key4> for Arrays<Row4> {
-    fn root(&self, index: u32) -> Option<Root> {
-        self.roots.get(index as usize).copied()
-    }
+struct HostMarks<'a>(&'a [u64]);
 
-    fn start(&self, index: u32) -> Option<Key4> {
-        Some(Key4(self.rows.get(index as usize)?.start))
-    }
-
-    fn value(&self, index: u32) -> Option<u32> {
-        Some(self.rows.get(index as usize)?.value)
+impl Marks for HostMarks<'_> {
+    fn word(&self, index: u32) -> Option<u64> {
+        self.0.get(index as usize).copied()
     }
 }
 
-impl Intervals<Key6> for Arrays<Row6> {
-    fn root(&self, index: u32) -> Option<Root> {
-        self.roots.get(index as usize).copied()
+struct HostFilter<'a>(&'a [u64]);
+
+impl Filter for HostFilter<'_> {
+    fn word(&self, index: u32) -> Option<u64> {
+        self.0.get(index as usize).copied()
+    }
+}
+
+impl Rows4 for RowsV4 {
+    fn base(&self, index: u32) -> Option<Base> {
+        self.bases.get(index as usize).copied().map(Base::from_bits)
     }
 
-    fn start(&self, index: u32) -> Option<Key6> {
-        let &Row6 { high, low, .. } = self.rows.get(index as usize)?;
-        Some(Key6(Address { high, low }))
+    fn start(&self, row: u32) -> Option<u16> {
+        self.starts.get(row as usize).copied()
     }
 
-    fn value(&self, index: u32) -> Option<u32> {
-        Some(self.rows.get(index as usize)?.value)
+    fn value(&self, row: u32) -> Option<RowValue> {
+        let word = self.values.get(row as usize).copied();
+        word.map(RowValue::from_bits)
+    }
+}
+
+impl Rows6 for RowsV6 {
+    fn base(&self, index: u32) -> Option<Base> {
+        self.bases.get(index as usize).copied().map(Base::from_bits)
+    }
+
+    fn start(&self, row: u32) -> Option<u64> {
+        self.starts.get(row as usize).copied()
+    }
+
+    fn value(&self, row: u32) -> Option<RowValue> {
+        let word = self.values.get(row as usize).copied();
+        word.map(RowValue::from_bits)
+    }
+
+    fn deep(&self, row: u32) -> Option<Deep> {
+        self.deep.get(row as usize).copied()
     }
 }

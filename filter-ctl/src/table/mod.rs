@@ -4,6 +4,7 @@
 //! which the host searches with the same code as the kernel.
 //!
 //! - [`compile`](compile::compile): from the rules to a table;
+//! - [`print`](mod@print): what tells one table from another, and what lies in the kernel from what was meant to;
 //! - [`slots`]: which orders a slot number means, across generations;
 //! - [`clock`]: from wall time to the kernel's clock;
 //! - [`host`]: the table as the decision reads it, for tests, `explain` and `simulate`;
@@ -13,13 +14,10 @@ pub mod clock;
 pub mod compile;
 pub mod explain;
 pub mod host;
+pub mod print;
 pub mod slots;
 
-use filter_common::{
-    policy::PolicySet,
-    settings::InterfaceSettings,
-    table::{Root, Row4, Row6},
-};
+use filter_common::{policy::PolicySet, settings::InterfaceSettings, table::Deep};
 
 /// A set of orders that is counted together, by number.
 pub type Slot = u32;
@@ -27,14 +25,18 @@ pub type Slot = u32;
 /// One generation, compiled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    /// The IPv4 orders; row values are clause numbers from 1.
-    pub v4: Arrays<Row4>,
+    /// The first stage of the IPv4 orders: [`filter_common::table::MARK_WORDS`] words.
+    pub marks_v4: Vec<u64>,
+    /// The IPv4 orders; numbers of rows are clause numbers from 1.
+    pub v4: RowsV4,
+    /// The first stage of the IPv6 orders: [`filter_common::table::FILTER_WORDS`] words.
+    pub filter_v6: Vec<u64>,
     /// The IPv6 orders.
-    pub v6: Arrays<Row6>,
-    /// The places of IPv4 addresses; row values are [`filter_common::table::Place`]s.
-    pub places_v4: Arrays<Row4>,
+    pub v6: RowsV6,
+    /// The places of IPv4 addresses; numbers of rows are [`filter_common::table::Place`]s.
+    pub places_v4: RowsV4,
     /// The places of IPv6 addresses.
-    pub places_v6: Arrays<Row6>,
+    pub places_v6: RowsV6,
     /// The clauses that row values name.
     pub clauses: Vec<TimedClause>,
     /// The settings of each interface, by number.
@@ -45,13 +47,28 @@ pub struct Table {
     pub vlans: Vec<u64>,
 }
 
-/// The roots and rows of one family.
+/// The rows of an IPv4 table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Arrays<R> {
-    /// [`filter_common::table::ROOTS`] of them.
-    pub roots: Vec<Root>,
-    /// Sorted by start; the first begins at address 0.
-    pub rows: Vec<R>,
+pub struct RowsV4 {
+    /// [`filter_common::table::BASES`] words, see [`filter_common::table::Base`].
+    pub bases: Vec<u32>,
+    /// The lower 16 bits of the first address of each row.
+    pub starts: Vec<u16>,
+    /// What each says, see [`filter_common::table::RowValue`].
+    pub values: Vec<u32>,
+}
+
+/// The rows of an IPv6 table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowsV6 {
+    /// [`filter_common::table::BASES`] words, see [`filter_common::table::Base`].
+    pub bases: Vec<u32>,
+    /// The upper 64 bits of the first address of each row.
+    pub starts: Vec<u64>,
+    /// What each says, see [`filter_common::table::RowValue`].
+    pub values: Vec<u32>,
+    /// The rows that deep ones lead to.
+    pub deep: Vec<Deep>,
 }
 
 /// A [`filter_common::table::Clause`] before its deadline is put on the kernel's clock.

@@ -30,12 +30,15 @@ use super::{
 
 /// Enough for every table that a test writes by hand.
 pub(crate) const SMALL: Capacity = Capacity {
-    v4_rows: 4_096,
-    v6_rows: 4_096,
+    v4_prefixes: 4_096,
+    v6_prefixes: 4_096,
 };
 
 /// The default configuration: a million IPv4 and a quarter of a million IPv6 prefixes.
-pub(crate) const LARGE: Capacity = Capacity::for_prefixes(1 << 20, 1 << 18);
+pub(crate) const LARGE: Capacity = Capacity {
+    v4_prefixes: 1 << 20,
+    v6_prefixes: 1 << 18,
+};
 
 /// An instance with a program over it, on a BPF file system of its own.
 pub(crate) struct Kernel {

@@ -3,7 +3,7 @@
 //! - [`packet`]: frames of every kind, right or deliberately wrong;
 //! - [`wrapping`]: one flow in every wrapping that must not matter;
 //! - [`traffic`]: what a network carries and lives on;
-//! - [`rules`]: what is blocked, as a table and as a plain list to compare it with;
+//! - [`rules`]: what is blocked, as a table, whose rows `plain` writes, and as a plain list to compare it with;
 //! - [`compiled`]: the same rules by the product's compiler;
 //! - [`random`]: numbers that can be had again;
 //! - [`generate`] and [`capture`]: frames to try, made up and recorded;
@@ -29,6 +29,7 @@ pub(crate) mod layout;
 pub(crate) mod netns;
 pub(crate) mod oracle;
 pub(crate) mod packet;
+mod plain;
 pub(crate) mod random;
 pub(crate) mod rules;
 pub(crate) mod tap;

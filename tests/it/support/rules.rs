@@ -6,17 +6,19 @@ use std::{
 };
 
 use filter_common::{
-    address::{Address, Family},
+    address::Family,
     limits::CLAUSES_PER_CELL_MAX,
     policy::PolicySet,
     settings::{Enforcement, InterfaceSettings, Role},
-    table::{ClauseFlags, Place, ROOTS, Root, Row4, Row6, Scope},
+    table::{ClauseFlags, Place, Scope},
 };
 use filter_ctl::{
     policy::perimeter::Perimeter,
-    table::{Arrays, Table, TimedClause},
+    table::{Table, TimedClause},
 };
 use ipnet::IpNet;
+
+use super::plain;
 
 /// A day from now: no test lasts that long.
 pub(crate) fn tomorrow() -> i64 {
@@ -184,10 +186,13 @@ impl Rules {
         let [places4, places6] =
             [Family::V4, Family::V6].map(|family| intervals(&placed, family, &mut place));
         Table {
-            v4: arrays4(&v4),
-            v6: arrays6(&v6),
-            places_v4: arrays4(&places4),
-            places_v6: arrays6(&places6),
+            marks_v4: plain::marks(&v4),
+            v4: plain::rows_v4(&v4),
+            // No grain, so nobody asks.
+            filter_v6: Vec::new(),
+            v6: plain::rows_v6(&v6),
+            places_v4: plain::rows_v4(&places4),
+            places_v6: plain::rows_v6(&places6),
             clauses: runs.clauses,
             settings: self.settings.clone(),
             policies: self.perimeter.policies(),
@@ -270,62 +275,4 @@ fn intervals(
         .into_iter()
         .map(|start| (start, value(address(family, start))))
         .collect()
-}
-
-fn roots(rows: &[(u128, u32)], family: Family) -> Vec<Root> {
-    let shift = bits(family) - 16;
-    let mut covering = 0;
-    (0..ROOTS as u128)
-        .map(|root| {
-            while rows
-                .get(covering + 1)
-                .is_some_and(|row| row.0 <= root << shift)
-            {
-                covering += 1;
-            }
-            let inside = rows[covering + 1..]
-                .iter()
-                .take_while(|row| row.0 >> shift == root)
-                .count();
-            Root {
-                rows: u32::try_from(inside).unwrap(),
-                first: if inside == 0 {
-                    rows[covering].1
-                } else {
-                    u32::try_from(covering).unwrap()
-                },
-            }
-        })
-        .collect()
-}
-
-fn arrays4(rows: &[(u128, u32)]) -> Arrays<Row4> {
-    Arrays {
-        roots: roots(rows, Family::V4),
-        rows: rows
-            .iter()
-            .map(|&(start, value)| Row4 {
-                start: u32::try_from(start).unwrap(),
-                value,
-            })
-            .collect(),
-    }
-}
-
-fn arrays6(rows: &[(u128, u32)]) -> Arrays<Row6> {
-    Arrays {
-        roots: roots(rows, Family::V6),
-        rows: rows
-            .iter()
-            .map(|&(start, value)| {
-                let Address { high, low } = Address::from_v6(start.to_be_bytes());
-                Row6 {
-                    high,
-                    low,
-                    value,
-                    reserved: 0,
-                }
-            })
-            .collect(),
-    }
 }

@@ -1,9 +1,22 @@
-//! What the rows of the two families have in common.
+//! What the intervals of the two families have in common.
 
-use filter_common::table::{Row4, Row6};
 use ipnet::IpNet;
 
-/// A row: where an interval begins, and its value.
+/// The beginning of an IPv4 interval and its value, which holds up to the start of the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Row4 {
+    start: u32,
+    value: u32,
+}
+
+/// The beginning of an IPv6 interval and its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Row6 {
+    start: u128,
+    value: u32,
+}
+
+/// Where an interval begins, and its value.
 pub(super) trait Interval: Copy {
     /// An address as a number.
     type Start: Copy + Ord;
@@ -17,12 +30,6 @@ pub(super) trait Interval: Copy {
     fn new(start: Self::Start, value: u32) -> Self;
     fn start(&self) -> Self::Start;
     fn value(&self) -> u32;
-
-    /// The upper 16 bits of an address.
-    fn root(start: Self::Start) -> u16;
-
-    /// Whether the other bits are 0.
-    fn begins_root(start: Self::Start) -> bool;
 
     /// The first address past a prefix, unless it reaches to the last address of all.
     fn past(start: Self::Start, length: u8) -> Option<Self::Start>;
@@ -60,14 +67,6 @@ impl Interval for Row4 {
         self.value
     }
 
-    fn root(start: u32) -> u16 {
-        (start >> 16) as u16
-    }
-
-    fn begins_root(start: u32) -> bool {
-        start << 16 == 0
-    }
-
     fn past(start: u32, length: u8) -> Option<u32> {
         start.checked_add(1u32.checked_shl(32 - u32::from(length))?)
     }
@@ -95,33 +94,16 @@ impl Interval for Row6 {
 
     const ZERO: u128 = 0;
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the two halves of the address"
-    )]
     fn new(start: u128, value: u32) -> Self {
-        Self {
-            high: (start >> 64) as u64,
-            low: start as u64,
-            value,
-            reserved: 0,
-        }
+        Self { start, value }
     }
 
     fn start(&self) -> u128 {
-        u128::from(self.high) << 64 | u128::from(self.low)
+        self.start
     }
 
     fn value(&self) -> u32 {
         self.value
-    }
-
-    fn root(start: u128) -> u16 {
-        (start >> 112) as u16
-    }
-
-    fn begins_root(start: u128) -> bool {
-        start << 16 == 0
     }
 
     fn past(start: u128, length: u8) -> Option<u128> {

@@ -5,12 +5,11 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use filter_common::table::{Row4, Row6};
 use jiff::Timestamp;
 
 use super::{
     condition::Condition,
-    interval::{Interval, Prefix},
+    interval::{Interval, Prefix, Row4, Row6},
     number,
     sweep::Groups,
 };

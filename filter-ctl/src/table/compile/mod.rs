@@ -6,72 +6,112 @@
 //! narrow entry takes nothing from what a wider one blocks.
 //!
 //! - [`interval`]: what the two families have in common;
-//! - [`sweep`]: from sorted prefixes to rows and roots;
+//! - [`sweep`]: from sorted prefixes to intervals;
+//! - [`pack`]: from intervals to the rows that the kernel reads, and to the first stage before them;
 //! - [`condition`]: what a rule asks of a packet, and which rule is named first;
 //! - [`listed`]: the rules of all lists, merged;
 //! - [`cells`] and [`sets`]: runs of clauses, and the orders they name, each stored once.
 
 mod cells;
 mod condition;
-mod digest;
 mod interval;
 mod listed;
+mod pack;
 mod sets;
 mod sweep;
 
 use std::fmt;
 
 use filter_common::{
-    abi::{CLAUSES_CAPACITY, PLACE_ROWS_CAPACITY},
-    limits::{HOST_GROUPS_MAX, INTERFACES_MAX, rows_for},
+    abi::{CLAUSES_CAPACITY, POLICY_SETS, SETTINGS_CAPACITY, VLANS_CAPACITY},
+    limits::{HOST_GROUPS_MAX, INTERFACES_MAX, PLACE_PREFIXES_MAX, deep_rows_for, rows_for},
     settings::InterfaceSettings,
-    table::{Key as _, Key6, Place, Row4, Row6},
+    table::{Place, ROWS_MAX},
 };
 
 use self::{
     cells::Cells,
-    interval::Interval,
+    interval::{Interval, Row4, Row6},
     listed::Family,
-    sweep::{roots, sweep},
+    pack::{marks, rows_v4, rows_v6, rows_v6_with_filter},
+    sweep::sweep,
 };
-use super::{Arrays, Slot, Table, TimedClause, slots::SlotLedger};
+use super::{
+    Slot, Table, TimedClause,
+    print::{Print, digest, prints},
+    slots::SlotLedger,
+};
 use crate::{
     order::OrderId,
     policy::{RuleRef, RuleSet},
 };
 
-pub use digest::digest;
-
-/// Room for rows in one half of the kernel's tables.
+/// Room for prefixes in one half of the kernel's tables: so many always fit, whatever they are, and not
+/// one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// Rows of the IPv4 orders.
-    pub v4_rows: u32,
-    /// Rows of the IPv6 orders; of more than [`V6_ROWS_MAX`] only so many are used.
-    pub v6_rows: u32,
+    /// Distinct IPv4 prefixes of the orders.
+    pub v4_prefixes: u32,
+    /// Distinct IPv6 prefixes of the orders.
+    pub v6_prefixes: u32,
 }
 
-/// Rows that the search of the IPv6 table reaches in its steps.
-pub const V6_ROWS_MAX: usize = (1 << Key6::STEPS) - 1;
-
 impl Capacity {
-    /// Room in which as many prefixes of each family always fit.
+    /// Rows of the IPv4 orders that so many prefixes can make, with all the holes that never-block
+    /// prefixes can make in them.
     #[must_use]
-    pub const fn for_prefixes(v4: u32, v6: u32) -> Self {
+    pub const fn v4_rows(self) -> u32 {
+        bounded(rows_for(self.v4_prefixes as usize + PLACE_PREFIXES_MAX))
+    }
+
+    /// Rows of the IPv6 orders.
+    #[must_use]
+    pub const fn v6_rows(self) -> u32 {
+        bounded(rows_for(self.v6_prefixes as usize + PLACE_PREFIXES_MAX))
+    }
+
+    /// Deep rows of the IPv6 orders.
+    #[must_use]
+    pub const fn v6_deep(self) -> u32 {
+        bounded(deep_rows_for(
+            self.v6_prefixes as usize + PLACE_PREFIXES_MAX,
+        ))
+    }
+
+    /// The least room in which the rows of a table fit.
+    #[must_use]
+    pub fn for_table(table: &Table) -> Self {
+        let v4 = prefixes_for(table.v4.starts.len(), rows_for);
+        let v6 = prefixes_for(table.v6.starts.len(), rows_for);
+        let deep = prefixes_for(table.v6.deep.len(), deep_rows_for);
         Self {
-            v4_rows: rows(v4),
-            v6_rows: rows(v6),
+            v4_prefixes: v4,
+            v6_prefixes: v6.max(deep),
         }
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the bound is checked")]
-const fn rows(prefixes: u32) -> u32 {
-    let rows = rows_for(prefixes as usize);
-    if rows > u32::MAX as usize {
-        u32::MAX
-    } else {
+/// The fewest prefixes, beside those of places, for which there is room for so many rows.
+fn prefixes_for(rows: usize, rows_for: fn(usize) -> usize) -> u32 {
+    let fits = |prefixes: &usize| rows_for(prefixes + PLACE_PREFIXES_MAX) >= rows;
+    // Each prefix has room for two rows at least.
+    let enough = rows / 2 + 1;
+    let least = (0..32).rev().fold(enough, |least, bit| {
+        let less = least.saturating_sub(1 << bit);
+        if fits(&less) { less } else { least }
+    });
+    u32::try_from(least).unwrap_or(u32::MAX)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the bound is far below 2^32"
+)]
+const fn bounded(rows: usize) -> u32 {
+    if rows < ROWS_MAX {
         rows as u32
+    } else {
+        ROWS_MAX as u32
     }
 }
 
@@ -85,6 +125,8 @@ pub struct Compiled {
     /// The rules, sorted, that were refused because an address would have come under more than
     /// [`filter_common::limits::CLAUSES_PER_CELL_MAX`] clauses.
     pub overflowed: Vec<RuleRef>,
+    /// What lies in each of its maps, but for that of the clauses.
+    pub prints: Vec<Print>,
     /// [`digest`] of the table.
     pub digest: [u8; 32],
 }
@@ -104,14 +146,14 @@ pub struct CapacityError {
 /// The parts of a generation that have a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
-    /// Rows of the IPv4 orders.
-    V4Rows,
-    /// Rows of the IPv6 orders.
-    V6Rows,
-    /// Rows of the places of IPv4 addresses.
-    PlaceV4Rows,
-    /// Rows of the places of IPv6 addresses.
-    PlaceV6Rows,
+    /// Distinct IPv4 prefixes of the orders.
+    V4Prefixes,
+    /// Distinct IPv6 prefixes of the orders.
+    V6Prefixes,
+    /// Distinct IPv4 prefixes of places.
+    PlaceV4Prefixes,
+    /// Distinct IPv6 prefixes of places.
+    PlaceV6Prefixes,
     /// Clauses.
     Clauses,
     /// Slots, those of earlier generations that are not retired included.
@@ -125,10 +167,14 @@ pub enum Part {
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::V4Rows => "the rows of the IPv4 table",
-            Self::V6Rows => "the rows of the IPv6 table",
-            Self::PlaceV4Rows => "the rows of the IPv4 table of places",
-            Self::PlaceV6Rows => "the rows of the IPv6 table of places",
+            Self::V4Prefixes => "the IPv4 prefixes of all orders",
+            Self::V6Prefixes => "the IPv6 prefixes of all orders",
+            Self::PlaceV4Prefixes => {
+                "the IPv4 prefixes that are never blocked, of host groups and of special use"
+            }
+            Self::PlaceV6Prefixes => {
+                "the IPv6 prefixes that are never blocked, of host groups and of special use"
+            }
             Self::Clauses => "the clauses",
             Self::Slots => "the slots",
             Self::Settings => "the settings of interfaces",
@@ -176,16 +222,21 @@ pub fn compile(
 ) -> Result<Compiled, CapacityError> {
     Part::Settings.check(settings.len(), INTERFACES_MAX)?;
     Part::HostGroups.check(rules.perimeter.groups.len(), HOST_GROUPS_MAX)?;
-    let places_v4 = places::<Row4>(rules);
-    let places_v6 = places::<Row6>(rules);
-    Part::PlaceV4Rows.check(places_v4.len(), PLACE_ROWS_CAPACITY)?;
-    Part::PlaceV6Rows.check(places_v6.len(), PLACE_ROWS_CAPACITY)?;
-
+    let spaces = (
+        places::<Row4>(rules, Part::PlaceV4Prefixes)?,
+        places::<Row6>(rules, Part::PlaceV6Prefixes)?,
+    );
     let mut cells = Cells::new(rules, CLAUSES_CAPACITY);
-    let v4 = orders::<Row4>(&mut cells, &places_v4)?;
-    Part::V4Rows.check(v4.len(), capacity.v4_rows as usize)?;
-    let v6 = orders::<Row6>(&mut cells, &places_v6)?;
-    Part::V6Rows.check(v6.len(), (capacity.v6_rows as usize).min(V6_ROWS_MAX))?;
+    let (marks_v4, v4) = {
+        let room = (Part::V4Prefixes, capacity.v4_prefixes);
+        let intervals = orders::<Row4>(&mut cells, &spaces.0, room)?;
+        (marks(&intervals), rows_v4(&intervals))
+    };
+    let (v6, filter_v6) = {
+        let room = (Part::V6Prefixes, capacity.v6_prefixes);
+        let intervals = orders::<Row6>(&mut cells, &spaces.1, room)?;
+        rows_v6_with_filter(&intervals)
+    };
 
     let (mut clauses, sets, overflowed) = cells.finish();
     let numbers = slots.assign(&sets)?;
@@ -196,37 +247,57 @@ pub fn compile(
     slots.sort_unstable_by_key(|(slot, _)| *slot);
 
     let table = Table {
-        v4: arrays(v4),
-        v6: arrays(v6),
-        places_v4: arrays(places_v4),
-        places_v6: arrays(places_v6),
+        marks_v4,
+        v4,
+        filter_v6,
+        v6,
+        places_v4: rows_v4(&spaces.0),
+        places_v6: rows_v6(&spaces.1),
         clauses,
-        settings: settings.to_vec(),
-        policies: rules.perimeter.policies(),
-        vlans: rules.perimeter.vlan_words(),
+        settings: padded(settings.to_vec(), SETTINGS_CAPACITY),
+        policies: padded(rules.perimeter.policies(), POLICY_SETS),
+        vlans: padded(rules.perimeter.vlan_words(), VLANS_CAPACITY),
     };
-    let digest = digest(&table);
+    let prints = prints(&table);
+    let digest = digest(&prints, &table.clauses);
     Ok(Compiled {
         table,
         slots,
         overflowed,
+        prints,
         digest,
     })
 }
 
+/// All that a map holds, so that nothing of an earlier generation is left behind the end.
+fn padded<T: Copy + Default>(mut values: Vec<T>, capacity: usize) -> Vec<T> {
+    values.resize(capacity, T::default());
+    values
+}
+
 /// The rows of the orders of one family.
-fn orders<R: Family>(cells: &mut Cells<'_>, places: &[R]) -> Result<Vec<R>, CapacityError> {
+fn orders<R: Family>(
+    cells: &mut Cells<'_>,
+    places: &[R],
+    (part, room): (Part, u32),
+) -> Result<Vec<R>, CapacityError> {
     let listed = cells.listed::<R>();
     let is_protected = |row: &R| Place::from_bits(row.value()).scope_bits();
     let holes: Vec<R> = places
         .iter()
         .map(|row| R::new(row.start(), is_protected(row)))
         .collect();
-    sweep(listed, &holes, |around, group| cells.inside(around, group))
+    let mut prefixes = 0;
+    let rows = sweep(listed, &holes, |around, group| {
+        prefixes += 1;
+        cells.inside(around, group)
+    })?;
+    part.check(prefixes, room as usize)?;
+    Ok(rows)
 }
 
 /// The rows of places of one family: the never-block list, and what the perimeter says of prefixes.
-fn places<R: Interval>(rules: &RuleSet) -> Vec<R> {
+fn places<R: Interval>(rules: &RuleSet, part: Part) -> Result<Vec<R>, CapacityError> {
     let never_block = rules.never_block.iter();
     let never_block = never_block.map(|entry| (entry.net, Place::scope(entry.scope)));
     let mut prefixes: Vec<_> = never_block
@@ -234,23 +305,20 @@ fn places<R: Interval>(rules: &RuleSet) -> Vec<R> {
         .filter_map(|(net, place)| R::prefix(&net, place.to_bits()))
         .collect();
     prefixes.sort_unstable_by_key(R::order);
+    part.check(distinct(&prefixes), PLACE_PREFIXES_MAX)?;
     let inside = |around: u32, group: &[interval::Prefix<R::Start, u32>]| {
         let same = group.iter().map(|prefix| Place::from_bits(prefix.what));
         // Of one prefix each says something else, but for the scopes, of which the stronger holds; the
         // order makes no difference.
         let here = same.fold(Place::NONE, |all, place| place.inside(all));
-        Ok::<_, std::convert::Infallible>(here.inside(Place::from_bits(around)).to_bits())
+        Ok(here.inside(Place::from_bits(around)).to_bits())
     };
-    match sweep(&prefixes[..], &[], inside) {
-        Ok(rows) => rows,
-    }
+    sweep(&prefixes[..], &[], inside)
 }
 
-fn arrays<R: Interval>(rows: Vec<R>) -> Arrays<R> {
-    Arrays {
-        roots: roots(&rows),
-        rows,
-    }
+/// How many prefixes there are, those of several rules once.
+fn distinct<S: PartialEq, T>(sorted: &[interval::Prefix<S, T>]) -> usize {
+    sorted.chunk_by(sweep::is_same).count()
 }
 
 /// An index as it is stored; all of them count things in memory of more than 16 bytes each, or are

@@ -1,6 +1,4 @@
-//! From sorted prefixes to rows and roots.
-
-use filter_common::table::{ROOTS, Root};
+//! From sorted prefixes to intervals.
 
 use super::interval::{Interval, Prefix};
 
@@ -22,8 +20,7 @@ impl<S: Copy + Ord, T: Copy> Groups<S, T> for &[Prefix<S, T>] {
     }
 
     fn next_group(&mut self, group: &mut Vec<Prefix<S, T>>) {
-        let same = |a: &Prefix<S, T>, b: &Prefix<S, T>| (a.start, a.length) == (b.start, b.length);
-        let next = self.chunk_by(same).next().unwrap_or_default();
+        let next = self.chunk_by(is_same).next().unwrap_or_default();
         group.clear();
         group.extend_from_slice(next);
         *self = &self[next.len()..];
@@ -71,6 +68,11 @@ pub(super) fn sweep<R: Interval, T, E>(
         }
     }
     Ok(rows.finish())
+}
+
+/// Whether the two are the same prefix.
+pub(super) fn is_same<S: PartialEq, T>(a: &Prefix<S, T>, b: &Prefix<S, T>) -> bool {
+    a.start == b.start && a.length == b.length
 }
 
 /// Rows so far, the first of them at address 0.
@@ -127,46 +129,4 @@ impl<'a, R: Interval> Rows<'a, R> {
         }
         self.made
     }
-}
-
-/// Where to search for each value of the upper 16 address bits.
-///
-/// `rows` are sorted, and the first begins at address 0.
-pub(super) fn roots<R: Interval>(rows: &[R]) -> Vec<Root> {
-    let without_rows = |covering| Root {
-        rows: 0,
-        first: covering,
-    };
-    let mut roots = Vec::with_capacity(ROOTS);
-    let mut covering = 0;
-    let mut index = 0;
-    for under in rows.chunk_by(|a, b| R::root(a.start()) == R::root(b.start())) {
-        let (Some(first), Some(last)) = (under.first(), under.last()) else {
-            continue;
-        };
-        let root = R::root(first.start());
-        roots.resize(usize::from(root), without_rows(covering));
-        // A row that begins with the root covers its first address; else the row before does.
-        let count = number(under.len());
-        roots.push(match (R::begins_root(first.start()), count) {
-            (true, 1) => without_rows(first.value()),
-            (true, count) => Root {
-                rows: count - 1,
-                first: index,
-            },
-            (false, count) => Root {
-                rows: count,
-                first: index - 1,
-            },
-        });
-        covering = last.value();
-        index += count;
-    }
-    roots.resize(ROOTS, without_rows(covering));
-    roots
-}
-
-/// A number of rows; capacities are far below.
-fn number(rows: usize) -> u32 {
-    u32::try_from(rows).unwrap_or(u32::MAX)
 }

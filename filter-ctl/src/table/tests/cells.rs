@@ -1,12 +1,19 @@
 //! Cells, case by case: what is stored, and for whom.
 
-use super::{at, compiled, frame, kernel, never_block, orders_of, plain::Rule, rule, rule_set};
+use super::{
+    at, compiled, frame, host_tables, kernel, never_block, orders_of, plain::Rule, rule, rule_set,
+};
 use crate::{
     order::{Direction, PortRange},
     table::compile::Compiled,
 };
 use filter_common::{
-    limits::CLAUSES_PER_CELL_MAX, settings::InterfaceSettings, table::Scope, verdict::Reason,
+    address::{Address, Family},
+    decide::Tables as _,
+    limits::CLAUSES_PER_CELL_MAX,
+    settings::InterfaceSettings,
+    table::{ROOTS_6, RowValue, Scope},
+    verdict::Reason,
 };
 
 /// The orders charged for a TCP packet from an address to port 443 of nobody in particular; none if
@@ -47,15 +54,15 @@ fn hosts_of_one_order_share_one_clause() {
     let compiled = compiled(&rule_set(hosts.collect()));
     assert_eq!(compiled.table.clauses.len(), 1);
     // Neighbours are one interval.
-    assert_eq!(compiled.table.v4.rows.len(), 3);
+    assert_eq!(compiled.table.v4.starts.len(), 1);
     assert_eq!(compiled.slots.len(), 1);
 }
 
 #[test]
 fn an_empty_set_blocks_nothing() {
     let compiled = compiled(&rule_set(Vec::new()));
-    assert_eq!(compiled.table.v4.rows.len(), 1);
-    assert_eq!(compiled.table.v6.rows.len(), 1);
+    assert_eq!(compiled.table.v4.starts.len(), 0);
+    assert_eq!(compiled.table.v6.starts.len(), 0);
     assert!(compiled.table.clauses.is_empty());
     assert_eq!(charged(&compiled, "0.0.0.0", 1_500), names(&[]));
     assert_eq!(charged(&compiled, "255.255.255.255", 1_500), names(&[]));
@@ -73,7 +80,7 @@ fn the_whole_space_can_be_listed() {
     assert_eq!(charged(&compiled, "0.0.0.1", 1_500), names(&[0]));
     assert_eq!(charged(&compiled, "255.255.255.254", 1_500), names(&[0]));
     assert_eq!(charged(&compiled, "255.255.255.255", 1_500), names(&[1]));
-    assert_eq!(compiled.table.v6.rows.len(), 1);
+    assert_eq!(compiled.table.v6.starts.len(), ROOTS_6 + 1);
 }
 
 #[test]
@@ -165,18 +172,12 @@ fn never_block_space_is_a_hole() {
     ] {
         assert_eq!(charged(&compiled, address, 1_500), expected, "{address}");
     }
-    let scopes: Vec<_> = compiled.table.places_v4.rows;
-    let scopes: Vec<_> = scopes.iter().map(|row| row.value).collect();
-    assert_eq!(scopes, [0, 1, 2, 1, 0]);
+    let number = |value: &u32| RowValue::from_bits(*value).number();
+    let scopes: Vec<_> = compiled.table.places_v4.values.iter().map(number).collect();
+    assert_eq!(scopes, [1, 2, 1]);
     // Not by the kernel's lookup alone: the orders' table itself has nothing there.
-    let rows: Vec<_> = compiled
-        .table
-        .v4
-        .rows
-        .iter()
-        .map(|row| row.value != 0)
-        .collect();
-    assert_eq!(rows, [false, true, false, true, false]);
+    let rows: Vec<_> = compiled.table.v4.values.iter().map(number).collect();
+    assert_eq!(rows, [1, 1, 0]);
 }
 
 #[test]
@@ -193,8 +194,8 @@ fn a_cell_that_would_be_too_long_refuses_its_own_rules() {
     assert_eq!(rules.indexes(&compiled.overflowed), [7]);
     assert_eq!(charged(&compiled, "198.51.100.8", 1_500), names(&[99]));
     let value = |address: u32| {
-        use filter_common::table::{Key4, find};
-        find(&compiled.table.v4, Key4(address))
+        let address = Address::from_v4(address.to_be_bytes());
+        host_tables(&compiled).listed(Family::V4, address)
     };
     assert_eq!(value(0xc633_6407), value(0xc633_6406));
 }

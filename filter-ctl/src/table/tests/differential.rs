@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use filter_common::{
     settings::{Enforcement, InterfaceSettings, Role},
-    table::{Intervals as _, Scope},
+    table::Scope,
     verdict::{Reason, Verdict},
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -16,11 +16,12 @@ use super::{
     model::{self, Seen},
     never_block, order, orders_of,
     plain::{Rule, RuleSet},
+    rows::well_formed,
     rule,
 };
 use crate::{
     order::{Direction, PortRange},
-    table::{Arrays, compile::Compiled},
+    table::compile::Compiled,
 };
 
 const PROTOCOLS: [u8; 4] = [6, 17, 1, 47];
@@ -195,25 +196,6 @@ fn by_orders(verdict: Verdict) -> Reason {
     }
 }
 
-/// Whether the rows are sorted, begin at 0 and are as few as can be.
-fn well_formed<R: Copy, K>(
-    arrays: &Arrays<R>,
-    start: impl Fn(&R) -> u128,
-    value: impl Fn(&R) -> u32,
-) -> Result<(), TestCaseError>
-where
-    Arrays<R>: filter_common::table::Intervals<K>,
-{
-    prop_assert_eq!(arrays.roots.len(), filter_common::table::ROOTS);
-    prop_assert_eq!(arrays.rows.first().map(&start), Some(0));
-    for pair in arrays.rows.windows(2) {
-        prop_assert!(start(&pair[0]) < start(&pair[1]));
-        prop_assert_ne!(value(&pair[0]), value(&pair[1]));
-    }
-    prop_assert!(arrays.start(0).is_some());
-    Ok(())
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
@@ -226,14 +208,7 @@ proptest! {
         times in vec(unix(), 16),
     ) {
         let compiled = compiled(&rules);
-        let table = &compiled.table;
-        well_formed(&table.v4, |row| row.start.into(), |row| row.value)?;
-        well_formed(&table.places_v4, |row| row.start.into(), |row| row.value)?;
-        let start = |row: &filter_common::table::Row6| {
-            u128::from(row.high) << 64 | u128::from(row.low)
-        };
-        well_formed(&table.v6, start, |row| row.value)?;
-        well_formed(&table.places_v6, start, |row| row.value)?;
+        well_formed(&compiled.table);
 
         let v4 = random_v4.into_iter().map(|(a, b)| (IpAddr::V4(a), IpAddr::V4(b)));
         let v6 = random_v6.into_iter().map(|(a, b)| (IpAddr::V6(a), IpAddr::V6(b)));

@@ -5,16 +5,17 @@ mod differential;
 mod limits;
 mod model;
 pub(super) mod plain;
+mod rows;
 mod scale;
 
 use std::net::IpAddr;
 
 use filter_common::{
-    address::Address,
-    decide::{Effects, decide},
+    address::{Address, Family},
+    decide::{Effects, Tables as _, decide},
     packet::classify,
     settings::InterfaceSettings,
-    table::{Key4, Key6, Scope, find},
+    table::Scope,
     verdict::Verdict,
 };
 use jiff::Timestamp;
@@ -80,7 +81,10 @@ pub(super) fn never_block(net: &str, scope: Scope) -> NeverBlock {
 }
 
 /// Room enough for any test.
-pub(super) const ROOMY: Capacity = Capacity::for_prefixes(3_000_000, 1_000_000);
+pub(super) const ROOMY: Capacity = Capacity {
+    v4_prefixes: 3_000_000,
+    v6_prefixes: 1_000_000,
+};
 
 pub(super) fn compiled(rules: &RuleSet) -> Compiled {
     compile(rules, &[], &SlotLedger::default(), ROOMY).expect("all fits")
@@ -90,6 +94,14 @@ pub(super) fn compiled(rules: &RuleSet) -> Compiled {
 const CLOCK: BootClock = BootClock {
     boottime_at_unix_0: -1_000 * 3_600,
 };
+
+fn host_tables(compiled: &Compiled) -> HostTables<'_> {
+    HostTables {
+        table: &compiled.table,
+        interface: 0,
+        clock: CLOCK,
+    }
+}
 
 /// What the kernel would do with a frame: the verdict, and the slots told that they would drop.
 pub(super) fn kernel(
@@ -104,11 +116,7 @@ pub(super) fn kernel(
             self.0.push(slot);
         }
     }
-    let tables = HostTables {
-        table: &compiled.table,
-        interface: 0,
-        clock: CLOCK,
-    };
+    let tables = host_tables(compiled);
     let mut told = Told(Vec::new());
     let clock = StoppedClock(CLOCK.boottime(unix));
     let frame = classify(frame, settings.tunnels());
@@ -118,9 +126,10 @@ pub(super) fn kernel(
 
 /// Whether the orders' table has anything for an address, the never-block list aside.
 pub(super) fn listed(compiled: &Compiled, address: IpAddr) -> bool {
+    let tables = host_tables(compiled);
     let number = match address {
-        IpAddr::V4(address) => find(&compiled.table.v4, Key4(address.to_bits())),
-        IpAddr::V6(address) => find(&compiled.table.v6, Key6(Address::from_v6(address.octets()))),
+        IpAddr::V4(v4) => tables.listed(Family::V4, Address::from_v4(v4.octets())),
+        IpAddr::V6(v6) => tables.listed(Family::V6, Address::from_v6(v6.octets())),
     };
     number != 0
 }

@@ -1,0 +1,100 @@
+//! Whether the kernel holds what was put there.
+//!
+//! After each publication, and regularly between them, what lies in the half in force is read back and
+//! compared with what was compiled. Nothing but the engine writes there, so a difference means faulty
+//! memory, a faulty kernel, or somebody who writes to the pinned maps by hand.
+
+use filter_common::abi::map;
+use jiff::Timestamp;
+
+use super::engine::Engine;
+use crate::{
+    audit::Event,
+    kernel::{KernelError, instance::Instance, verify},
+    table::{
+        clock::BootClock,
+        compile::Compiled,
+        print::{Print, clauses_print},
+    },
+};
+
+/// The alarm.
+const ALARM: &str = "drift";
+const SUBJECT: &str = "kernel";
+/// Ticks, of a second each, between two checks.
+const CHECK_EVERY: u64 = 60;
+
+/// What shall lie in the kernel.
+#[derive(Clone, Debug)]
+pub(super) struct Proof {
+    generation: u64,
+    prints: Vec<Print>,
+}
+
+impl Proof {
+    /// Of a table that is in force as `generation`, its deadlines being on `clock`.
+    pub(super) fn new(compiled: &Compiled, generation: u64, clock: BootClock) -> Self {
+        let mut prints = compiled.prints.clone();
+        prints.push(clauses_print(&compiled.table.clauses, clock));
+        Self { generation, prints }
+    }
+
+    /// The maps that hold something else.
+    pub(super) fn differing(&self, instance: &Instance) -> Result<Vec<&'static str>, KernelError> {
+        let live = instance.live()?.map(|live| live.generation);
+        if live != Some(self.generation) {
+            return Ok(vec![map::CONTROL]);
+        }
+        verify::differing(instance, &self.prints)
+    }
+}
+
+impl Engine {
+    /// Compares, once in [`CHECK_EVERY`] ticks. What has drifted is written anew.
+    pub(super) fn check_drift_regularly(&mut self, now: Timestamp) {
+        if !self.seconds.is_multiple_of(CHECK_EVERY) || self.check_drift() {
+            return;
+        }
+        if self.damaged.is_empty() && self.floor.trusts(now) {
+            // A failure has raised its alarm, and is tried again.
+            let _alarmed = self.enforce_desired();
+        }
+    }
+
+    /// Compares. False if something has drifted.
+    pub(super) fn check_drift(&mut self) -> bool {
+        let Some(proof) = self.proof.clone() else {
+            return true;
+        };
+        match proof.differing(&self.instance) {
+            Ok(differing) if differing.is_empty() => {
+                self.clear_alarm(ALARM, SUBJECT);
+                true
+            }
+            Ok(_) => {
+                self.note_drift(&proof);
+                false
+            }
+            Err(error) => {
+                self.raise(ALARM, SUBJECT, format!("cannot be checked: {error}"));
+                true
+            }
+        }
+    }
+
+    /// Tells of a drift.
+    pub(super) fn note_drift(&mut self, proof: &Proof) {
+        let maps = match proof.differing(&self.instance) {
+            Ok(maps) => maps.join(", "),
+            Err(error) => error.to_string(),
+        };
+        let generation = proof.generation;
+        self.drifts += 1;
+        let message = format!(
+            "generation {generation} in the kernel is not what was put there, see {maps}; it is \
+             written anew; look for whoever writes to the pinned maps, or for faulty memory"
+        );
+        self.raise(ALARM, SUBJECT, message);
+        self.record(Event::new("filter-ctl", "drift", generation.to_string()).detail("maps", maps));
+    }
+}

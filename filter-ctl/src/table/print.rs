@@ -1,0 +1,290 @@
+//! What tells one table from another, and what lies in the kernel from what was meant to lie there.
+//!
+//! A [`Print`] is the SHA-256 of what lies in one map. The digest of a table is made of all its prints, so
+//! a table that has the digest of another is that other; and a half of the kernel's maps that has the
+//! prints of a table holds that table.
+
+use filter_common::{
+    abi::map,
+    policy::PolicySet,
+    settings::{InterfaceSettings, Role},
+    table::{Clause, Deep},
+};
+use sha2::{Digest as _, Sha256};
+
+use super::{RowsV4, RowsV6, Table, TimedClause, clock::BootClock};
+
+/// What lies in one map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Print {
+    /// The map.
+    pub map: &'static str,
+    /// Elements, from the first of the half on.
+    pub elements: usize,
+    /// SHA-256 of their bytes, numbers being little-endian.
+    pub sha256: [u8; 32],
+}
+
+/// An element of a map, in bytes that are the same on every machine.
+pub trait Element {
+    /// The bytes.
+    type Bytes: AsRef<[u8]>;
+
+    /// How many they are.
+    const SIZE: usize;
+
+    /// Numbers are little-endian.
+    fn bytes(&self) -> Self::Bytes;
+}
+
+macro_rules! number {
+    ($($number:ty),+) => {$(
+        impl Element for $number {
+            type Bytes = [u8; size_of::<Self>()];
+            const SIZE: usize = size_of::<Self>();
+
+            fn bytes(&self) -> Self::Bytes {
+                self.to_le_bytes()
+            }
+        }
+    )+};
+}
+
+number!(u16, u32, u64);
+
+impl Element for Deep {
+    type Bytes = [u8; 16];
+    const SIZE: usize = 16;
+
+    fn bytes(&self) -> [u8; 16] {
+        let Self { low, value, rows } = *self;
+        (u128::from(low) | u128::from(value) << 64 | u128::from(rows) << 96).to_le_bytes()
+    }
+}
+
+impl Element for Clause {
+    type Bytes = [u8; 16];
+    const SIZE: usize = 16;
+
+    fn bytes(&self) -> [u8; 16] {
+        let Self {
+            slot,
+            deadline,
+            ports: [first, last],
+            protocol,
+            flags,
+            reserved,
+        } = *self;
+        let condition = u64::from(first)
+            | u64::from(last) << 16
+            | u64::from(protocol) << 32
+            | u64::from(flags) << 40
+            | u64::from(reserved) << 48;
+        (u128::from(slot) | u128::from(deadline) << 32 | u128::from(condition) << 64).to_le_bytes()
+    }
+}
+
+impl Element for TimedClause {
+    type Bytes = [u8; 24];
+    const SIZE: usize = 24;
+
+    fn bytes(&self) -> [u8; 24] {
+        // The time takes the place of the deadline, which depends on when the machine was started.
+        let deadline = 0;
+        let Self {
+            slot,
+            until,
+            ports,
+            protocol,
+            flags,
+        } = *self;
+        let clause = Clause {
+            slot,
+            deadline,
+            ports,
+            protocol,
+            flags,
+            reserved: 0,
+        };
+        let mut bytes = [0; 24];
+        let (front, back) = bytes.split_at_mut(16);
+        front.copy_from_slice(&clause.bytes());
+        back.copy_from_slice(&until.to_le_bytes());
+        bytes
+    }
+}
+
+impl Element for InterfaceSettings {
+    type Bytes = [u8; 8];
+    const SIZE: usize = 8;
+
+    fn bytes(&self) -> [u8; 8] {
+        let customer = self.role() == Role::Customer;
+        let mut bytes = [0; 8];
+        bytes[0] = u8::from(self.monitors());
+        bytes[1] = u8::from(customer);
+        bytes[2] = u8::from(self.has_vlans());
+        bytes[3] = self.tunnels().to_bits();
+        bytes
+    }
+}
+
+impl Element for PolicySet {
+    type Bytes = [u8; 24];
+    const SIZE: usize = 24;
+
+    fn bytes(&self) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        let words = [self.named, self.drop, self.monitor];
+        for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
+            to.copy_from_slice(&word.to_bits().to_le_bytes());
+        }
+        bytes
+    }
+}
+
+/// Takes the elements of one map, a part at a time.
+#[derive(Debug)]
+pub struct Printer {
+    map: &'static str,
+    elements: usize,
+    hash: Sha256,
+    buffer: Vec<u8>,
+}
+
+impl Printer {
+    /// Elements that are turned into bytes at a time.
+    pub const PART: usize = 1 << 12;
+
+    /// Of a map from which nothing was read yet.
+    #[must_use]
+    pub fn new(map: &'static str) -> Self {
+        Self {
+            map,
+            elements: 0,
+            hash: Sha256::new(),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// The elements that follow.
+    pub fn add<T: Element>(&mut self, elements: &[T]) {
+        self.buffer.resize(Self::PART * T::SIZE, 0);
+        for part in elements.chunks(Self::PART) {
+            let used = part.len() * T::SIZE;
+            for (to, element) in self.buffer.chunks_exact_mut(T::SIZE).zip(part) {
+                to.copy_from_slice(element.bytes().as_ref());
+            }
+            self.hash.update(&self.buffer[..used]);
+        }
+        self.elements += elements.len();
+    }
+
+    /// The print.
+    #[must_use]
+    pub fn finish(self) -> Print {
+        Print {
+            map: self.map,
+            elements: self.elements,
+            sha256: self.hash.finalize().into(),
+        }
+    }
+}
+
+/// The print of a whole map.
+fn print<T: Element>(map: &'static str, elements: &[T]) -> Print {
+    let mut printer = Printer::new(map);
+    printer.add(elements);
+    printer.finish()
+}
+
+/// The prints of all maps of a table but that of the clauses, which depend on the clock.
+///
+/// Reads all of it: some 10 ms for a million rows.
+#[must_use]
+pub fn prints(table: &Table) -> Vec<Print> {
+    let Table {
+        marks_v4,
+        v4,
+        filter_v6,
+        v6,
+        places_v4,
+        places_v6,
+        clauses: _,
+        settings,
+        policies,
+        vlans,
+    } = table;
+    let rows4 = |[bases, starts, values]: [&'static str; 3], rows: &RowsV4| {
+        [
+            print(bases, &rows.bases),
+            print(starts, &rows.starts),
+            print(values, &rows.values),
+        ]
+    };
+    let rows6 = |[bases, starts, values, deep]: [&'static str; 4], rows: &RowsV6| {
+        [
+            print(bases, &rows.bases),
+            print(starts, &rows.starts),
+            print(values, &rows.values),
+            print(deep, &rows.deep),
+        ]
+    };
+    let mut prints = vec![
+        print(map::V4_MARKS, marks_v4),
+        print(map::V6_FILTER, filter_v6),
+        print(map::SETTINGS, settings),
+        print(map::POLICIES, policies),
+        print(map::VLANS, vlans),
+    ];
+    prints.extend(rows4(V4, v4));
+    prints.extend(rows6(V6, v6));
+    prints.extend(rows4(PLACES_V4, places_v4));
+    prints.extend(rows6(PLACES_V6, places_v6));
+    prints
+}
+
+/// The print of the clauses, as they lie in the kernel of this clock.
+#[must_use]
+pub fn clauses_print(clauses: &[TimedClause], clock: BootClock) -> Print {
+    let mut printer = Printer::new(map::CLAUSES);
+    for part in clauses.chunks(Printer::PART) {
+        let part: Vec<Clause> = part.iter().map(|clause| clause.at(clock)).collect();
+        printer.add(&part);
+    }
+    printer.finish()
+}
+
+/// SHA-256 over all that a table says, the same on every machine and after every restart.
+///
+/// Deadlines enter as Unix time, so a change of the clock does not change it.
+#[must_use]
+pub fn digest(prints: &[Print], clauses: &[TimedClause]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(b"levee table 3\n");
+    for Print {
+        map,
+        elements,
+        sha256,
+    } in [print(map::CLAUSES, clauses)].iter().chain(prints)
+    {
+        hash.update(map.as_bytes());
+        hash.update((*elements as u64).to_le_bytes());
+        hash.update(sha256);
+    }
+    hash.finalize().into()
+}
+
+/// The maps of the IPv4 orders: bases, starts, values.
+pub const V4: [&str; 3] = [map::V4_BASES, map::V4_STARTS, map::V4_VALUES];
+/// The maps of the IPv6 orders: bases, starts, values, deep rows.
+pub const V6: [&str; 4] = [map::V6_BASES, map::V6_STARTS, map::V6_VALUES, map::V6_DEEP];
+/// The maps of the places of IPv4 addresses.
+pub const PLACES_V4: [&str; 3] = [map::PLACE4_BASES, map::PLACE4_STARTS, map::PLACE4_VALUES];
+/// The maps of the places of IPv6 addresses.
+pub const PLACES_V6: [&str; 4] = [
+    map::PLACE6_BASES,
+    map::PLACE6_STARTS,
+    map::PLACE6_VALUES,
+    map::PLACE6_DEEP,
+];
