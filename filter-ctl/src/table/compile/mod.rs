@@ -20,7 +20,7 @@ mod pack;
 mod sets;
 mod sweep;
 
-use std::fmt;
+use std::{fmt, panic::resume_unwind, thread};
 
 use filter_common::{
     abi::{CLAUSES_CAPACITY, POLICY_SETS, SETTINGS_CAPACITY, VLANS_CAPACITY},
@@ -227,16 +227,19 @@ pub fn compile(
         places::<Row6>(rules, Part::PlaceV6Prefixes)?,
     );
     let mut cells = Cells::new(rules, CLAUSES_CAPACITY);
-    let (marks_v4, v4) = {
-        let room = (Part::V4Prefixes, capacity.v4_prefixes);
-        let intervals = orders::<Row4>(&mut cells, &spaces.0, room)?;
-        (marks(&intervals), rows_v4(&intervals))
-    };
-    let (v6, filter_v6) = {
+    let room = (Part::V4Prefixes, capacity.v4_prefixes);
+    let intervals_v4 = orders::<Row4>(&mut cells, &spaces.0, room)?;
+    let pack_v4 = || (marks(&intervals_v4), rows_v4(&intervals_v4));
+    let sweep_v6 = || {
         let room = (Part::V6Prefixes, capacity.v6_prefixes);
         let intervals = orders::<Row6>(&mut cells, &spaces.1, room)?;
-        rows_v6_with_filter(&intervals)
+        Ok(rows_v6_with_filter(&intervals))
     };
+    // The cells of both families are numbered together, one family after the other; what follows from the
+    // first needs none of that.
+    let ((marks_v4, v4), v6) = beside(pack_v4, sweep_v6);
+    let (v6, filter_v6) = v6?;
+    drop(intervals_v4);
 
     let (mut clauses, sets, overflowed) = cells.finish();
     let numbers = slots.assign(&sets)?;
@@ -266,6 +269,19 @@ pub fn compile(
         overflowed,
         prints,
         digest,
+    })
+}
+
+/// Does one thing on a thread of its own, where there can be one, and the other here.
+fn beside<A: Send, B>(there: impl Fn() -> A + Copy + Send, here: impl FnOnce() -> B) -> (A, B) {
+    thread::scope(|scope| {
+        let spawned = thread::Builder::new().spawn_scoped(scope, there);
+        let here = here();
+        let there = match spawned {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(_no_thread) => there(),
+        };
+        (there, here)
     })
 }
 
