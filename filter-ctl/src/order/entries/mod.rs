@@ -211,15 +211,6 @@ impl Entries {
         }
     }
 
-    /// The terms of the entry at a position, as an index into [`Entries::terms`].
-    #[must_use]
-    pub fn terms_at(&self, position: u32) -> u32 {
-        match self.split(position) {
-            Ok(index) => self.v4[index].terms,
-            Err(index) => self.v6[index].terms,
-        }
-    }
-
     /// Where the id of the entry at a position stands among all ids of the source.
     #[must_use]
     pub fn rank_at(&self, position: u32) -> u32 {

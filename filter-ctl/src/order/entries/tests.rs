@@ -103,8 +103,6 @@ proptest! {
             prop_assert_eq!(entries.find(entries.at(position).id), Some(position));
             let rank = entries.rank_at(position) as usize;
             prop_assert_eq!(entries.positions_by_id()[rank], position);
-            let terms = &entries.terms()[entries.terms_at(position) as usize];
-            prop_assert_eq!(terms, entries.at(position).terms);
         }
         prop_assert_eq!(entries.find("none of them"), None);
     }
