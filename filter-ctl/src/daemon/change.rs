@@ -161,10 +161,11 @@ impl Engine {
         });
         let known = of_order.any(|(source, index)| match &request.entry {
             None => true,
-            Some(entry) => source
-                .entries()
-                .iter()
-                .any(|known| known.order as usize == index && *known.id == **entry),
+            Some(entry) => {
+                let entries = source.entries();
+                let position = entries.find(entry);
+                position.is_some_and(|at| entries.at(at).terms.order as usize == index)
+            }
         });
         if known {
             return Ok(());

@@ -85,11 +85,11 @@ impl Engine {
                     "before",
                     live.map_or_else(String::new, |live| hex::encode(&live.digest)),
                 )
-                .detail("entries", self.rules.rules.len()),
+                .detail("entries", self.rules.len()),
         );
         tracing::info!(
             generation,
-            entries = self.rules.rules.len(),
+            entries = self.rules.len(),
             milliseconds = published.write.as_millis(),
             "a new generation is in force"
         );

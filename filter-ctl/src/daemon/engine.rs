@@ -20,6 +20,7 @@ use super::{
     handle::{Actor, Answer},
     leave::Left,
     local::Local,
+    publish::Shown,
     view::View,
 };
 use crate::{
@@ -88,6 +89,7 @@ pub(super) struct Engine {
     pub(super) enforce_durations: Durations,
     pub(super) started_at: Timestamp,
     pub(super) view: watch::Sender<Arc<View>>,
+    pub(super) shown: Shown,
 }
 
 /// What is remembered of a feed, besides its bundle, while the service runs.
@@ -113,6 +115,7 @@ impl Engine {
             &self.ledger,
             sources,
             local,
+            &self.rules,
             now,
         )
         .map_err(|error| {

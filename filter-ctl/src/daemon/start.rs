@@ -21,6 +21,7 @@ use super::{
     engine::Engine,
     inherit::{INSTANCES_MAX, choose_instance, load_ledger},
     local::Local,
+    publish::Shown,
     stored::Stored,
     view::View,
 };
@@ -140,6 +141,7 @@ pub(super) fn start(
         enforce_durations: Durations::default(),
         started_at: Timestamp::now(),
         view: sender,
+        shown: Shown::default(),
         config_path,
         config,
     };

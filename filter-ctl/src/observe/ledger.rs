@@ -120,6 +120,9 @@ pub struct Ledger {
     /// Sets of maps that not every interface may have left yet; no more than are pinned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     left: Vec<Reading>,
+    /// How often the totals have changed since this was made or read.
+    #[serde(skip)]
+    revision: u64,
 }
 
 /// A ledger that cannot be used.
@@ -308,6 +311,15 @@ impl Ledger {
     }
 
     fn add(&mut self, gains: Gains) {
+        // One that has seen no packet is shown as well.
+        for name in self.interfaces.keys() {
+            if !self.verdicts.contains_key(name) {
+                self.verdicts.insert(name.clone(), BTreeMap::new());
+                self.revision += 1;
+            }
+        }
+        let gained_any = |(_, _, gained): &(_, _, Tally)| !gained.is_zero();
+        self.revision += u64::from(gains.verdicts.iter().any(gained_any));
         for (name, key, gained) in gains.verdicts {
             let totals = self.verdicts.entry(name).or_default();
             totals.entry(key).or_default().add(gained);
@@ -357,12 +369,19 @@ impl Ledger {
             .map(|(id, tally)| (tally.packets, id.clone()))
             .collect();
         if past.len() > PAST_ORDERS_MAX {
+            self.revision += 1;
             past.sort_unstable();
             let surplus = past.len() - PAST_ORDERS_MAX;
             for (_, id) in past.into_iter().take(surplus) {
                 self.orders.remove(&id);
             }
         }
+    }
+
+    /// A number that is another one after every change of the totals.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Totals by interface and reason.
