@@ -17,6 +17,13 @@ use crate::{
 /// version builds beside them.
 pub const ABI_VERSION: u32 = 3;
 
+/// The oldest version in which what tells sets of maps apart, the kill switch and the counters lie where
+/// they lie now and mean what they mean now: the first three fields of [`InfoHeader`], the name in
+/// [`InfoInterface`], [`Control`], and the maps [`map::VERDICTS`] and [`map::SLOTS`].
+///
+/// So an upgrade loses no count, and the kill switch can be read and set, whatever became of the tables.
+pub const STABLE_SINCE: u32 = 2;
+
 /// Halves of a table map.
 pub const HALVES: usize = 2;
 
@@ -179,7 +186,8 @@ pub mod instance_state {
 pub struct InfoHeader {
     /// [`ABI_VERSION`] of the writer. Always the first word, in every version to come.
     pub abi: u32,
-    /// One of [`instance_state`].
+    /// One of [`instance_state`]. Always the second word, so that every version knows an instance that
+    /// was never finished.
     pub state: u32,
     /// A random number that tells this set of maps from any other.
     pub instance: u64,
@@ -209,8 +217,10 @@ pub struct InfoInterface {
     pub attached: u32,
     /// SHA-256 of the object that its program came from.
     pub object: [u8; 32],
+    /// The kernel's number of that program: a link that holds another one was not made for this record.
+    pub program: u32,
     /// Zero; room for later versions.
-    pub reserved: [u8; 72],
+    pub reserved: [u8; 68],
 }
 
 /// Bytes of an element of the info map: the header is element 0, interface `i` is element `1 + i`.

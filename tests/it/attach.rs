@@ -1,6 +1,8 @@
 //! The program stays on its interfaces: replaced without a gap, never taken off by anything but
 //! `detach`, and never put where it cannot stay.
 
+mod names;
+
 use std::{
     net::IpAddr,
     sync::atomic::{AtomicBool, Ordering},
@@ -17,11 +19,11 @@ use filter_ctl::kernel::{
 
 use crate::support::{
     kernel::Kernel,
-    layout::{BAD_4, BAD_6, CUSTOMER_4, CUSTOMER_6, DOWN, GOOD_4, GOOD_6, Layout, UP},
+    layout::{BAD_4, BAD_6, CUSTOMER_4, CUSTOMER_6, GOOD_4, GOOD_6, Layout, UP},
     netns::{Namespace, PATIENCE},
     packet::Flow,
     rules::{Rule, Rules},
-    skip, skipped,
+    skipped,
     tap::Tap,
 };
 
@@ -38,8 +40,20 @@ impl Kernel {
         interface: &str,
         mode: Mode,
     ) -> Result<Attached, KernelError> {
+        self.attach_as(0, place, object, interface, mode)
+    }
+
+    /// For the interface of another number.
+    fn attach_as(
+        &mut self,
+        number: u32,
+        place: &Namespace,
+        object: &[u8],
+        interface: &str,
+        mode: Mode,
+    ) -> Result<Attached, KernelError> {
         let Self { pins, instance, .. } = self;
-        place.run(|| attach(pins, instance, object, interface, 0, mode))
+        place.run(|| attach(pins, instance, object, interface, number, mode))
     }
 
     fn is_attached(&self, place: &Namespace, interface: &str, mode: Mode) -> bool {
@@ -331,102 +345,5 @@ fn an_interface_that_comes_back_is_attached_again() {
         assert_ne!(kernel.link(UP, mode).0, link);
         assert!(!Wire::new(&layout).leaks());
         detach(&kernel.pins, UP).unwrap();
-    }
-}
-
-/// Whether the kernel renames no interface that is up; says so. To take it down would take its addresses
-/// and neighbours as well, and with them the traffic that shows that the program is still there.
-fn renames_only_what_is_down(layout: &Layout) -> bool {
-    let to_and_fro = format!("link set {UP} name aside\nlink set aside name {UP}");
-    let refused = layout.router.try_ip(&to_and_fro).is_err();
-    if refused {
-        skip(
-            None,
-            "needs Linux 6.2, which renames interfaces that are up",
-        );
-    }
-    refused
-}
-
-/// A name may pass from one interface to another; the one that had it stays protected.
-#[test]
-fn a_renamed_interface_keeps_its_program() {
-    if skipped() {
-        return;
-    }
-    let layout = Layout::new();
-    if renames_only_what_is_down(&layout) {
-        return;
-    }
-    let router = &layout.router;
-    let mut wire = Wire::new(&layout);
-    let mut kernel = kernel();
-    let object = embedded().unwrap();
-    kernel.attach(router, object, UP, Mode::Native).unwrap();
-    let link = kernel.link(UP, Mode::Native);
-    router.ip(&format!("link set {UP} name old0\nlink add {UP} type veth"));
-    assert!(!kernel.is_attached(router, UP, Mode::Native));
-    let attached = kernel.attach(router, object, UP, Mode::Native);
-    assert_eq!(attached.unwrap(), Attached::New);
-    assert!(kernel.is_attached(router, "old0", Mode::Native));
-    assert_eq!(kernel.link("old0", Mode::Native), link, "the same link");
-    assert!(!wire.leaks());
-    // Under its new name it can be replaced and detached.
-    let attached = kernel.attach(router, &other_object(1), "old0", Mode::Native);
-    assert_eq!(attached.unwrap(), Attached::Replaced);
-    assert!(detach(&kernel.pins, "old0").unwrap());
-    assert!(wire.leaks());
-}
-
-#[test]
-fn interfaces_that_swap_names_keep_their_programs() {
-    if skipped() {
-        return;
-    }
-    let layout = Layout::new();
-    if renames_only_what_is_down(&layout) {
-        return;
-    }
-    let router = &layout.router;
-    let mut wire = Wire::new(&layout);
-    let mut kernel = kernel();
-    let object = embedded().unwrap();
-    let links = [UP, DOWN].map(|name| {
-        kernel.attach(router, object, name, Mode::Native).unwrap();
-        kernel.link(name, Mode::Native).0
-    });
-    router.ip(&format!(
-        "link set {UP} name aside\nlink set {DOWN} name {UP}\nlink set aside name {DOWN}"
-    ));
-    for (name, link) in [(UP, links[1]), (DOWN, links[0])] {
-        let attached = kernel.attach(router, &other_object(1), name, Mode::Native);
-        assert_eq!(attached.unwrap(), Attached::Replaced, "{name}");
-        assert_eq!(kernel.link(name, Mode::Native).0, link, "{name}");
-        assert!(!wire.leaks());
-    }
-}
-
-/// The BPF file system reserves names with dots, which VLAN interfaces have.
-#[test]
-fn names_with_dots_are_pinned() {
-    if skipped() {
-        return;
-    }
-    let layout = Layout::new();
-    let mut kernel = kernel();
-    let object = embedded().unwrap();
-    let mut name = UP.to_owned();
-    for next in ["up0.100", "a.b.c", "an-interface.15"] {
-        layout.router.ip(&format!(
-            "link set {name} down\nlink set {name} name {next}"
-        ));
-        name = next.to_owned();
-        let attached = kernel.attach(&layout.router, object, &name, Mode::Native);
-        assert_eq!(attached.unwrap(), Attached::New, "{name}");
-        assert!(kernel.is_attached(&layout.router, &name, Mode::Native));
-        assert_eq!(kernel.pins.links().unwrap(), [(Mode::Native, name.clone())]);
-        let record = kernel.instance.interfaces().unwrap();
-        assert_eq!(record, [(0, name.clone())]);
-        assert!(detach(&kernel.pins, &name).unwrap());
     }
 }

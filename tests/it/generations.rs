@@ -9,11 +9,8 @@ use std::{
     time::Duration,
 };
 
-use aya::maps::{Array, Map, MapData};
 use filter_common::{
-    abi::{
-        ABI_VERSION, INFO_RECORD, PLACE_DEEP_CAPACITY, PLACE_ROWS_CAPACITY, SETTINGS_CAPACITY, map,
-    },
+    abi::{ABI_VERSION, PLACE_DEEP_CAPACITY, PLACE_ROWS_CAPACITY, SETTINGS_CAPACITY, map},
     counters::Counter,
     limits::CLAUSES_MAX,
     table::Deep,
@@ -27,7 +24,7 @@ use filter_ctl::{
 };
 
 use crate::support::{
-    bpffs::Bpffs,
+    bpffs::{Bpffs, set_abi},
     kernel::{Kernel, Outcome, SMALL},
     packet::Flow,
     rules::{Rule, Rules},
@@ -314,11 +311,7 @@ fn pins_of_another_abi_are_refused() {
     }
     let kernel = Kernel::empty(SMALL);
     let directory = kernel.pins.instance(1);
-    let data = MapData::from_pin(directory.join(map::INFO)).unwrap();
-    let mut info: Array<MapData, [u8; INFO_RECORD]> = Map::Array(data).try_into().unwrap();
-    let mut header = info.get(&0, 0).unwrap();
-    header[..4].copy_from_slice(&(ABI_VERSION + 1).to_ne_bytes());
-    info.set(0, header, 0).unwrap();
+    set_abi(&directory, ABI_VERSION + 1);
     match Instance::open(&directory).map(drop) {
         Err(KernelError::Abi {
             found, expected, ..

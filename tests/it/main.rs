@@ -19,5 +19,6 @@ mod policies;
 mod service;
 mod simulate;
 mod support;
+mod swaps;
 mod verdicts;
 mod verifier;

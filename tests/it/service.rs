@@ -1,10 +1,15 @@
 //! The real service on a router in small: a signed order drops real packets, and everything that
 //! must not take protection away does not.
 
+mod counters;
 mod dead;
+mod drift;
+mod kills;
 mod perimeter;
 mod refused;
 mod restart;
+mod swaps;
+mod upgrade;
 
 use std::{
     net::{IpAddr, UdpSocket},

@@ -72,7 +72,7 @@ pub(crate) fn run(paths: &Paths, options: &Options) -> Result<()> {
 }
 
 /// A seed that no other run had.
-fn seed_of_the_hour() -> Result<u64> {
+pub(crate) fn seed_of_the_hour() -> Result<u64> {
     let since = std::time::UNIX_EPOCH
         .elapsed()
         .context("the clock stands before 1970")?;

@@ -16,6 +16,7 @@ mod kernel;
 mod paths;
 mod process;
 mod setup;
+mod swaps;
 mod tally;
 mod test;
 mod tidy;
@@ -50,6 +51,8 @@ enum Task {
     Bench(bench::Options),
     /// Run the kernel tests on another kernel, in an emulated machine.
     Kernel(kernel::Options),
+    /// Swap ten thousand generations under traffic, and kill the service a few hundred times.
+    Swaps(swaps::Options),
     /// Run every check and every test, as CI does.
     Test(test::Options),
     /// Look for inputs that a parser of outside bytes does not stand, for a time.
@@ -77,6 +80,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Agree(options) => agree::run(&paths, &options)?,
         Task::Bench(options) => bench::run(&paths, &options)?,
         Task::Kernel(options) => return kernel::run(&paths, &options),
+        Task::Swaps(options) => swaps::run(&paths, &options)?,
         Task::Test(options) => return Ok(test::run(&paths, &options)),
         Task::Fuzz(options) => fuzz::run(&paths, &options)?,
         Task::Tidy => tidy::run(&paths)?,

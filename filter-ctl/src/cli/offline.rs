@@ -18,7 +18,7 @@ use crate::{
         client::ClientError,
         wire::{Stats, Status},
     },
-    observe::offline::{self, OfflineError},
+    observe::offline::{self, Detached, OfflineError},
 };
 
 /// Where the pins and the state are.
@@ -113,7 +113,17 @@ impl Offline {
         names: &[String],
     ) -> Result<OnPins<Vec<String>>, Failure> {
         let detached = offline::detach(&self.pin_dir, &self.state_dir, names, &actor());
-        self.noted(why, detached)
+        let OnPins { result, mut notes } = self.noted(why, detached)?;
+        let Detached { names, kept } = result;
+        if let Some(error) = kept {
+            notes.push(format!(
+                "nothing is filtered any more, but the maps stay, with what they counted: {error}"
+            ));
+        }
+        Ok(OnPins {
+            result: names,
+            notes,
+        })
     }
 
     fn noted<T>(

@@ -76,14 +76,14 @@ impl Engine {
                 self.repair(&untrusted, &feed, &mark, actor, received_at)
             }
             Admission::Repeat { feed, .. } => self.repeat(&feed, received_at),
-            Admission::Test(order) => self.test_bundle(*order, received_at),
-            Admission::New(admitted) => self.commit(&untrusted, *admitted, actor, received_at),
+            Admission::Test(order) => self.test_bundle(order, received_at),
+            Admission::New(admitted) => self.commit(untrusted, *admitted, actor, received_at),
         }
     }
 
     fn commit(
         &mut self,
-        untrusted: &UntrustedOrder,
+        untrusted: UntrustedOrder,
         admitted: Admitted,
         actor: &Actor,
         received_at: Timestamp,
@@ -91,13 +91,14 @@ impl Engine {
         let feed = admitted.order.feed().clone();
         self.check_undamaged(Some(&feed))?;
         let key = SourceKey::Bundle(feed.clone());
-        let order = Arc::new(admitted.order.clone());
+        let order = Arc::clone(&admitted.order);
         let sources = self.sources_with(key, Arc::clone(&order));
         let local = self.local.clone();
         let plan = self.plan(&sources, &local)?;
         self.store
-            .commit(untrusted, &admitted)
+            .commit(&untrusted, &admitted)
             .map_err(|error| failed("commit", error.to_string()))?;
+        drop(untrusted);
         let admitted_at = Timestamp::now();
         let mark = admitted.mark;
         self.sources = sources;
@@ -167,7 +168,11 @@ impl Engine {
     }
 
     /// A test bundle goes the whole way, up to what it would amount to, and is not enforced.
-    fn test_bundle(&mut self, order: VerifiedOrder, received_at: Timestamp) -> Answer<ApplyReport> {
+    fn test_bundle(
+        &mut self,
+        order: Arc<VerifiedOrder>,
+        received_at: Timestamp,
+    ) -> Answer<ApplyReport> {
         let report = self.report(&order, "test", received_at);
         let refused_entries = order.refused().iter().map(|entry| WithheldEntry {
             id: order.order_id(entry.order),
@@ -178,7 +183,7 @@ impl Engine {
         });
         let withheld: Vec<WithheldEntry> = refused_entries.take(REPORTED_MAX).collect();
         let withheld_total = order.refused().len() as u64;
-        let sources = self.sources_with(SourceKey::Bundle(order.feed().clone()), Arc::new(order));
+        let sources = self.sources_with(SourceKey::Bundle(order.feed().clone()), order);
         let local = self.local.clone();
         self.plan(&sources, &local)?;
         Ok(ApplyReport {
@@ -195,27 +200,26 @@ impl Engine {
             Provenance::Bundle { epoch, seq, .. } => (Some(*epoch), Some(*seq)),
             Provenance::Operator { .. } => (None, None),
         };
-        let orders: HashSet<OrderId> = order
-            .orders()
-            .iter()
-            .map(|info| OrderId {
-                feed: order.feed().clone(),
-                reference: info.reference.clone(),
-            })
+        let references: HashSet<&str> =
+            order.orders().iter().map(|info| &*info.reference).collect();
+        let is_mine = |feed: &FeedName, reference: &str| {
+            feed == order.feed() && references.contains(reference)
+        };
+        let withheld = self.rules.withheld_of(order.feed());
+        let mut mine = withheld.filter(|entry| is_mine(entry.feed, entry.reference));
+        let withheld: Vec<WithheldEntry> = mine
+            .by_ref()
+            .take(REPORTED_MAX)
+            .map(|entry| withheld_entry(&entry))
             .collect();
-        let withheld = self.rules.withheld.iter();
-        let mine: Vec<_> = withheld
-            .filter(|entry| orders.contains(&entry.order))
-            .collect();
-        let of_mine: Vec<bool> = self
-            .rules
-            .orders
-            .iter()
-            .map(|order| orders.contains(&order.id))
-            .collect();
-        let rules = self.rules.rules.iter();
-        let enforced = rules.filter(|rule| of_mine[rule.order as usize]).count();
-        let mut orders: Vec<OrderId> = orders.into_iter().collect();
+        let withheld_total = withheld.len() + mine.count();
+        let tallies = self.rules.tallies();
+        let tallies = tallies.filter(|(order, _)| is_mine(&order.id.feed, &order.id.reference));
+        let enforced = tallies.map(|(_, tally)| tally.entries).sum();
+        let ids = (0..)
+            .zip(order.orders())
+            .map(|(index, _)| order.order_id(index));
+        let mut orders: Vec<OrderId> = ids.collect();
         orders.sort_unstable();
         ApplyReport {
             feed: order.feed().clone(),
@@ -223,13 +227,9 @@ impl Engine {
             epoch,
             seq,
             received: (order.entries().len() + order.refused().len()) as u64,
-            enforced: enforced as u64,
-            withheld: mine
-                .iter()
-                .take(REPORTED_MAX)
-                .map(|entry| withheld_entry(entry))
-                .collect(),
-            withheld_total: mine.len() as u64,
+            enforced,
+            withheld,
+            withheld_total: withheld_total as u64,
             orders,
             generation: self.generation(),
             received_at,

@@ -20,7 +20,7 @@ use crate::{
     http::wire::{
         AddException, Changed, InterfaceRequest, PanicRequest, RemoveException, Stats, Withdraw,
     },
-    kernel::{attach, instance::Instance},
+    kernel::attach,
     observe::report,
     order::field::parse_until,
 };
@@ -161,10 +161,11 @@ impl Engine {
         });
         let known = of_order.any(|(source, index)| match &request.entry {
             None => true,
-            Some(entry) => source
-                .entries()
-                .iter()
-                .any(|known| known.order as usize == index && *known.id == **entry),
+            Some(entry) => {
+                let entries = source.entries();
+                let position = entries.find(entry);
+                position.is_some_and(|at| entries.at(at).terms.order as usize == index)
+            }
         });
         if known {
             return Ok(());
@@ -321,7 +322,7 @@ impl Engine {
 
     fn panic(&mut self, request: &PanicRequest, actor: &Actor) -> Changed {
         self.instance.set_bypass(request.off);
-        self.set_bypass_elsewhere(request.off);
+        self.set_bypass_before(request.off);
         let (action, message) = if request.off {
             (
                 "panic_off",
@@ -337,16 +338,6 @@ impl Engine {
         Changed {
             message: message.to_owned(),
             generation: self.generation(),
-        }
-    }
-
-    /// Sets the switch in instances that some interface may not have left yet.
-    fn set_bypass_elsewhere(&mut self, off: bool) {
-        let numbers = self.pins.instances().unwrap_or_default();
-        for number in numbers {
-            if let Ok(instance) = Instance::open(&self.pins.instance(number)) {
-                instance.set_bypass(off);
-            }
         }
     }
 

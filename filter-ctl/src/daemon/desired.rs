@@ -17,9 +17,9 @@ use crate::{
         known::{KnownInterface, KnownVlan},
         ledger::{Ledger, LedgerError},
     },
-    order::{FeedName, RefusalReason, VerifiedOrder},
+    order::{FeedName, VerifiedOrder},
     policy::{
-        NeverBlock, Perimeter, RuleSet, Withheld, WithheldReason,
+        NeverBlock, Perimeter, RuleSet,
         merge::{FeedPolicy, PolicyInput, ShortestPrefix, merge},
         perimeter::HostGroup,
         special_space::special_space,
@@ -46,46 +46,34 @@ pub(crate) struct Plan {
     pub(crate) compiled: Compiled,
 }
 
-/// Plans what the sources and the operators' decisions amount to. Changes nothing.
+/// Plans what the sources and the operators' decisions amount to. Changes nothing. `before`, the rules of an
+/// earlier plan or none, makes no difference but in time, see [`merge`].
 pub(crate) fn plan(
     config: &Config,
     capacity: Capacity,
     ledger: &Ledger,
     sources: &Sources,
     local: &Local,
+    before: &RuleSet,
     now: Timestamp,
 ) -> Result<Plan, CapacityError> {
     let never_block = never_block(config, local, now);
     let feeds = feed_policies(config);
     let withdrawals = local.policy_withdrawals();
-    let documents: Vec<&VerifiedOrder> = sources.values().map(Arc::as_ref).collect();
-    let mut rules = merge(&PolicyInput {
-        sources: &documents,
+    let sources: Vec<Arc<VerifiedOrder>> = sources.values().map(Arc::clone).collect();
+    let input = PolicyInput {
+        sources: &sources,
         feeds: &feeds,
         never_block: &never_block,
         never_block_changes: next_exception_end(local, now),
         withdrawals: &withdrawals,
         now,
-    });
+    };
+    let mut rules = merge(&input, before);
     rules.perimeter = perimeter(config, ledger);
     let compiled = compile(&rules, &settings(ledger), ledger.slots(), capacity)?;
-    withhold(&mut rules, &compiled.overflowed);
+    rules.withhold(compiled.overflowed.clone());
     Ok(Plan { rules, compiled })
-}
-
-/// Takes rules that could not be represented out of the set and says so.
-fn withhold(rules: &mut RuleSet, overflowed: &[usize]) {
-    let mut indexes = overflowed.to_vec();
-    indexes.sort_unstable_by(|a, b| b.cmp(a));
-    for index in indexes {
-        let rule = rules.rules.swap_remove(index);
-        rules.withheld.push(Withheld {
-            order: rules.orders[rule.order as usize].id.clone(),
-            entry: rule.entry,
-            net: rule.net,
-            why: WithheldReason::Refused(RefusalReason::OverlapLimit),
-        });
-    }
 }
 
 /// Everything that is never blocked: built in, configured, exempted by operators.
@@ -120,7 +108,7 @@ pub(crate) fn never_block(config: &Config, local: &Local, now: Timestamp) -> Vec
     never_block
 }
 
-fn next_exception_end(local: &Local, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn next_exception_end(local: &Local, now: Timestamp) -> Option<Timestamp> {
     local
         .exceptions
         .iter()

@@ -63,16 +63,17 @@ impl Engine {
 
     /// Compares. False if something has drifted.
     pub(super) fn check_drift(&mut self) -> bool {
-        let Some(proof) = self.proof.clone() else {
+        let Some(proof) = &self.proof else {
             return true;
         };
+        let generation = proof.generation;
         match proof.differing(&self.instance) {
             Ok(differing) if differing.is_empty() => {
                 self.clear_alarm(ALARM, SUBJECT);
                 true
             }
-            Ok(_) => {
-                self.note_drift(&proof);
+            Ok(differing) => {
+                self.note_drift(generation, &differing);
                 false
             }
             Err(error) => {
@@ -82,14 +83,11 @@ impl Engine {
         }
     }
 
-    /// Tells of a drift.
-    pub(super) fn note_drift(&mut self, proof: &Proof) {
-        let maps = match proof.differing(&self.instance) {
-            Ok(maps) => maps.join(", "),
-            Err(error) => error.to_string(),
-        };
-        let generation = proof.generation;
+    /// Tells that a generation is not what was put there.
+    pub(super) fn note_drift(&mut self, generation: u64, maps: &[&'static str]) {
+        let maps = maps.join(", ");
         self.drifts += 1;
+        self.has_drifted = true;
         let message = format!(
             "generation {generation} in the kernel is not what was put there, see {maps}; it is \
              written anew; look for whoever writes to the pinned maps, or for faulty memory"

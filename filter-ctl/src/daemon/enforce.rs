@@ -33,16 +33,20 @@ impl Engine {
         let live = self.instance.live()?;
         let clock = boot_clock()?;
         let same = |live: &Live| live.digest == compiled.digest && !has_been_set(live.clock, clock);
-        if let Some(live) = live.filter(same) {
+        if let Some(live) = live.filter(same)
+            && !self.has_drifted
+        {
             let proof = Proof::new(&compiled, live.generation, live.clock);
-            if proof.differing(&self.instance)?.is_empty() {
+            let differing = proof.differing(&self.instance)?;
+            if differing.is_empty() {
                 self.rules = Arc::new(rules);
                 self.note_table(&compiled);
                 self.proof = Some(proof);
+                self.finish_instance()?;
                 return Ok(live.generation);
             }
             // It says that it is this table, and is not: it is written anew.
-            self.note_drift(&proof);
+            self.note_drift(live.generation, &differing);
         }
         let generation = self
             .ledger
@@ -53,7 +57,7 @@ impl Engine {
         self.ledger.note_generation(generation);
         if let Err(error) = self.ledger.save(&self.config.state_dir) {
             // With nothing in force, as after a reboot onto a full disk, protection comes first.
-            if live.is_some() {
+            if live.is_some() || !self.left.is_empty() {
                 return Err(error.into());
             }
             self.raise("state_not_writable", "ledger.json", error.to_string());
@@ -67,9 +71,11 @@ impl Engine {
         )?;
         self.publish_durations.observe(published.write);
         self.proof = Some(Proof::new(&compiled, generation, clock));
+        self.has_drifted = false;
+        self.finish_instance()?;
         self.rules = Arc::new(rules);
         self.note_table(&compiled);
-        self.ledger.absorb(&self.instance)?;
+        self.read_all_counters()?;
         let unused = self.ledger.slots().unused(&compiled.slots);
         self.ledger.retire(&unused);
         self.record(
@@ -79,16 +85,29 @@ impl Engine {
                     "before",
                     live.map_or_else(String::new, |live| hex::encode(&live.digest)),
                 )
-                .detail("entries", self.rules.rules.len()),
+                .detail("entries", self.rules.len()),
         );
         tracing::info!(
             generation,
-            entries = self.rules.rules.len(),
+            entries = self.rules.len(),
             milliseconds = published.write.as_millis(),
             "a new generation is in force"
         );
         self.check_drift();
         Ok(generation)
+    }
+
+    /// Marks new maps as those that count, once they hold a generation and before any interface comes to
+    /// them. The kill switch is as it was.
+    fn finish_instance(&mut self) -> Result<(), KernelError> {
+        if self.instance.is_finished()? {
+            return Ok(());
+        }
+        // It may have been switched on in these maps already.
+        if self.bypass_before() {
+            self.instance.set_bypass(true);
+        }
+        self.instance.finish()
     }
 
     fn note_table(&mut self, compiled: &Compiled) {

@@ -18,7 +18,9 @@ use super::{
     drift::Proof,
     enforce::has_been_set,
     handle::{Actor, Answer},
+    leave::Left,
     local::Local,
+    publish::Shown,
     view::View,
 };
 use crate::{
@@ -39,6 +41,9 @@ use crate::{
     table::compile::Capacity,
 };
 
+/// Seconds after which what failed with an interface is tried again.
+pub(super) const RETRY_EVERY_SECONDS: u64 = 5;
+
 /// The state.
 pub(super) struct Engine {
     pub(super) config: Config,
@@ -48,6 +53,8 @@ pub(super) struct Engine {
     pub(super) store: Store,
     pub(super) pins: PinDir,
     pub(super) instance: Instance,
+    /// Maps that some interface may not have left yet, oldest first.
+    pub(super) left: Vec<Left>,
     pub(super) publisher: Publisher,
     pub(super) object: &'static [u8],
     pub(super) ledger: Ledger,
@@ -65,7 +72,9 @@ pub(super) struct Engine {
     pub(super) table_rows: [u64; 2],
     /// What shall lie in the kernel, once something does that this service knows.
     pub(super) proof: Option<Proof>,
-    /// How often something else was found there.
+    /// Whether something else was found there, and nothing was written since.
+    pub(super) has_drifted: bool,
+    /// How often.
     pub(super) drifts: u64,
     pub(super) feeds: BTreeMap<FeedName, FeedRecord>,
     pub(super) alarms: BTreeMap<(&'static str, String), String>,
@@ -80,6 +89,7 @@ pub(super) struct Engine {
     pub(super) enforce_durations: Durations,
     pub(super) started_at: Timestamp,
     pub(super) view: watch::Sender<Arc<View>>,
+    pub(super) shown: Shown,
 }
 
 /// What is remembered of a feed, besides its bundle, while the service runs.
@@ -105,6 +115,7 @@ impl Engine {
             &self.ledger,
             sources,
             local,
+            &self.rules,
             now,
         )
         .map_err(|error| {
@@ -220,7 +231,6 @@ impl Engine {
     /// Nothing is put on while there is nothing to enforce: an empty instance in place of a full one
     /// would take protection away. One that failed is tried again every few seconds.
     pub(super) fn attach_all(&mut self) {
-        const RETRY_EVERY_SECONDS: u64 = 5;
         if self.generation().is_none() {
             return;
         }
@@ -273,12 +283,7 @@ impl Engine {
         self.interface_errors.remove(name);
         self.clear_alarm("not_attached", name);
         if attached != Attached::Kept {
-            tracing::info!(interface = name, mode = mode.name(), ?attached, "attached");
-            self.record(
-                Event::new("filter-ctl", "attach", name)
-                    .detail("mode", mode.name())
-                    .detail("how", format!("{attached:?}").to_lowercase()),
-            );
+            self.record_attached(name, mode, attached);
         }
         Ok(attached)
     }
@@ -331,12 +336,13 @@ impl Engine {
         }
         self.check_drift_regularly(now);
         self.attach_all();
+        self.leave_old_maps();
         self.check_feeds(now);
     }
 
     /// Reads the counters into the totals.
     pub(super) fn read_counters(&mut self) {
-        match self.ledger.absorb(&self.instance) {
+        match self.read_all_counters() {
             Ok(()) => self.clear_alarm("counters", "kernel"),
             Err(error) => self.raise("counters", "kernel", error.to_string()),
         }

@@ -1,96 +1,99 @@
 //! What an earlier controller, or a crash, left behind: maps in force, and the ledger that goes with
 //! them.
+//!
+//! Whatever moment an earlier start was interrupted at, what lies in the pin directory says how to go on.
+//! Maps that were never finished were never attached: that start is undone. Once finished, they are the
+//! ones that count: that start is resumed, interface by interface, and the maps before them are removed
+//! when all have left them and their counters are on disk.
 
-use std::{io, path::Path};
+use std::path::Path;
 
-use filter_common::abi::instance_state;
 use jiff::Timestamp;
 
-use super::start::StartError;
+use super::{leave::Left, start::StartError};
 use crate::{
-    kernel::{KernelError, instance::Instance, pins::PinDir},
+    kernel::{KernelError, found::Found, instance::Instance, pins::PinDir, stable::Stable},
     observe::ledger::{Ledger, LedgerError},
     table::compile::Capacity,
 };
+
+/// Sets of maps that takeovers which could not be completed may leave beside each other. Past it the
+/// service does not start, and what is pinned goes on filtering.
+pub(super) const INSTANCES_MAX: usize = 8;
 
 /// The instance to work with.
 pub(super) struct Chosen {
     pub(super) number: u32,
     pub(super) instance: Instance,
-    /// The one in force until now, if it cannot be used further and can be read.
-    pub(super) old: Option<Instance>,
-    /// Instances to remove once every interface has left them.
-    pub(super) surplus: Vec<u32>,
+    /// The finished ones beside it, oldest first, to be removed once every interface has left them.
+    pub(super) left: Vec<Left>,
 }
 
 /// Chooses the newest finished instance if it has the right version and capacity, else makes a new
 /// one beside it. Removes what an interrupted start left unfinished.
+///
+/// Where a newer version has finished one, nothing at all is touched.
 pub(super) fn choose_instance(pins: &PinDir, capacity: Capacity) -> Result<Chosen, StartError> {
+    let mut unfinished = Vec::new();
     let mut finished = Vec::new();
-    let numbers = pins.instances()?;
-    let next = numbers.last().map_or(1, |newest| newest + 1);
-    for number in numbers {
-        let path = pins.instance(number);
-        match Instance::open(&path) {
-            Ok(instance) if instance.header()?.state == instance_state::READY => {
-                finished.push((number, Some(instance)));
+    for number in pins.instances()? {
+        match Found::look(&pins.instance(number))? {
+            Found::Unfinished => unfinished.push(number),
+            Found::Newer { abi } => {
+                return Err(KernelError::abi(&pins.instance(number), abi).into());
             }
-            // Of an older version, hence finished by an older controller. A newer one's pins are left
-            // to it.
-            Err(KernelError::Abi {
-                found, expected, ..
-            }) if (1..expected).contains(&found) => {
-                finished.push((number, None));
-            }
-            // A crash while it was made, before its record was finished, or written at all.
-            Ok(_) | Err(KernelError::Abi { found: 0, .. }) => unfinished(pins, number)?,
-            Err(KernelError::Pins { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                unfinished(pins, number)?;
-            }
-            // Anything else may pass, and what it is about may be in force.
-            Err(error) => return Err(error.into()),
+            found => finished.push((number, found)),
         }
     }
-    let newest = finished.pop();
-    let mut surplus: Vec<u32> = finished.into_iter().map(|(number, _)| number).collect();
-    if let Some((number, instance)) = newest {
-        match instance {
-            Some(instance) if instance.capacity() == capacity => {
-                return Ok(Chosen {
-                    number,
-                    instance,
-                    old: None,
-                    surplus,
-                });
-            }
-            old => {
-                surplus.push(number);
-                let instance = Instance::create(&pins.instance(next), capacity, nonce())?;
-                return Ok(Chosen {
-                    number: next,
-                    instance,
-                    old,
-                    surplus,
-                });
-            }
-        }
+    if finished.len() > INSTANCES_MAX {
+        return Err(StartError::Instances(pins.path().to_owned()));
     }
-    let instance = Instance::create(&pins.instance(next), capacity, nonce())?;
-    Ok(Chosen {
-        number: next,
-        instance,
-        old: None,
-        surplus,
-    })
+    let next = pins.instances()?.last().map_or(1, |newest| newest + 1);
+    for number in unfinished {
+        tracing::warn!(
+            instance = number,
+            "removing maps that an interrupted start left unfinished"
+        );
+        pins.remove_instance(number)?;
+    }
+    let fits = |found: &mut (u32, Found)| matches!(&found.1, Found::Ready(instance) if instance.capacity() == capacity);
+    let usable = finished.pop_if(fits);
+    let left = finished.into_iter().map(|(number, found)| {
+        let stable = match found {
+            Found::Ready(instance) => Some(instance.into_stable()),
+            Found::Older { stable, .. } => stable.map(|stable| *stable),
+            Found::Unfinished | Found::Newer { .. } => None,
+        };
+        if stable.is_none() {
+            tracing::warn!(
+                instance = number,
+                "the counters and the kill switch of maps of so old a version cannot be read: what they \
+                 have counted since the totals were saved is lost, and the switch is off"
+            );
+        }
+        Left { number, stable }
+    });
+    let left = left.collect();
+    match usable {
+        Some((number, Found::Ready(instance))) => Ok(Chosen {
+            number,
+            instance: *instance,
+            left,
+        }),
+        _ => Ok(Chosen {
+            number: next,
+            instance: create(pins, next, capacity)?,
+            left,
+        }),
+    }
 }
 
-/// Removes what an interrupted start left behind.
-fn unfinished(pins: &PinDir, number: u32) -> Result<(), KernelError> {
-    tracing::warn!(
-        instance = number,
-        "removing maps that an interrupted start left unfinished"
-    );
-    pins.remove_instance(number)
+/// Makes new maps, all of them or none.
+fn create(pins: &PinDir, number: u32, capacity: Capacity) -> Result<Instance, KernelError> {
+    Instance::create(&pins.instance(number), capacity, nonce()).inspect_err(|_| {
+        // Where this fails too, the next start removes what is unfinished.
+        let _unfinished = pins.remove_instance(number);
+    })
 }
 
 /// A number that no other set of maps has.
@@ -102,19 +105,22 @@ fn nonce() -> u64 {
     hasher.finish().max(1)
 }
 
+/// Reads the ledger that goes with the chosen instance, or makes one from what the maps themselves say;
+/// then the second value says why.
 pub(super) fn load_ledger(
     state_dir: &Path,
     chosen: &Chosen,
 ) -> Result<(Ledger, Option<String>), StartError> {
-    match Ledger::load(state_dir) {
-        Ok(Some(ledger)) => Ok((ledger, None)),
+    let in_force: &Stable = (chosen.left.iter().rev())
+        .find_map(|left| left.stable.as_ref())
+        .filter(|_| chosen.instance.stable().generation().is_none())
+        .unwrap_or(chosen.instance.stable());
+    let (mut ledger, alarm) = match Ledger::load(state_dir) {
+        Ok(Some(ledger)) => (ledger, None),
+        Ok(None) if in_force.generation().is_none() => (Ledger::new(), None),
         Ok(None) => {
-            let instance = chosen.old.as_ref().unwrap_or(&chosen.instance);
-            if instance.live()?.is_none() {
-                return Ok((Ledger::new(), None));
-            }
             let message = "it is missing; the totals of orders begin anew".to_owned();
-            Ok((Ledger::recover(instance)?, Some(message)))
+            (Ledger::recover(in_force)?, Some(message))
         }
         Err(error @ LedgerError::Damaged { .. }) => {
             let path = state_dir.join(crate::observe::ledger::FILE);
@@ -124,13 +130,16 @@ pub(super) fn load_ledger(
                 path,
                 source,
             })?;
-            let ledger = Ledger::recover(chosen.old.as_ref().unwrap_or(&chosen.instance))?;
             let message = format!(
                 "{error}; it was moved to {}, and the totals of orders begin anew",
                 aside.display()
             );
-            Ok((ledger, Some(message)))
+            (Ledger::recover(in_force)?, Some(message))
         }
-        Err(error) => Err(error.into()),
-    }
+        Err(error) => return Err(error.into()),
+    };
+    let left = chosen.left.iter().filter_map(|left| left.stable.as_ref());
+    let left: Vec<u64> = left.map(Stable::nonce).collect();
+    ledger.work_with(chosen.instance.stable().nonce(), &left);
+    Ok((ledger, alarm))
 }

@@ -7,6 +7,7 @@
 //! - [`view`]: what it looks like from outside, a snapshot;
 //! - `engine`: its state, alarms, interfaces, and what happens once a second;
 //! - `start` and `reload`: from files to state; [`stored`]: what was admitted, read back; `inherit`: from what a crash left behind;
+//! - `leave`: from the maps before those in use to none;
 //! - `admit` and `change`: what authorities and operators ask for;
 //! - [`desired`]: from configuration, orders and decisions to what is desired, pure;
 //! - `enforce`: from what is desired to what is in force;
@@ -24,6 +25,7 @@ mod enforce;
 mod engine;
 pub mod handle;
 mod inherit;
+mod leave;
 pub(crate) mod local;
 mod offload;
 mod publish;

@@ -1,27 +1,65 @@
-//! What the service shows of itself: the view, made anew after every change and every tick.
+//! What the service shows of itself: the view, made anew after every change and every tick. What of it grows with
+//! the number of orders or exceptions is made anew only when it has changed.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
+use filter_common::table::Scope;
+use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{desired::never_block, engine::Engine, local::Exception, view::View};
-use crate::{
-    config::{ActionSetting, RoleSetting},
-    http::wire::{FeedStatus, Generation, InterfaceStatus, NeverBlockEntry, Status},
-    metrics::{self, RefusedBundles},
-    observe::{offline, report},
-    order::{FeedName, Provenance, VerifiedOrder},
-    policy::{NeverBlock, WithheldReason},
+use super::{
+    desired::{never_block, next_exception_end},
+    engine::Engine,
+    local::Exception,
+    view::View,
 };
-use filter_common::table::Scope;
+use crate::{
+    config::{ActionSetting, NeverBlockSetting, RoleSetting},
+    http::wire::{FeedStatus, Generation, InterfaceStatus, NeverBlockEntry, Stats, Status},
+    metrics::{self, RefusedBundles},
+    observe::{ledger::Tally, offline, report},
+    order::{FeedName, OrderId, Provenance, VerifiedOrder},
+    policy::NeverBlock,
+};
+
+/// What of the view is large, kept until it changes.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    counted: Option<Counted>,
+    protected: Option<Protected>,
+}
+
+/// The counters, as of one revision of the ledger.
+#[derive(Debug)]
+struct Counted {
+    revision: u64,
+    stats: Arc<Stats>,
+    totals: Arc<BTreeMap<OrderId, Tally>>,
+}
+
+/// The never-block list, with all that it depends on.
+#[derive(Debug)]
+struct Protected {
+    settings: Vec<NeverBlockSetting>,
+    exceptions: Vec<Exception>,
+    /// When it was made, and when the first of the exceptions ends: from the one to the other time changes
+    /// nothing.
+    made: Timestamp,
+    next_end: Option<Timestamp>,
+    entries: Arc<Vec<NeverBlockEntry>>,
+}
 
 impl Engine {
     /// Publishes the view. Readers see the old one or the new one, whole.
     pub(super) fn publish_view(&mut self) {
         let now = Timestamp::now();
+        let (stats, totals) = self.counted(now);
         let view = View {
             status: self.status(now),
-            stats: Arc::new(report::stats(&self.ledger, now)),
+            stats,
             metrics: metrics::Extras {
                 v4_rows_capacity: u64::from(self.capacity().v4_rows()),
                 v6_rows_capacity: u64::from(self.capacity().v6_rows()),
@@ -33,10 +71,22 @@ impl Engine {
             },
             rules: Arc::clone(&self.rules),
             sources: self.sources.values().map(Arc::clone).collect(),
-            totals: Arc::new(self.ledger.orders().clone()),
-            never_block: Arc::new(self.never_block_entries(now)),
+            totals,
+            never_block: self.never_block_entries(now),
         };
         self.view.send_replace(Arc::new(view));
+    }
+
+    fn counted(&mut self, now: Timestamp) -> (Arc<Stats>, Arc<BTreeMap<OrderId, Tally>>) {
+        let revision = self.ledger.revision();
+        let known = self.shown.counted.take();
+        let known = known.filter(|known| known.revision == revision);
+        let counted = self.shown.counted.insert(known.unwrap_or_else(|| Counted {
+            revision,
+            stats: Arc::new(report::stats(&self.ledger, now)),
+            totals: Arc::new(self.ledger.orders().clone()),
+        }));
+        (Arc::clone(&counted.stats), Arc::clone(&counted.totals))
     }
 
     fn status(&self, now: Timestamp) -> Status {
@@ -46,7 +96,7 @@ impl Engine {
             started_at: Some(self.started_at),
             bypass: self.instance.bypass(),
             generation: self.instance.live().ok().flatten().map(|live| Generation {
-                entries: Some(self.rules.rules.len() as u64),
+                entries: Some(self.rules.len() as u64),
                 v4_rows: Some(self.table_rows[0]),
                 v6_rows: Some(self.table_rows[1]),
                 ..offline::generation(&live)
@@ -99,20 +149,10 @@ impl Engine {
                 .or_insert_with(|| self.feed_status(feed));
             describe(status, source, now);
         }
-        for rule in &self.rules.rules {
-            let feed = &self.rules.orders[rule.order as usize].id.feed;
+        for (feed, enforced, withheld) in self.rules.feeds() {
             if let Some(status) = statuses.get_mut(feed) {
-                status.enforced += 1;
-            }
-        }
-        for withheld in self
-            .rules
-            .withheld
-            .iter()
-            .filter(|w| w.why != WithheldReason::Ended)
-        {
-            if let Some(status) = statuses.get_mut(&withheld.order.feed) {
-                status.withheld += 1;
+                status.enforced += enforced;
+                status.withheld += withheld;
             }
         }
         statuses.into_values().collect()
@@ -147,33 +187,57 @@ impl Engine {
             .collect()
     }
 
-    fn never_block_entries(&self, now: Timestamp) -> Vec<NeverBlockEntry> {
-        never_block(&self.config, &self.local, now)
-            .iter()
-            .map(|entry| self.never_block_entry(entry))
-            .collect()
-    }
-
-    fn never_block_entry(&self, entry: &NeverBlock) -> NeverBlockEntry {
-        let (origin, reason) = entry
-            .reason
-            .split_once(": ")
-            .unwrap_or(("built-in", &entry.reason));
-        let exception =
-            |exception: &&Exception| origin == "exception" && exception.net == entry.net;
-        let exception = self.local.exceptions.iter().find(exception);
-        NeverBlockEntry {
-            net: entry.net,
-            scope: match entry.scope {
-                Scope::Lists => "lists",
-                Scope::All => "all",
+    fn never_block_entries(&mut self, now: Timestamp) -> Arc<Vec<NeverBlockEntry>> {
+        let (settings, exceptions) = (&self.config.never_block, &self.local.exceptions);
+        let is_current = |known: &Protected| {
+            known.settings == *settings
+                && known.exceptions == *exceptions
+                && known.made <= now
+                && known.next_end.is_none_or(|end| now < end)
+        };
+        let known = self.shown.protected.take().filter(is_current);
+        let protected = self.shown.protected.insert(known.unwrap_or_else(|| {
+            let by_net: HashMap<IpNet, &Exception> = exceptions
+                .iter()
+                .map(|exception| (exception.net, exception))
+                .collect();
+            let list = never_block(&self.config, &self.local, now);
+            let entries = list.iter().map(|entry| never_block_entry(entry, &by_net));
+            Protected {
+                settings: settings.clone(),
+                exceptions: exceptions.clone(),
+                made: now,
+                next_end: next_exception_end(&self.local, now),
+                entries: Arc::new(entries.collect()),
             }
-            .to_owned(),
-            origin: origin.to_owned(),
-            reason: reason.to_owned(),
-            until: exception.and_then(|exception| exception.until),
-            by: exception.map(|exception| exception.by.clone()),
+        }));
+        Arc::clone(&protected.entries)
+    }
+}
+
+fn never_block_entry(
+    entry: &NeverBlock,
+    exceptions: &HashMap<IpNet, &Exception>,
+) -> NeverBlockEntry {
+    let (origin, reason) = entry
+        .reason
+        .split_once(": ")
+        .unwrap_or(("built-in", &entry.reason));
+    let exception = match origin {
+        "exception" => exceptions.get(&entry.net),
+        _ => None,
+    };
+    NeverBlockEntry {
+        net: entry.net,
+        scope: match entry.scope {
+            Scope::Lists => "lists",
+            Scope::All => "all",
         }
+        .to_owned(),
+        origin: origin.to_owned(),
+        reason: reason.to_owned(),
+        until: exception.and_then(|exception| exception.until),
+        by: exception.map(|exception| exception.by.clone()),
     }
 }
 
@@ -191,9 +255,5 @@ fn describe(status: &mut FeedStatus, source: &VerifiedOrder, now: Timestamp) {
         status.expires_at = Some(*expires_at);
     }
     status.admitted_at = status.admitted_at.max(Some(source.admitted_at()));
-    status.desired += source
-        .entries()
-        .iter()
-        .filter(|entry| now < entry.until)
-        .count() as u64;
+    status.desired += source.entries().unended(now) as u64;
 }

@@ -19,15 +19,18 @@ use super::{
     clock::TimeFloor,
     desired::Sources,
     engine::Engine,
-    inherit::{choose_instance, load_ledger},
+    inherit::{INSTANCES_MAX, choose_instance, load_ledger},
     local::Local,
+    publish::Shown,
     stored::Stored,
     view::View,
 };
 use crate::{
     audit::{Audit, AuditError, Event},
     config::{CapacityConfig, Config},
-    kernel::{KernelError, instance::Instance, lock_file, object, pins::PinDir, sync::Publisher},
+    kernel::{
+        KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher,
+    },
     metrics::Durations,
     observe::ledger::LedgerError,
     order::{
@@ -67,6 +70,14 @@ pub enum StartError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Takeovers that could not be completed have left too much.
+    #[error(
+        "more than {INSTANCES_MAX} sets of maps are pinned in {}, because interfaces could not be moved \
+         from one to the next; the kernel goes on with them; start with the [capacity] of the last that \
+         worked, or in a quiet hour `filter-ctl detach --all`",
+        .0.display()
+    )]
+    Instances(PathBuf),
     /// New maps would hold less than those in force.
     #[error(
         "the maps in force were made by another version or for another [capacity], and new ones \
@@ -90,11 +101,9 @@ pub(super) fn start(
 
     let pins = PinDir::lock(&config.pin_dir)?;
     let chosen = choose_instance(&pins, capacity(config.capacity))?;
-    let (mut ledger, ledger_alarm) = load_ledger(&config.state_dir, &chosen)?;
-    let takes_over = !chosen.surplus.is_empty() && chosen.instance.live()?.is_none();
-    if let Some(old) = &chosen.old {
-        ledger.absorb(old)?;
-    }
+    let (ledger, ledger_alarm) = load_ledger(&config.state_dir, &chosen)?;
+    let in_force_elsewhere = !chosen.left.is_empty() || !pins.links()?.is_empty();
+    let takes_over = in_force_elsewhere && chosen.instance.live()?.is_none();
     let started = Event::new("filter-ctl", "start", env!("CARGO_PKG_VERSION"))
         .detail("config", config_path.display())
         .detail("instance", chosen.number);
@@ -106,6 +115,7 @@ pub(super) fn start(
         store,
         pins,
         instance: chosen.instance,
+        left: chosen.left,
         publisher: Publisher::new()?,
         object,
         ledger,
@@ -119,6 +129,7 @@ pub(super) fn start(
         rules: Arc::new(RuleSet::default()),
         table_rows: [0, 0],
         proof: None,
+        has_drifted: false,
         drifts: 0,
         feeds: BTreeMap::new(),
         alarms: BTreeMap::new(),
@@ -130,6 +141,7 @@ pub(super) fn start(
         enforce_durations: Durations::default(),
         started_at: Timestamp::now(),
         view: sender,
+        shown: Shown::default(),
         config_path,
         config,
     };
@@ -141,10 +153,13 @@ pub(super) fn start(
     engine.load_trust();
     engine.load_local();
     engine.load_sources();
-    if takes_over {
-        engine.check_takeover()?;
+    if let Err(error) = engine.bring_up(takes_over) {
+        if takes_over && !engine.instance.is_finished()? {
+            // Where this fails, the next start removes what is unfinished.
+            let _unfinished = engine.pins.remove_instance(chosen.number);
+        }
+        return Err(error);
     }
-    engine.bring_up(chosen.old.as_ref(), &chosen.surplus)?;
     engine.publish_view();
     Ok((engine, receiver, lock))
 }
@@ -189,7 +204,8 @@ impl Engine {
         }
     }
 
-    /// A new instance must hold all that the old one did, or the old one stays in force.
+    /// All that the old instance was made from must be there, and the kernel must take the program over the
+    /// new one, or the old one stays in force.
     fn check_takeover(&mut self) -> Result<(), StartError> {
         if !self.damaged.is_empty() {
             let alarms = self.alarm_list();
@@ -197,11 +213,9 @@ impl Engine {
             let what: Vec<String> = what.map(|alarm| alarm.message.clone()).collect();
             return Err(StartError::Takeover(what.join("; ")));
         }
-        let (sources, local) = (self.sources.clone(), self.local.clone());
-        match self.plan(&sources, &local) {
-            Ok(_) => Ok(()),
-            Err(refusal) => Err(StartError::Takeover(refusal.error)),
-        }
+        LoadedProgram::load(&self.instance, self.object, 0)
+            .map_err(|error| StartError::Takeover(error.to_string()))?;
+        Ok(())
     }
 
     /// Reads back all that was admitted.
@@ -244,7 +258,12 @@ impl Engine {
 
     /// Enforces what was read back and attaches. With damaged state and something in force, what is in
     /// force stays; with nothing in force, what could be read is better than nothing.
-    fn bring_up(&mut self, old: Option<&Instance>, surplus: &[u32]) -> Result<(), StartError> {
+    ///
+    /// Where this takes over from other maps, all of it has to be enforced, or they stay in force.
+    fn bring_up(&mut self, takes_over: bool) -> Result<(), StartError> {
+        if takes_over {
+            self.check_takeover()?;
+        }
         if self.note_interfaces().is_err() {
             self.raise(
                 "too_many_interfaces",
@@ -252,8 +271,6 @@ impl Engine {
                 LedgerError::Interfaces.to_string(),
             );
         }
-        // What the old maps still count until every interface has left them.
-        let mut rest = self.ledger.fork();
         let (sources, local) = (self.sources.clone(), self.local.clone());
         let keep = !self.damaged.is_empty() && self.instance.live()?.is_some();
         match self.plan(&sources, &local) {
@@ -263,27 +280,23 @@ impl Engine {
                 // A failure has raised its alarm; the pins, if any, go on enforcing.
                 let _alarmed = self.enforce_plan(plan);
             }
+            Err(refusal) if takes_over => return Err(StartError::Takeover(refusal.error)),
             Err(refusal) => self.raise("capacity", "tables", refusal.error),
         }
-        if self.instance.live()?.is_none() {
+        if self.generation().is_none() {
             // An empty instance in place of a full one would take protection away.
             return Ok(());
         }
-        if let Some(old) = old {
-            self.instance.set_bypass(old.bypass());
-        }
-        self.instance.finish()?;
         self.attach_all();
-        if self.interface_errors.is_empty() {
-            if let Some(old) = old {
-                self.publisher.wait()?;
-                rest.absorb(old)?;
-                self.ledger.join(rest);
-            }
-            for number in surplus {
-                self.pins.remove_instance(*number)?;
+        if self.left.is_empty() {
+            // Links of interfaces that the configuration no longer names get this program as well.
+            match self.carry_links() {
+                Ok(failures) => failures.iter().for_each(|why| tracing::warn!("{why}")),
+                Err(error) => tracing::warn!("not every link has this program: {error}"),
             }
         }
+        self.leave_old_maps();
+        self.read_counters();
         self.save_counters();
         Ok(())
     }

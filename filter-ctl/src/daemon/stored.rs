@@ -89,15 +89,15 @@ impl Stored {
         match letter.verified() {
             Ok(order) => {
                 let reference = letter.info.reference.clone();
-                self.add(SourceKey::Letter(reference.clone()), order);
+                self.add(SourceKey::Letter(reference.clone()), Arc::new(order));
                 self.letters.insert(reference, letter);
             }
             Err(error) => self.damage(FeedName::OPERATOR, &error),
         }
     }
 
-    fn add(&mut self, key: SourceKey, order: VerifiedOrder) {
-        self.sources.insert(key, Arc::new(order));
+    fn add(&mut self, key: SourceKey, order: Arc<VerifiedOrder>) {
+        self.sources.insert(key, order);
     }
 
     fn damage(&mut self, subject: &str, error: &dyn std::fmt::Display) {

@@ -1,7 +1,7 @@
 //! A snapshot of the service, from which all reads are answered.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap},
     net::IpAddr,
     sync::Arc,
 };
@@ -18,7 +18,7 @@ use crate::{
         ledger::{Ledger, Tally},
         report::{self, real, would},
     },
-    order::{OrderId, OrderInfo, PortRange, VerifiedOrder, field},
+    order::{FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field},
     policy::{Rule, RuleSet, Withheld, WithheldReason},
     table::explain::{covering, never_block_of},
 };
@@ -79,8 +79,8 @@ impl View {
         self.never_block.as_ref().clone()
     }
 
-    /// See [`super::handle::Handle::explain`]. Looks at every rule in force once, or twice for an address
-    /// behind a NAT64 prefix.
+    /// See [`super::handle::Handle::explain`]. Looks at everything that is withheld once, or twice for an
+    /// address behind a NAT64 prefix.
     #[must_use]
     pub fn explain(&self, address: IpAddr) -> Explanation {
         let perimeter = &self.rules.perimeter;
@@ -113,8 +113,7 @@ impl View {
     /// What the lists say of one address, on top of what they say of those before. Protection is only for
     /// the address itself.
     fn explain_one(&self, address: IpAddr, explanation: &mut Explanation) {
-        let covering = covering(&self.rules, address).into_iter();
-        let covering: Vec<&Rule> = covering.map(|index| &self.rules.rules[index]).collect();
+        let covering = covering(&self.rules, address);
         let never_block = never_block_of(&self.rules, address).and_then(|found| {
             let mut entries = self.never_block.iter();
             entries.find(|entry| entry.net == found.net).cloned()
@@ -122,11 +121,13 @@ impl View {
         let enforcing = covering.iter().any(|rule| !rule.monitor);
         explanation.blocked |= enforcing && never_block.is_none();
         explanation.never_block = explanation.never_block.take().or(never_block);
-        let entries = covering.into_iter().map(|rule| self.covering_entry(rule));
+        let entries = covering.iter().map(|rule| self.covering_entry(rule));
         explanation.orders.extend(entries);
-        let withheld = self.rules.withheld.iter();
+        let withheld = self.rules.withheld();
         let withheld = withheld.filter(|entry| entry.net.contains(&address));
-        explanation.withheld.extend(withheld.map(withheld_entry));
+        explanation
+            .withheld
+            .extend(withheld.map(|entry| withheld_entry(&entry)));
     }
 
     /// See [`super::handle::Handle::orders`].
@@ -136,28 +137,31 @@ impl View {
         for (id, info) in self.infos() {
             summaries.insert(id.clone(), self.empty_summary(&id, info));
         }
-        for rule in &self.rules.rules {
-            if let Some(summary) = summaries.get_mut(&self.rules.orders[rule.order as usize].id) {
-                summary.enforced += 1;
-                widen(summary, rule.since, rule.until);
+        for (order, tally) in self.rules.tallies() {
+            if let Some(summary) = summaries.get_mut(&order.id) {
+                summary.enforced += tally.entries;
+                if let Some((since, until)) = tally.span {
+                    widen(summary, since, until);
+                }
             }
         }
-        let mut withdrawn = HashSet::new();
-        let mut refused = HashSet::new();
-        for entry in &self.rules.withheld {
-            if let Some(summary) = summaries.get_mut(&entry.order) {
-                summary.withheld += 1;
+        let mut withheld: HashMap<(&FeedName, &str), NotInForce> = HashMap::new();
+        for entry in self.rules.withheld() {
+            let of_order = withheld.entry((entry.feed, entry.reference)).or_default();
+            of_order.entries += 1;
+            match entry.why {
+                WithheldReason::Withdrawn => of_order.withdrawn = true,
+                WithheldReason::Refused(_) => of_order.refused = true,
+                WithheldReason::Partial | WithheldReason::Ended => {}
             }
-            let _known = match entry.why {
-                WithheldReason::Withdrawn => withdrawn.insert(&entry.order),
-                WithheldReason::Refused(_) => refused.insert(&entry.order),
-                WithheldReason::Partial | WithheldReason::Ended => false,
-            };
         }
         for (id, summary) in &mut summaries {
+            let withheld = withheld.get(&(&id.feed, &*id.reference));
+            let withheld = withheld.copied().unwrap_or_default();
+            summary.withheld = withheld.entries;
             let status = match (summary.enforced, summary.withheld) {
-                (0, _) if withdrawn.contains(id) => "withdrawn",
-                (0, _) if refused.contains(id) => "refused",
+                (0, _) if withheld.withdrawn => "withdrawn",
+                (0, _) if withheld.refused => "refused",
                 (0, _) => "ended",
                 (_, 0) => "in_force",
                 _ => "partial",
@@ -174,17 +178,18 @@ impl View {
             .orders()
             .into_iter()
             .find(|summary| summary.id == *id)?;
-        let rules = self.rules.rules.iter();
-        let mine = rules.filter(|rule| self.rules.orders[rule.order as usize].id == *id);
-        let withheld = self
+        let orders = self.rules.orders.iter();
+        let number = orders.map(|order| &order.id).position(|other| other == id);
+        let mine = self
             .rules
-            .withheld
-            .iter()
-            .filter(|entry| entry.order == *id);
+            .rules()
+            .filter(|rule| Some(rule.order as usize) == number);
+        let withheld = self.rules.withheld_of(&id.feed);
+        let withheld = withheld.filter(|entry| *entry.reference == *id.reference);
         Some(OrderDetail {
             summary,
-            entries: mine.map(|rule| self.covering_entry(rule)).collect(),
-            not_enforced: withheld.map(withheld_entry).collect(),
+            entries: mine.map(|rule| self.covering_entry(&rule)).collect(),
+            not_enforced: withheld.map(|entry| withheld_entry(&entry)).collect(),
         })
     }
 
@@ -220,26 +225,35 @@ impl View {
         }
     }
 
-    fn covering_entry(&self, rule: &Rule) -> CoveringEntry {
+    fn covering_entry(&self, rule: &Rule<'_>) -> CoveringEntry {
+        let (id, net, terms) = (rule.entry.id, rule.entry.net, rule.entry.terms);
         let order = &self.rules.orders[rule.order as usize];
         CoveringEntry {
             id: order.id.clone(),
-            entry: rule.entry.to_string(),
+            entry: id.to_owned(),
             feed: order.id.feed.clone(),
             issuer: order.info.issuer.to_string(),
             reference: order.info.reference.to_string(),
             basis: order.info.basis.to_string(),
             reason: order.info.reason.to_string(),
-            net: rule.net,
-            dir: rule.direction,
-            proto: rule.protocol.map(protocol),
-            ports: rule.ports.iter().map(|range| port_range(*range)).collect(),
+            net,
+            dir: terms.direction,
+            proto: terms.protocol.map(protocol),
+            ports: terms.ports.iter().map(|range| port_range(*range)).collect(),
             mode: if rule.monitor { "monitor" } else { "enforce" }.to_owned(),
-            since: rule.since,
-            until: rule.until,
+            since: terms.since,
+            until: terms.until,
             dropped: real(self.totals.get(&order.id).copied().unwrap_or_default()),
         }
     }
+}
+
+/// What is withheld of an order.
+#[derive(Clone, Copy, Default)]
+struct NotInForce {
+    entries: u64,
+    withdrawn: bool,
+    refused: bool,
 }
 
 fn widen(summary: &mut OrderSummary, since: Timestamp, until: Timestamp) {
@@ -249,7 +263,7 @@ fn widen(summary: &mut OrderSummary, since: Timestamp, until: Timestamp) {
 
 /// An entry that is not in force, as it is shown.
 #[must_use]
-pub fn withheld_entry(withheld: &Withheld) -> WithheldEntry {
+pub fn withheld_entry(withheld: &Withheld<'_>) -> WithheldEntry {
     let (status, reason) = match withheld.why {
         WithheldReason::Refused(reason) => ("refused", Some(reason.name().to_owned())),
         WithheldReason::Partial => ("partial", Some("never_block".to_owned())),
@@ -257,8 +271,8 @@ pub fn withheld_entry(withheld: &Withheld) -> WithheldEntry {
         WithheldReason::Ended => ("ended", None),
     };
     WithheldEntry {
-        id: withheld.order.clone(),
-        entry: withheld.entry.to_string(),
+        id: withheld.order(),
+        entry: withheld.entry.to_owned(),
         net: withheld.net,
         status: status.to_owned(),
         reason,

@@ -20,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     KernelError,
     instance::Instance,
+    links::{self, OnInterface},
     pins::{PinDir, pins_error},
     shape, sys,
 };
@@ -45,6 +46,13 @@ impl Mode {
         match self {
             Self::Native => "native",
             Self::Generic => "generic",
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Native => Self::Generic,
+            Self::Generic => Self::Native,
         }
     }
 }
@@ -84,8 +92,8 @@ impl LoadedProgram {
 
     /// Has the kernel verify the program of an object over its maps.
     pub(super) fn verified(mut ebpf: Ebpf) -> Result<Self, KernelError> {
-        program(&mut ebpf)?
-            .load()
+        let program = program(&mut ebpf)?;
+        uninterrupted(|| program.load(), was_interrupted)
             .map_err(|error| KernelError::aya("the kernel refuses the program", error))?;
         Ok(Self { ebpf })
     }
@@ -96,6 +104,14 @@ impl LoadedProgram {
             .info()
             .map_err(|error| KernelError::aya("cannot inspect the program", error))?;
         Ok(info.verified_instruction_count())
+    }
+
+    /// The kernel's number of the program.
+    fn id(&mut self) -> Result<u32, KernelError> {
+        let info = program(&mut self.ebpf)?
+            .info()
+            .map_err(|error| KernelError::aya("cannot inspect the program", error))?;
+        Ok(info.id())
     }
 
     /// Runs the program over a frame, without an interface. True if it drops it.
@@ -151,6 +167,29 @@ impl LoadedProgram {
     }
 }
 
+/// How often a verification is begun anew that a signal to this process has ended; past it the error stands,
+/// and who asked for the program tries again later.
+const LOAD_ATTEMPTS_MAX: usize = 5;
+
+/// Loads, again where the kernel was interrupted: the verifier gives up at any signal.
+fn uninterrupted<E>(
+    mut load: impl FnMut() -> Result<(), E>,
+    was_interrupted: impl Fn(&E) -> bool,
+) -> Result<(), E> {
+    for _ in 1..LOAD_ATTEMPTS_MAX {
+        match load() {
+            Err(error) if was_interrupted(&error) => {}
+            result => return result,
+        }
+    }
+    load()
+}
+
+fn was_interrupted(error: &ProgramError) -> bool {
+    matches!(error, ProgramError::LoadError { io_error, .. }
+        if io_error.raw_os_error() == Some(libc::EAGAIN))
+}
+
 /// The load-time constants of a program.
 pub(super) struct Constants {
     interface: u32,
@@ -195,7 +234,9 @@ fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, KernelError> {
 
 /// Makes sure that the program of `object`, over the maps of `instance`, is on an interface.
 ///
-/// An interface that has vanished and come back has lost its link and gets a new one.
+/// An interface that has vanished and come back has lost its link and gets a new one; one that has got
+/// another name has kept its link. A link whose program was made for another number, as after two
+/// interfaces have swapped their names, gets the right one.
 pub fn attach(
     pins: &PinDir,
     instance: &mut Instance,
@@ -206,26 +247,27 @@ pub fn attach(
 ) -> Result<Attached, KernelError> {
     let ifindex =
         sys::interface_index(name).ok_or_else(|| KernelError::NoInterface(name.to_owned()))?;
-    let other = if mode == Mode::Native {
-        Mode::Generic
-    } else {
-        Mode::Native
-    };
-    if open_link(pins, other, name, ifindex)?.is_some() {
+    let mut existing = links::open(pins, mode, name, ifindex)?;
+    if existing.is_none() {
+        // The interface may have had another name when its link was pinned.
+        links::put_in_place(pins)?;
+        existing = links::open(pins, mode, name, ifindex)?;
+    }
+    let other = mode.other();
+    if existing.is_none() && links::open(pins, other, name, ifindex)?.is_some() {
         return Err(KernelError::ModeChange {
             name: name.to_owned(),
             attached: other.name(),
             wanted: mode.name(),
         });
     }
-    let path = pins.link(mode, name);
-    let existing = open_link(pins, mode, name, ifindex)?;
     let mut record = InfoInterface {
         name: [0; 16],
         mode: u32::from(mode == Mode::Generic),
         attached: 1,
         object: Sha256::digest(object).into(),
-        reserved: [0; 72],
+        program: existing.as_ref().map_or(0, |existing| existing.program),
+        reserved: [0; 68],
     };
     for (to, from) in record.name.iter_mut().zip(name.bytes().take(15)) {
         *to = from;
@@ -234,11 +276,12 @@ pub fn attach(
         return Ok(Attached::Kept);
     }
     let mut loaded = LoadedProgram::load(instance, object, number)?;
-    let attached = if let Some(link) = existing {
+    record.program = loaded.id()?;
+    let attached = if let Some(OnInterface { link, .. }) = existing {
         replace(&mut loaded, link, name)?;
         Attached::Replaced
     } else {
-        create(&mut loaded, ifindex, name, mode, &path)?;
+        create(&mut loaded, ifindex, name, mode, &pins.link(mode, name))?;
         Attached::New
     };
     instance.write_interface(number, &record)?;
@@ -247,6 +290,13 @@ pub fn attach(
 
 /// Takes the program off an interface, before it returns; false if it was not on it.
 pub fn detach(pins: &PinDir, name: &str) -> Result<bool, KernelError> {
+    if Mode::ALL
+        .iter()
+        .all(|mode| !pins.link(*mode, name).exists())
+    {
+        // The interface may have had another name when its link was pinned.
+        links::put_in_place(pins)?;
+    }
     let mut detached = false;
     for mode in Mode::ALL {
         let path = pins.link(mode, name);
@@ -267,44 +317,8 @@ pub fn is_attached(pins: &PinDir, name: &str, mode: Mode) -> Result<bool, Kernel
     let Some(ifindex) = sys::interface_index(name) else {
         return Ok(false);
     };
-    let path = pins.link(mode, name);
-    if !path.exists() {
-        return Ok(false);
-    }
-    let link = sys::open_pin(&path).map_err(pins_error("open", &path))?;
-    Ok(sys::link_ifindex(link.as_fd()).map_err(pins_error("inspect", &path))? == ifindex)
-}
-
-/// Opens the link that is pinned under an interface's name, if it is on that interface.
-///
-/// One whose interface is gone is unpinned. One whose interface has got another name is pinned under
-/// that, for it goes on filtering there.
-fn open_link(
-    pins: &PinDir,
-    mode: Mode,
-    name: &str,
-    ifindex: u32,
-) -> Result<Option<PinnedLink>, KernelError> {
-    let path = &pins.link(mode, name);
-    // Names may have been swapped: each turn puts one link where it belongs.
-    while path.exists() {
-        let fd = sys::open_pin(path).map_err(pins_error("open", path))?;
-        let found = sys::link_ifindex(fd.as_fd()).map_err(pins_error("inspect", path))?;
-        if found == ifindex {
-            let link = PinnedLink::from_pin(path).map_err(|error| {
-                KernelError::aya(format!("cannot open {}", path.display()), error)
-            })?;
-            return Ok(Some(link));
-        }
-        match sys::interface_name(found).map(|now| pins.link(mode, &now)) {
-            None => fs::remove_file(path).map_err(pins_error("unpin", path))?,
-            Some(now) if now.exists() => {
-                sys::exchange(path, &now).map_err(pins_error("rename", path))?;
-            }
-            Some(now) => fs::rename(path, &now).map_err(pins_error("rename", path))?,
-        }
-    }
-    Ok(None)
+    let link = links::look(pins, mode, name)?;
+    Ok(link.is_some_and(|link| link.ifindex == ifindex))
 }
 
 fn replace(loaded: &mut LoadedProgram, link: PinnedLink, name: &str) -> Result<(), KernelError> {
@@ -372,5 +386,37 @@ fn attach_error(error: ProgramError, name: &str, mode: Mode) -> KernelError {
         name: name.to_owned(),
         mode: mode.name(),
         source: io::Error::other(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails so often with this error, then succeeds. How many attempts were made, and the outcome.
+    fn attempts(failures: usize, code: i32) -> (usize, bool) {
+        let mut attempts = 0;
+        let load = || {
+            attempts += 1;
+            if attempts > failures {
+                Ok(())
+            } else {
+                Err(code)
+            }
+        };
+        let outcome = uninterrupted(load, |code| *code == libc::EAGAIN);
+        (attempts, outcome.is_ok())
+    }
+
+    #[test]
+    fn a_verification_that_a_signal_ended_is_begun_anew_a_few_times() {
+        assert_eq!(attempts(0, libc::EAGAIN), (1, true));
+        assert_eq!(attempts(4, libc::EAGAIN), (5, true));
+        assert_eq!(attempts(9, libc::EAGAIN), (LOAD_ATTEMPTS_MAX, false));
+        assert_eq!(
+            attempts(9, libc::EINVAL),
+            (1, false),
+            "no program gets better by waiting"
+        );
     }
 }

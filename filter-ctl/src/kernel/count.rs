@@ -5,10 +5,10 @@ use filter_common::{
     verdict::{Action, Reason},
 };
 
-use super::{
-    KernelError,
-    instance::{Instance, RawCounter},
-};
+use super::{KernelError, instance::Instance, stable::Stable};
+
+/// A per-CPU counter as the map holds it.
+pub(super) type RawCounter = [u64; size_of::<Counter>() / 8];
 
 /// The counter of the packets of one reason with which one thing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Counted {
     pub counter: Counter,
 }
 
-impl Instance {
+impl Stable {
     /// The counters of an interface: for each reason, in the order of [`Reason::all`], each action that
     /// it can have.
     pub fn verdict_counters(&self, interface: u32) -> Result<Vec<Counted>, KernelError> {
@@ -64,6 +64,28 @@ impl Instance {
             .get(&slot, 0)
             .map_err(|error| KernelError::aya("cannot read SLOTS", error))?;
         Ok(sum(values.iter()))
+    }
+}
+
+impl Instance {
+    /// See [`Stable::verdict_counters`].
+    pub fn verdict_counters(&self, interface: u32) -> Result<Vec<Counted>, KernelError> {
+        self.stable().verdict_counters(interface)
+    }
+
+    /// See [`Stable::verdict_counter`].
+    pub fn verdict_counter(
+        &self,
+        interface: u32,
+        reason: Reason,
+        action: Action,
+    ) -> Result<Counter, KernelError> {
+        self.stable().verdict_counter(interface, reason, action)
+    }
+
+    /// See [`Stable::slot_counter`].
+    pub fn slot_counter(&self, slot: u32) -> Result<Counter, KernelError> {
+        self.stable().slot_counter(slot)
     }
 }
 

@@ -1,6 +1,12 @@
 //! What can go wrong between the controller and the kernel.
 
-use std::{error::Error, io, path::PathBuf};
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+};
+
+use filter_common::abi::ABI_VERSION;
 
 use super::object::MissingObject;
 
@@ -39,7 +45,8 @@ pub enum KernelError {
     /// The pins were written by a version that this one cannot read.
     #[error(
         "the pinned maps in {} have ABI version {found}, this filter-ctl reads version {expected}; \
-         they go on filtering as they are; use the filter-ctl that wrote them, or a newer one",
+         they go on filtering as they are; use the filter-ctl that wrote them, or a newer one \
+         (`filter-ctl detach` works on any version)",
         .path.display()
     )]
     Abi {
@@ -149,6 +156,16 @@ impl KernelError {
             error = cause.source();
         }
         false
+    }
+
+    /// For pins of a version that this one cannot read.
+    #[must_use]
+    pub fn abi(path: &Path, found: u32) -> Self {
+        Self::Abi {
+            path: path.to_owned(),
+            found,
+            expected: ABI_VERSION,
+        }
     }
 
     pub(super) fn aya(what: impl Into<String>, source: impl Error + Send + Sync + 'static) -> Self {

@@ -7,13 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aya::maps::{Array, Map, MapData, PerCpuArray};
-use filter_common::{
-    abi::{
-        ABI_VERSION, Control, HALVES, INFO_RECORD, InfoHeader, InfoInterface, instance_state, map,
-    },
-    counters::Counter,
-    limits::INTERFACES_MAX,
+use aya::maps::{Array, Map, MapData};
+use filter_common::abi::{
+    ABI_VERSION, Control, HALVES, INFO_RECORD, InfoHeader, InfoInterface, instance_state, map,
 };
 
 use super::{
@@ -22,12 +18,10 @@ use super::{
     pins::pins_error,
     record::{decode_header, decode_interface, encode_header, encode_interface},
     shape::{self, CheckError},
+    stable::Stable,
     sys,
 };
 use crate::table::{clock::BootClock, compile::Capacity};
-
-/// A per-CPU counter as the map holds it.
-pub(super) type RawCounter = [u64; size_of::<Counter>() / 8];
 
 /// One set of maps. They live as long as it, as their pins, and as the programs that use them.
 pub struct Instance {
@@ -35,9 +29,7 @@ pub struct Instance {
     directory: Option<PathBuf>,
     maps: Maps,
     capacity: Capacity,
-    pub(super) control: Mapped<Control>,
-    pub(super) verdicts: PerCpuArray<MapData, RawCounter>,
-    pub(super) slots: PerCpuArray<MapData, RawCounter>,
+    pub(super) stable: Stable,
     info: Array<MapData, [u8; INFO_RECORD]>,
 }
 
@@ -89,7 +81,7 @@ impl Instance {
         capacity: Capacity,
         nonce: u64,
     ) -> Result<Self, KernelError> {
-        let mut instance = Self::over(directory, maps, capacity)?;
+        let mut instance = Self::over(directory, maps, capacity, nonce)?;
         instance.write_header(&InfoHeader {
             abi: ABI_VERSION,
             state: instance_state::BUILDING,
@@ -109,11 +101,7 @@ impl Instance {
         let path = directory.join(map::INFO);
         let header = header(&info_map(open_pin(&path)?)?)?;
         if header.abi != ABI_VERSION {
-            return Err(KernelError::Abi {
-                path: directory.to_owned(),
-                found: header.abi,
-                expected: ABI_VERSION,
-            });
+            return Err(KernelError::abi(directory, header.abi));
         }
         let capacity = Capacity {
             v4_prefixes: header.v4_prefixes,
@@ -129,21 +117,25 @@ impl Instance {
             })?;
             maps.insert(spec.name, map);
         }
-        Self::over(Some(directory.to_owned()), maps, capacity)
+        Self::over(Some(directory.to_owned()), maps, capacity, header.instance)
     }
 
     fn over(
         directory: Option<PathBuf>,
         maps: Maps,
         capacity: Capacity,
+        nonce: u64,
     ) -> Result<Self, KernelError> {
-        let control =
-            Mapped::new(map_named(&maps, map::CONTROL)?, 1).map_err(mmap_error(map::CONTROL))?;
+        let stable = Stable::over(
+            nonce,
+            duplicate(&maps, map::INFO)?,
+            &duplicate(&maps, map::CONTROL)?,
+            duplicate(&maps, map::VERDICTS)?,
+            duplicate(&maps, map::SLOTS)?,
+        )?;
         Ok(Self {
             capacity,
-            control,
-            verdicts: counters(&maps, map::VERDICTS)?,
-            slots: counters(&maps, map::SLOTS)?,
+            stable,
             info: info_map(duplicate(&maps, map::INFO)?)?,
             directory,
             maps,
@@ -162,6 +154,18 @@ impl Instance {
         self.capacity
     }
 
+    /// What of it is the same in every version: identity, kill switch, counters.
+    #[must_use]
+    pub const fn stable(&self) -> &Stable {
+        &self.stable
+    }
+
+    /// Lets go of the tables: what is left is counted until every interface has left these maps.
+    #[must_use]
+    pub fn into_stable(self) -> Stable {
+        self.stable
+    }
+
     /// Maps both halves of a table map, of `half` elements each.
     pub(super) fn mapped<T: Record>(
         &self,
@@ -173,7 +177,7 @@ impl Instance {
 
     /// The generation in force, if any.
     pub fn live(&self) -> Result<Option<Live>, KernelError> {
-        let word = self.control.live();
+        let word = self.stable.control.live();
         let Some(generation) = Control::generation(word) else {
             return Ok(None);
         };
@@ -192,12 +196,12 @@ impl Instance {
     /// Whether the kill switch is on.
     #[must_use]
     pub fn bypass(&self) -> bool {
-        self.control.bypass()
+        self.stable.control.bypass()
     }
 
     /// Sets the kill switch: one store, in force for the next packet.
     pub fn set_bypass(&self, on: bool) {
-        self.control.set_bypass(on);
+        self.stable.control.set_bypass(on);
     }
 
     /// The record that describes the instance.
@@ -207,6 +211,11 @@ impl Instance {
 
     pub(super) fn write_header(&mut self, header: &InfoHeader) -> Result<(), KernelError> {
         self.write_info(0, encode_header(header))
+    }
+
+    /// Whether it is complete, see [`Instance::finish`].
+    pub fn is_finished(&self) -> Result<bool, KernelError> {
+        Ok(self.header()?.state == instance_state::READY)
     }
 
     /// Marks the instance as complete: it is the one that counts from now on.
@@ -235,34 +244,11 @@ impl Instance {
         self.write_info(number + 1, encode_interface(record))
     }
 
-    /// The names of the interfaces it has counted for, by number.
-    pub fn interfaces(&self) -> Result<Vec<(u32, String)>, KernelError> {
-        let mut names = Vec::new();
-        for number in 0..u32::try_from(INTERFACES_MAX).unwrap_or(u32::MAX) {
-            let name = interface_name(&self.interface(number)?);
-            if !name.is_empty() {
-                names.push((number, name));
-            }
-        }
-        Ok(names)
-    }
-
     fn write_info(&mut self, index: u32, record: [u8; INFO_RECORD]) -> Result<(), KernelError> {
         self.info
             .set(index, record, 0)
             .map_err(|error| KernelError::aya("cannot write INFO", error))
     }
-}
-
-/// The name in an interface's record.
-#[must_use]
-pub fn interface_name(record: &InfoInterface) -> String {
-    let bytes = record
-        .name
-        .split(|byte| *byte == 0)
-        .next()
-        .unwrap_or_default();
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn map_named<'a>(maps: &'a Maps, name: &'static str) -> Result<BorrowedFd<'a>, KernelError> {
@@ -281,17 +267,6 @@ fn duplicate(maps: &Maps, name: &'static str) -> Result<OwnedFd, KernelError> {
 
 fn open_pin(path: &Path) -> Result<OwnedFd, KernelError> {
     sys::open_pin(path).map_err(pins_error("open", path))
-}
-
-fn counters(
-    maps: &Maps,
-    name: &'static str,
-) -> Result<PerCpuArray<MapData, RawCounter>, KernelError> {
-    let data = MapData::from_fd(duplicate(maps, name)?)
-        .map_err(|error| KernelError::aya(format!("cannot use map {name}"), error))?;
-    Map::PerCpuArray(data)
-        .try_into()
-        .map_err(|error| KernelError::aya(format!("cannot use map {name}"), error))
 }
 
 fn info_map(fd: OwnedFd) -> Result<Array<MapData, [u8; INFO_RECORD]>, KernelError> {

@@ -14,6 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use filter_common::abi::map;
+
 use super::{KernelError, attach::Mode, sys};
 
 /// Where the BPF file system belongs, and may be mounted if it is not.
@@ -92,9 +94,14 @@ impl PinDir {
     }
 
     /// Unpins the maps of an instance. A program that still uses them keeps them alive.
+    ///
+    /// The record goes first: whatever happens then, the next controller finds something unfinished and
+    /// removes it.
     pub fn remove_instance(&self, number: u32) -> Result<(), KernelError> {
         let directory = self.instance(number);
-        for name in names(&directory)? {
+        let mut names = names(&directory)?;
+        names.sort_by_key(|name| name != map::INFO);
+        for name in names {
             let pin = directory.join(name);
             fs::remove_file(&pin).map_err(pins_error("unpin", &pin))?;
         }

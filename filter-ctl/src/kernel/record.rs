@@ -2,6 +2,25 @@
 
 use filter_common::abi::{INFO_RECORD, InfoHeader, InfoInterface};
 
+/// The start of the info map, the same in every version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) abi: u32,
+    pub(super) state: u32,
+    /// The number that tells this set of maps from any other.
+    pub(super) nonce: u64,
+}
+
+/// Reads it from the first record of any version; `None` if that is too short to be one.
+pub(super) fn decode_identity(record: &[u8]) -> Option<Identity> {
+    let mut fields = Fields(record.get(..16)?);
+    Some(Identity {
+        abi: u32::from_ne_bytes(fields.take()),
+        state: u32::from_ne_bytes(fields.take()),
+        nonce: u64::from_ne_bytes(fields.take()),
+    })
+}
+
 /// The first record of the info map.
 pub(super) fn encode_header(header: &InfoHeader) -> [u8; INFO_RECORD] {
     let InfoHeader {
@@ -57,6 +76,7 @@ pub(super) fn encode_interface(interface: &InfoInterface) -> [u8; INFO_RECORD] {
         mode,
         attached,
         object,
+        program,
         reserved,
     } = interface;
     let mut bytes = Vec::with_capacity(INFO_RECORD);
@@ -64,6 +84,7 @@ pub(super) fn encode_interface(interface: &InfoInterface) -> [u8; INFO_RECORD] {
     bytes.extend(mode.to_ne_bytes());
     bytes.extend(attached.to_ne_bytes());
     bytes.extend(object);
+    bytes.extend(program.to_ne_bytes());
     bytes.extend(reserved);
     Fields(&bytes).take()
 }
@@ -76,8 +97,16 @@ pub(super) fn decode_interface(record: &[u8; INFO_RECORD]) -> InfoInterface {
         mode: u32::from_ne_bytes(fields.take()),
         attached: u32::from_ne_bytes(fields.take()),
         object: fields.take(),
+        program: u32::from_ne_bytes(fields.take()),
         reserved: fields.take(),
     }
+}
+
+/// The name at the start of an interface's record, in any version; empty if nobody had this number.
+pub(super) fn decode_name(record: &[u8]) -> String {
+    let name = record.get(..16).unwrap_or_default();
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(name).into_owned()
 }
 
 /// A cursor over a record's bytes; the fields lie in declared order without padding.

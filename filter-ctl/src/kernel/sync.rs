@@ -69,7 +69,7 @@ impl Publisher {
         if self.settled.take() != Some(header.instance) {
             self.wait()?;
         }
-        let live = instance.control.live();
+        let live = instance.stable.control.live();
         let half = if live == 0 {
             0
         } else {
@@ -82,6 +82,7 @@ impl Publisher {
         header.clocks[half as usize] = clock.boottime_at_unix_0;
         instance.write_header(&header)?;
         instance
+            .stable
             .control
             .set_live(Control::live_word(generation, half));
         let write = start.elapsed();

@@ -1,5 +1,6 @@
-//! The system calls that aya 0.14 lacks: creating maps of a size and kind of our own, the interface
-//! of an XDP link, waiting for running programs, locks, mounts and the flags of a network card.
+//! The system calls that aya 0.14 lacks: creating maps of a size and kind of our own, reading an element
+//! of any size, the interface of an XDP link, waiting for running programs, locks, mounts and the flags of
+//! a network card.
 //!
 //! Layouts follow `union bpf_attr` and `struct bpf_link_info` of include/uapi/linux/bpf.h.
 
@@ -13,6 +14,7 @@ use std::{
 
 /// `enum bpf_cmd`.
 const BPF_MAP_CREATE: libc::c_int = 0;
+const BPF_MAP_LOOKUP_ELEM: libc::c_int = 1;
 const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 
@@ -56,16 +58,13 @@ struct InfoByFd {
     info: u64,
 }
 
-/// `struct bpf_link_info`, up to the interface of an XDP link.
-#[repr(C)]
-#[derive(Default)]
-struct LinkInfo {
-    link_type: u32,
-    id: u32,
-    prog_id: u32,
-    padding: u32,
-    ifindex: u32,
-    tail: u32,
+/// What the kernel says about an XDP link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LinkInfo {
+    /// The number of the program in it.
+    pub(super) program: u32,
+    /// The index of its interface; 0 once that is gone.
+    pub(super) ifindex: u32,
 }
 
 fn bpf<T>(command: libc::c_int, attributes: &mut T) -> io::Result<libc::c_long> {
@@ -124,6 +123,40 @@ fn create(spec: MapSpec, inner: u32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(i32::try_from(fd).map_err(io::Error::other)?) })
 }
 
+/// Reads an element of an array of any value size.
+pub(super) fn read_element(map: BorrowedFd<'_>, index: u32) -> io::Result<Vec<u8>> {
+    /// `struct bpf_map_info`, up to the size of a value.
+    #[repr(C)]
+    #[derive(Default)]
+    struct MapInfo {
+        map_type: u32,
+        id: u32,
+        key_size: u32,
+        value_size: u32,
+    }
+    let map_fd = u32::try_from(map.as_raw_fd()).map_err(io::Error::other)?;
+    let mut info = MapInfo::default();
+    let mut attributes = InfoByFd {
+        bpf_fd: map_fd,
+        info_len: u32::try_from(size_of::<MapInfo>()).map_err(io::Error::other)?,
+        info: &raw mut info as u64,
+    };
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attributes)?;
+    if info.map_type != BPF_MAP_TYPE_ARRAY || info.key_size != 4 {
+        return Err(io::Error::other("expected an array"));
+    }
+    let mut value = vec![0; info.value_size as usize];
+    let mut attributes = MapElement {
+        map_fd,
+        padding: 0,
+        key: &raw const index as u64,
+        value: value.as_mut_ptr() as u64,
+        flags: 0,
+    };
+    bpf(BPF_MAP_LOOKUP_ELEM, &mut attributes)?;
+    Ok(value)
+}
+
 /// Waits until every program that was running has ended.
 ///
 /// An update of a map of maps returns only after a grace period, so that the map it took out is no
@@ -170,16 +203,30 @@ impl GracePeriod {
     }
 }
 
-/// The index of the interface that an XDP link is on; 0 once the interface is gone.
-pub(super) fn link_ifindex(link: BorrowedFd<'_>) -> io::Result<u32> {
-    let mut info = LinkInfo::default();
+/// What the kernel says about an XDP link.
+pub(super) fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
+    /// `struct bpf_link_info`, up to the interface of an XDP link.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Info {
+        link_type: u32,
+        id: u32,
+        program: u32,
+        padding: u32,
+        ifindex: u32,
+        tail: u32,
+    }
+    let mut info = Info::default();
     let mut attributes = InfoByFd {
         bpf_fd: u32::try_from(link.as_raw_fd()).map_err(io::Error::other)?,
-        info_len: u32::try_from(size_of::<LinkInfo>()).map_err(io::Error::other)?,
+        info_len: u32::try_from(size_of::<Info>()).map_err(io::Error::other)?,
         info: &raw mut info as u64,
     };
     bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attributes)?;
-    Ok(info.ifindex)
+    let Info {
+        program, ifindex, ..
+    } = info;
+    Ok(LinkInfo { program, ifindex })
 }
 
 /// Takes the program of a link off its interface; nothing happens where the interface is gone.

@@ -19,7 +19,7 @@ use crate::table::print::{Element, Print, Printer};
 ///
 /// Reads all of them, a part at a time: some 10 ms for a million rows.
 pub fn differing(instance: &Instance, prints: &[Print]) -> Result<Vec<&'static str>, KernelError> {
-    let half = Control::half(instance.control.live()) as usize;
+    let half = Control::half(instance.stable.control.live()) as usize;
     let maps = tables(instance.capacity());
     let mut differing = Vec::new();
     for expected in prints {

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
+    io, mem,
     path::{Path, PathBuf},
 };
 
@@ -17,10 +17,13 @@ use filter_common::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::known::KnownInterface;
+use super::{
+    known::KnownInterface,
+    reading::{Gains, Reading},
+};
 use crate::{
     durable,
-    kernel::{KernelError, instance::Instance},
+    kernel::{KernelError, stable::Stable},
     order::{FeedName, OrderId},
     table::{Slot, slots::SlotLedger},
 };
@@ -54,13 +57,13 @@ impl Tally {
         self.would_bytes += other.would_bytes;
     }
 
-    fn is_zero(self) -> bool {
+    pub(super) fn is_zero(self) -> bool {
         self == Self::default()
     }
 
     /// What a counter has gained since `self` was read from it. A counter that has shrunk is another
     /// one, and counts from zero.
-    fn gained(self, now: Self) -> Self {
+    pub(super) fn gained(self, now: Self) -> Self {
         if now.packets < self.packets || now.would_packets < self.would_packets {
             return now;
         }
@@ -96,7 +99,7 @@ impl From<Counter> for Tally {
 pub struct Ledger {
     /// The format.
     version: u32,
-    /// The instance that `seen_*` were read from.
+    /// The set of maps in use, from which `seen_*` were read.
     instance: u64,
     /// The highest generation that was ever published.
     generation: u64,
@@ -114,6 +117,12 @@ pub struct Ledger {
     orders: BTreeMap<OrderId, Tally>,
     /// Totals by feed; a packet of several orders of a feed counts once.
     feeds: BTreeMap<FeedName, Tally>,
+    /// Sets of maps that not every interface may have left yet; no more than are pinned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    left: Vec<Reading>,
+    /// How often the totals have changed since this was made or read.
+    #[serde(skip)]
+    revision: u64,
 }
 
 /// A ledger that cannot be used.
@@ -238,97 +247,111 @@ impl Ledger {
     /// Interface numbers are written in the maps too, so their counters count again from zero, which
     /// restores the totals since the maps were made. What the slots meant is lost: they count from
     /// where they are.
-    pub fn recover(instance: &Instance) -> Result<Self, KernelError> {
-        let mut ledger = Self {
-            version: VERSION,
-            instance: instance.header()?.instance,
-            generation: instance.live()?.map_or(0, |live| live.generation),
-            ..Self::default()
+    pub fn recover(maps: &Stable) -> Result<Self, KernelError> {
+        let mut reading = Reading {
+            instance: maps.nonce(),
+            ..Reading::default()
         };
-        for (number, name) in instance.interfaces()? {
+        reading.skip_slots(maps, Slot::try_from(SLOTS_MAX).unwrap_or(Slot::MAX))?;
+        let mut ledger = Self {
+            generation: maps.generation().unwrap_or_default(),
+            ..Self::new()
+        };
+        for (number, name) in maps.interfaces()? {
             ledger.interfaces.insert(name, KnownInterface::new(number));
         }
-        for slot in 0..Slot::try_from(SLOTS_MAX).unwrap_or(Slot::MAX) {
-            let now = Tally::from(instance.slot_counter(slot)?);
-            if !now.is_zero() {
-                ledger.seen_slots.insert(slot, now);
-            }
-        }
+        ledger.put_current(reading);
         Ok(ledger)
     }
 
+    /// Says which set of maps is in use, and which are being left. Of each it remembers what was read of
+    /// it and what its slots meant then; others are forgotten.
+    ///
+    /// Maps that it does not know of were published from this ledger, and have not been read yet.
+    pub fn work_with(&mut self, current: u64, left: &[u64]) {
+        let now = self.take_current();
+        // What a new table is compiled for is the newest meaning.
+        let slots = now.slots.clone();
+        let mut known = mem::take(&mut self.left);
+        known.push(now);
+        let mut reading_of = |instance| {
+            let index = known.iter().position(|one| one.instance == instance);
+            index.map_or_else(
+                || Reading {
+                    instance,
+                    slots: slots.clone(),
+                    ..Reading::default()
+                },
+                |index| known.swap_remove(index),
+            )
+        };
+        let reading = reading_of(current);
+        self.left = left.iter().map(|one| reading_of(*one)).collect();
+        self.put_current(reading);
+    }
+
     /// Adds to the totals what the counters have gained since they were last read.
-    pub fn absorb(&mut self, instance: &Instance) -> Result<(), KernelError> {
-        let nonce = instance.header()?.instance;
-        if nonce != self.instance {
-            // Other maps, whose counters began at zero.
-            self.seen_slots.clear();
-            self.seen_verdicts.clear();
-            self.instance = nonce;
+    pub fn absorb(&mut self, maps: &Stable) -> Result<(), KernelError> {
+        let left = self.left.iter();
+        let index = left.clone().position(|one| one.instance == maps.nonce());
+        if let Some(index) = index {
+            let gains = self.left[index].read(maps, &self.interfaces)?;
+            self.add(gains);
+            return Ok(());
         }
-        for (name, KnownInterface { number, .. }) in &self.interfaces {
-            let totals = self.verdicts.entry(name.clone()).or_default();
-            let seen = self.seen_verdicts.entry(*number).or_default();
-            for counted in instance.verdict_counters(*number)? {
-                let now = Tally::from(counted.counter);
-                if now.is_zero() {
-                    continue;
-                }
-                let key = verdict_key(counted.reason, counted.action);
-                let before = seen.insert(key.clone(), now).unwrap_or_default();
-                totals.entry(key).or_default().add(before.gained(now));
-            }
+        if self.instance != maps.nonce() {
+            let left: Vec<u64> = left.map(|one| one.instance).collect();
+            self.work_with(maps.nonce(), &left);
         }
-        for (slot, orders) in self.slots.iter() {
-            let now = Tally::from(instance.slot_counter(slot)?);
-            if now.is_zero() {
-                continue;
-            }
-            let gained = self
-                .seen_slots
-                .insert(slot, now)
-                .unwrap_or_default()
-                .gained(now);
-            if gained.is_zero() {
-                continue;
-            }
-            for order in orders {
-                self.orders.entry(order.clone()).or_default().add(gained);
-            }
-            let feeds: BTreeSet<&FeedName> = orders.iter().map(|order| &order.feed).collect();
-            for feed in feeds {
-                self.feeds.entry(feed.clone()).or_default().add(gained);
-            }
-        }
+        let mut reading = self.take_current();
+        let gains = reading.read(maps, &self.interfaces);
+        self.put_current(reading);
+        self.add(gains?);
         Ok(())
     }
 
-    /// A ledger that goes on reading the same maps from here, with totals of its own: for maps that are
-    /// being left, while this ledger goes on with others.
-    #[must_use]
-    pub fn fork(&self) -> Self {
-        Self {
-            verdicts: BTreeMap::new(),
-            orders: BTreeMap::new(),
-            feeds: BTreeMap::new(),
-            ..self.clone()
+    fn add(&mut self, gains: Gains) {
+        // One that has seen no packet is shown as well.
+        for name in self.interfaces.keys() {
+            if !self.verdicts.contains_key(name) {
+                self.verdicts.insert(name.clone(), BTreeMap::new());
+                self.revision += 1;
+            }
+        }
+        let gained_any = |(_, _, gained): &(_, _, Tally)| !gained.is_zero();
+        self.revision += u64::from(gains.verdicts.iter().any(gained_any));
+        for (name, key, gained) in gains.verdicts {
+            let totals = self.verdicts.entry(name).or_default();
+            totals.entry(key).or_default().add(gained);
+        }
+        for (order, gained) in gains.orders {
+            self.orders.entry(order).or_default().add(gained);
+        }
+        for (feed, gained) in gains.feeds {
+            self.feeds.entry(feed).or_default().add(gained);
         }
     }
 
-    /// Adds the totals of a fork.
-    pub fn join(&mut self, fork: Self) {
-        for (name, reasons) in fork.verdicts {
-            let totals = self.verdicts.entry(name).or_default();
-            for (reason, tally) in reasons {
-                totals.entry(reason).or_default().add(tally);
-            }
+    fn take_current(&mut self) -> Reading {
+        Reading {
+            instance: self.instance,
+            slots: mem::take(&mut self.slots),
+            seen_slots: mem::take(&mut self.seen_slots),
+            seen_verdicts: mem::take(&mut self.seen_verdicts),
         }
-        for (order, tally) in fork.orders {
-            self.orders.entry(order).or_default().add(tally);
-        }
-        for (feed, tally) in fork.feeds {
-            self.feeds.entry(feed).or_default().add(tally);
-        }
+    }
+
+    fn put_current(&mut self, reading: Reading) {
+        let Reading {
+            instance,
+            slots,
+            seen_slots,
+            seen_verdicts,
+        } = reading;
+        self.instance = instance;
+        self.slots = slots;
+        self.seen_slots = seen_slots;
+        self.seen_verdicts = seen_verdicts;
     }
 
     /// Gives slots free that no generation in force uses. Their counters must have been absorbed after
@@ -346,12 +369,19 @@ impl Ledger {
             .map(|(id, tally)| (tally.packets, id.clone()))
             .collect();
         if past.len() > PAST_ORDERS_MAX {
+            self.revision += 1;
             past.sort_unstable();
             let surplus = past.len() - PAST_ORDERS_MAX;
             for (_, id) in past.into_iter().take(surplus) {
                 self.orders.remove(&id);
             }
         }
+    }
+
+    /// A number that is another one after every change of the totals.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Totals by interface and reason.

@@ -1,10 +1,12 @@
 //! Observation: from the kernel's counters to totals that never go backwards.
 //!
 //! - [`ledger`]: what slots and interface numbers mean, and all totals, on disk;
+//! - `reading`: what was last read of one set of maps;
 //! - [`report`]: the documents that `stats` prints, from the ledger;
 //! - [`offline`]: the same, and the kill switch, on the pins of a service that is dead.
 
 pub mod known;
 pub mod ledger;
 pub mod offline;
+mod reading;
 pub mod report;

@@ -7,12 +7,14 @@
 //! - [`parse`]: the bundle format, from bytes to lines;
 //! - [`verify`]: admission, in the order of the checks that SECURITY.md promises;
 //! - [`letter`]: an order that an operator types in or pastes from a letter;
+//! - [`entries`]: the entries of one source, packed;
 //! - [`store`]: what was admitted, on disk, as it was received;
 //! - [`sign`]: the authority's side, keys and signed bundles;
 //! - `signature`: one detached signature;
 //! - [`field`]: the fields of an entry as text;
 //! - [`hex`]: digests as text.
 
+pub mod entries;
 pub mod field;
 pub mod hex;
 pub mod letter;
@@ -29,7 +31,10 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use self::verify::UntrustedOrder;
+pub use self::{
+    entries::{Entries, EntriesBuilder, Entry, Terms},
+    verify::UntrustedOrder,
+};
 
 /// The name of a feed: lower-case letters, digits, `-`, `_` and `.`, at most 63, not beginning with a
 /// dot. It is used as a directory name and as a metric label.
@@ -168,33 +173,6 @@ pub struct PortRange {
     pub last: u16,
 }
 
-/// One line of an order: what is blocked, and until when.
-///
-/// Ports are those of the listed address: the source port of packets from it, the destination port of
-/// packets to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The issuer's name for it, unique in its feed.
-    pub id: Box<str>,
-    /// The prefix, without host bits.
-    pub net: IpNet,
-    /// Which packets.
-    pub direction: Direction,
-    /// An IP protocol number; `None` for all.
-    pub protocol: Option<u8>,
-    /// Disjoint, sorted; empty for all ports. Only with a protocol that has ports.
-    pub ports: Box<[PortRange]>,
-    /// From when on it is no longer enforced.
-    pub until: Timestamp,
-    /// Since when it has been part of this source without a break.
-    pub since: Timestamp,
-    /// Why, if it says so; else the order's reason holds. Shared, as most entries of a source give the
-    /// same few.
-    pub reason: Option<Arc<str>>,
-    /// Its order: an index into [`VerifiedOrder::orders`].
-    pub order: u32,
-}
-
 /// Why one entry of an otherwise good source is not enforced, or only in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -278,7 +256,7 @@ pub struct VerifiedOrder {
     provenance: Provenance,
     admitted_at: Timestamp,
     orders: Vec<OrderInfo>,
-    entries: Vec<Entry>,
+    entries: Arc<Entries>,
     refused: Vec<RefusedEntry>,
 }
 
@@ -290,7 +268,7 @@ impl VerifiedOrder {
         provenance: Provenance,
         admitted_at: Timestamp,
         orders: Vec<OrderInfo>,
-        entries: Vec<Entry>,
+        entries: Entries,
         refused: Vec<RefusedEntry>,
     ) -> Self {
         Self {
@@ -298,7 +276,7 @@ impl VerifiedOrder {
             provenance,
             admitted_at,
             orders,
-            entries,
+            entries: Arc::new(entries),
             refused,
         }
     }
@@ -306,7 +284,13 @@ impl VerifiedOrder {
     /// Without the entries that were not asked for yet at `at`.
     #[must_use]
     pub fn as_of(mut self, at: Timestamp) -> Self {
-        self.entries.retain(|entry| entry.since <= at);
+        if self.entries.terms().iter().any(|terms| at < terms.since) {
+            let mut entries = EntriesBuilder::default();
+            for entry in self.entries.by_id().filter(|e| e.terms.since <= at) {
+                entries.push(entry.id, entry.net, entry.terms.clone());
+            }
+            self.entries = Arc::new(entries.finish());
+        }
         self
     }
 
@@ -334,9 +318,9 @@ impl VerifiedOrder {
         &self.orders
     }
 
-    /// The entries that were admitted, sorted by [`Entry::id`].
+    /// The entries that were admitted.
     #[must_use]
-    pub fn entries(&self) -> &[Entry] {
+    pub const fn entries(&self) -> &Arc<Entries> {
         &self.entries
     }
 

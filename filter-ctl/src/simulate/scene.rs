@@ -15,6 +15,7 @@ use crate::{
     kernel::attach::Mode,
     observe::ledger::{Ledger, LedgerError},
     order::OrderId,
+    policy::RuleSet,
     table::{
         Slot, Table,
         clock::{BootClock, StoppedClock},
@@ -97,6 +98,7 @@ impl Scene {
             &ledger,
             &sources,
             &local,
+            &RuleSet::default(),
             at,
         )?;
         let Compiled { table, slots, .. } = plan.compiled;

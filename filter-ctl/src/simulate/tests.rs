@@ -18,7 +18,7 @@ use crate::{
         desired::SourceKey,
         local::{Exception, Local, WithdrawalRecord},
     },
-    order::{Direction, Entry, FeedName, OrderInfo, Provenance, VerifiedOrder},
+    order::{Direction, EntriesBuilder, FeedName, OrderInfo, Provenance, Terms, VerifiedOrder},
 };
 
 const LISTED: [u8; 4] = [203, 0, 113, 7];
@@ -39,9 +39,7 @@ fn config(text: &str) -> Config {
 
 /// An operator's order that blocks an address from a day ago for two days.
 fn letter(reference: &str, address: [u8; 4]) -> (SourceKey, Arc<VerifiedOrder>) {
-    let entry = Entry {
-        id: "1".into(),
-        net: std::net::IpAddr::from(address).into(),
+    let terms = Terms {
         direction: Direction::Both,
         protocol: None,
         ports: Box::default(),
@@ -50,6 +48,8 @@ fn letter(reference: &str, address: [u8; 4]) -> (SourceKey, Arc<VerifiedOrder>) 
         reason: None,
         order: 0,
     };
+    let mut entries = EntriesBuilder::default();
+    entries.push("1", std::net::IpAddr::from(address).into(), terms);
     let info = OrderInfo {
         reference: reference.into(),
         issuer: "a court".into(),
@@ -61,7 +61,7 @@ fn letter(reference: &str, address: [u8; 4]) -> (SourceKey, Arc<VerifiedOrder>) 
         Provenance::Operator { uid: 0 },
         now(),
         vec![info],
-        vec![entry],
+        entries.finish(),
         Vec::new(),
     );
     (SourceKey::Letter(reference.into()), Arc::new(order))

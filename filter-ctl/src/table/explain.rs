@@ -7,25 +7,25 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::policy::{NeverBlock, RuleSet};
+use crate::policy::{NeverBlock, Rule, RuleRef, RuleSet};
 
-/// The indexes in [`RuleSet::rules`] of the rules whose prefix covers an address, the most specific
-/// first, those of one prefix by `until`, the latest first.
+/// The rules whose prefix covers an address, the most specific first, those of one prefix by `until`, the
+/// latest first.
 ///
-/// Takes one pass over the rules, some 10 ms for a million.
+/// Takes a few searches in each list.
 #[must_use]
-pub fn covering(rules: &RuleSet, address: IpAddr) -> Vec<usize> {
-    let mut found: Vec<usize> = rules
-        .rules
-        .iter()
-        .enumerate()
-        .filter(|(_, rule)| covers(&rule.net, address))
-        .map(|(index, _)| index)
+pub fn covering(rules: &RuleSet, address: IpAddr) -> Vec<Rule<'_>> {
+    let lists = (0..).zip(&rules.lists);
+    let mut found: Vec<_> = lists
+        .flat_map(|(list, of)| {
+            let positions = of.entries().covering(address).into_iter();
+            let held = positions.filter(|position| of.holds(*position));
+            held.map(move |position| rules.rule(RuleRef { list, position }))
+        })
         .collect();
-    found.sort_by(|&a, &b| {
-        let (a, b) = (&rules.rules[a], &rules.rules[b]);
-        let by_length = b.net.prefix_len().cmp(&a.net.prefix_len());
-        by_length.then(b.until.cmp(&a.until))
+    found.sort_by(|a, b| {
+        let by_length = b.entry.net.prefix_len().cmp(&a.entry.net.prefix_len());
+        by_length.then(b.entry.terms.until.cmp(&a.entry.terms.until))
     });
     found
 }
@@ -62,7 +62,7 @@ mod tests {
     use filter_common::table::Scope;
 
     use super::*;
-    use crate::table::tests::{never_block, rule, rule_set};
+    use crate::table::tests::{never_block, plain::index_of, rule, rule_set};
 
     #[test]
     fn the_most_specific_rule_comes_first() {
@@ -73,7 +73,12 @@ mod tests {
             rule("198.51.100.8/32", 0, 20),
             rule("2001:db8::/32", 0, 10),
         ]);
-        let of = |address: &str| covering(&rules, address.parse().expect("an address"));
+        let merged = rules.merged();
+        let of = |address: &str| {
+            let covering = covering(&merged, address.parse().expect("an address"));
+            let covering = covering.iter().map(|rule| index_of(rule.entry.id));
+            covering.collect::<Vec<_>>()
+        };
         assert_eq!(of("198.51.100.7"), [2, 1, 0]);
         assert_eq!(of("198.51.100.9"), [0]);
         assert_eq!(of("2001:db8::9"), [4]);
@@ -99,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_strongest_scope_decides() {
-        let mut rules = rule_set(Vec::new());
+        let mut rules = rule_set(Vec::new()).merged();
         rules.never_block = vec![
             never_block("10.0.0.0/8", Scope::All),
             never_block("10.0.0.0/16", Scope::All),

@@ -57,14 +57,13 @@ impl Naive {
     /// The order of the longest prefix around an address.
     fn longest(&self, address: IpAddr) -> Option<u32> {
         let (bits, width) = bits(address);
-        let lengths = self.lengths[usize::from(address.is_ipv6())].iter().rev();
+        let mut lengths = self.lengths[usize::from(address.is_ipv6())].iter().rev();
         lengths
-            .filter_map(|(length, prefixes)| {
+            .find_map(|(length, prefixes)| {
                 let host = width - u32::from(*length);
                 let network = bits.checked_shr(host).unwrap_or(0);
                 prefixes.get(&network.checked_shl(host).unwrap_or(0))
             })
-            .next()
             .copied()
     }
 }

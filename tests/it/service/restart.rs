@@ -16,7 +16,7 @@ use crate::support::{
 
 /// Sends from a blocked and from a good host while `during` runs; returns what that returns, and how
 /// many packets of each were sent and how many arrived: `[sent, blocked arrived, good arrived]`.
-fn under_traffic<T>(layout: &Layout, during: impl FnOnce() -> T) -> (T, [u64; 3]) {
+pub(super) fn under_traffic<T>(layout: &Layout, during: impl FnOnce() -> T) -> (T, [u64; 3]) {
     let receiver = layout.customer.udp(CUSTOMER_4.parse().unwrap(), 0);
     receiver
         .set_read_timeout(Some(Duration::from_millis(20)))
@@ -197,6 +197,11 @@ fn a_start_whose_orders_do_not_fit_leaves_the_old_maps_in_force() {
         site.log()
     );
     assert!(!arrives(&layout, BAD_4), "and changes nothing");
+    let pinned = std::fs::read_dir(site.pins()).unwrap().count();
+    assert_eq!(
+        pinned, 2,
+        "the old maps and the links: nothing is left of the new ones"
+    );
     site.configure(CONFIG);
     let _service = site.start();
     assert!(!arrives(&layout, BAD_4));

@@ -8,6 +8,9 @@ use std::{
     sync::Once,
 };
 
+use aya::maps::{Array, Map, MapData, MapError};
+use filter_common::abi::{INFO_RECORD, InfoInterface, instance_state, map};
+
 use super::{is_leftover, unique};
 
 /// Mounted while it lives; what is pinned in it goes with it.
@@ -51,6 +54,35 @@ impl Drop for Bpffs {
     fn drop(&mut self) {
         unmount(&self.path);
     }
+}
+
+/// Makes pinned maps look as if another version had made them: that is the first word of their record.
+pub(crate) fn set_abi(directory: &Path, abi: u32) {
+    write(directory, 0, 0, &abi.to_ne_bytes());
+}
+
+/// Makes the program on an interface look as if another build had put it there: its record then names
+/// another object.
+pub(crate) fn set_object(directory: &Path, interface: u32) {
+    let object = std::mem::offset_of!(InfoInterface, object);
+    write(directory, 1 + interface, object, &[7; 32]);
+}
+
+fn write(directory: &Path, record: u32, offset: usize, value: &[u8]) {
+    let mut info = info(directory).unwrap();
+    let mut bytes = info.get(&record, 0).unwrap();
+    bytes[offset..][..value.len()].copy_from_slice(value);
+    info.set(record, bytes, 0).unwrap();
+}
+
+/// Whether whoever made pinned maps has finished.
+pub(crate) fn is_finished(directory: &Path) -> bool {
+    let header = info(directory).map(|info| info.get(&0, 0).unwrap());
+    header.is_ok_and(|header| header[4..8] == instance_state::READY.to_ne_bytes())
+}
+
+fn info(directory: &Path) -> Result<Array<MapData, [u8; INFO_RECORD]>, MapError> {
+    Map::Array(MapData::from_pin(directory.join(map::INFO))?).try_into()
 }
 
 fn unmount(path: &Path) {

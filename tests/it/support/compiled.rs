@@ -1,10 +1,10 @@
 //! The same rules by the product's own compiler.
 
-use std::ops::Deref;
+use std::{ops::Deref, sync::Arc};
 
 use filter_ctl::{
-    order::{Direction, FeedName, OrderId, OrderInfo, PortRange},
-    policy::{self, NeverBlock, RuleOrder, RuleSet},
+    order::{Direction, EntriesBuilder, FeedName, OrderId, OrderInfo, PortRange, Terms},
+    policy::{NeverBlock, RuleList, RuleOrder, RuleSet},
     table::{
         Table,
         compile::{Capacity, Compiled, compile},
@@ -111,20 +111,29 @@ fn rule_set(rules: &Rules) -> RuleSet {
         reason: "test".to_owned(),
     });
     RuleSet {
-        orders: orders.collect(),
-        rules: rules.entries.iter().map(rule).collect(),
+        orders: orders.map(Arc::new).collect(),
+        lists: vec![list(rules, last, false), list(rules, last, true)],
         never_block: never_block.collect(),
         // No policy drops, as in the table of the tests' own.
         perimeter: rules.perimeter.clone(),
-        withheld: Vec::new(),
-        next_change: None,
+        ..RuleSet::default()
     }
 }
 
-fn rule(rule: &Rule) -> policy::Rule {
+/// The rules that are enforced, or those that are only counted, as entries of one source.
+fn list(rules: &Rules, last: u32, monitor: bool) -> RuleList {
+    let mut entries = EntriesBuilder::default();
+    for (index, rule) in rules.entries.iter().enumerate() {
+        if rule.monitor == monitor {
+            entries.push(&index.to_string(), rule.net, terms(rule));
+        }
+    }
+    RuleList::new(entries.finish(), (0..=last).collect(), monitor)
+}
+
+fn terms(rule: &Rule) -> Terms {
     let ports = rule.ports.map(|[first, last]| PortRange { first, last });
-    policy::Rule {
-        net: rule.net,
+    Terms {
         direction: match (rule.from, rule.to) {
             (true, false) => Direction::From,
             (false, true) => Direction::To,
@@ -134,8 +143,7 @@ fn rule(rule: &Rule) -> policy::Rule {
         ports: ports.into_iter().collect(),
         until: jiff::Timestamp::from_second(rule.until).unwrap(),
         since: jiff::Timestamp::UNIX_EPOCH,
-        monitor: rule.monitor,
+        reason: None,
         order: rule.slot,
-        entry: "e".into(),
     }
 }

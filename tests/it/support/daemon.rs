@@ -111,12 +111,8 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Starts the service; an error if it ends, or does not become ready in time.
-    pub(crate) fn try_start(&self) -> Result<Daemon, String> {
-        let notify = self.path("notify");
-        let _ = fs::remove_file(&notify);
-        let ready = UnixDatagram::bind(&notify).unwrap();
-        ready.set_nonblocking(true).unwrap();
+    /// Starts the service and does not wait for anything.
+    pub(crate) fn launch(&self) -> Daemon {
         let log = File::options()
             .create(true)
             .append(true)
@@ -127,11 +123,20 @@ impl<'a> Site<'a> {
                 .arg("run")
                 .arg("--config")
                 .arg(self.config())
-                .env("NOTIFY_SOCKET", &notify)
+                .env("NOTIFY_SOCKET", self.path("notify"))
                 .stdout(log.try_clone().unwrap())
                 .stderr(log),
         );
-        let mut daemon = Daemon { child };
+        Daemon { child }
+    }
+
+    /// Starts the service; an error if it ends, or does not become ready in time.
+    pub(crate) fn try_start(&self) -> Result<Daemon, String> {
+        let notify = self.path("notify");
+        let _ = fs::remove_file(&notify);
+        let ready = UnixDatagram::bind(&notify).unwrap();
+        ready.set_nonblocking(true).unwrap();
+        let mut daemon = self.launch();
         let outcome = wait_for(PATIENCE, || {
             if is_ready(&ready) {
                 return Some(Ok(()));

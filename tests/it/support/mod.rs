@@ -10,7 +10,7 @@
 //! - [`host`]: the decision on the host; [`oracle`]: the same from the plain list;
 //! - [`bpffs`] and [`kernel`]: the program over its maps, run by `BPF_PROG_TEST_RUN`;
 //! - [`netns`], [`tap`] and [`layout`]: networks that exist for one test;
-//! - [`daemon`]: the real binary;
+//! - [`daemon`]: the real binary; [`process`]: what a process holds;
 //! - [`authority`]: who signs bundles.
 #![allow(
     dead_code,
@@ -30,6 +30,7 @@ pub(crate) mod netns;
 pub(crate) mod oracle;
 pub(crate) mod packet;
 mod plain;
+pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod rules;
 pub(crate) mod tap;

@@ -42,6 +42,13 @@ fn alarms(status: &Status) -> String {
 
 fn filtering(status: &Status, now: Timestamp) -> String {
     let generation = match &status.generation {
+        None if status
+            .alarms
+            .iter()
+            .any(|alarm| alarm.code == "other_version") =>
+        {
+            "the last generation of an older version, which cannot be shown".to_owned()
+        }
         None => "nothing: no generation has been published".to_owned(),
         Some(generation) => {
             let entries = generation.entries.map_or_else(String::new, |entries| {

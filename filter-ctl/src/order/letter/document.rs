@@ -3,6 +3,8 @@
 //! Every entry is judged once, when it is entered; the judgement is kept in the document, so that a
 //! restart or a changed guard rail takes nothing away.
 
+use std::sync::Arc;
+
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,8 +15,8 @@ use super::{
     enter::{Key, check_info, check_ports},
 };
 use crate::order::{
-    Direction, Entry, FeedName, OrderInfo, PortRange, Provenance, RefusalReason, RefusedEntry,
-    VerifiedOrder, field::excerpt, hex,
+    Direction, EntriesBuilder, FeedName, OrderInfo, PortRange, Provenance, RefusalReason,
+    RefusedEntry, Terms, VerifiedOrder, field::excerpt, hex,
 };
 
 /// The version of the document.
@@ -173,17 +175,17 @@ impl OperatorOrder {
             return Err(EnterError::Version(self.version));
         }
         check_info(&self.info)?;
-        let mut entries = Vec::with_capacity(self.entries.len());
+        let mut entries = EntriesBuilder::with_capacity(self.entries.len());
         let mut refused = Vec::new();
         for entry in &self.entries {
             let damaged = |problem| EnterError::Entry {
                 id: excerpt(&entry.id),
                 problem,
             };
-            let (id, net, order) = (entry.id.clone(), entry.net, 0);
+            let (net, order) = (entry.net, 0);
             if let Some(reason) = entry.refused {
                 refused.push(RefusedEntry {
-                    id,
+                    id: entry.id.clone(),
                     net,
                     order,
                     reason,
@@ -195,9 +197,7 @@ impl OperatorOrder {
             }
             let ports = check_ports(entry.protocol, entry.ports.to_vec())
                 .map_err(|_| damaged("`ports` is wrong: expected ports of `proto`"))?;
-            entries.push(Entry {
-                id,
-                net,
+            let terms = Terms {
                 direction: entry.direction,
                 protocol: entry.protocol,
                 ports,
@@ -207,12 +207,13 @@ impl OperatorOrder {
                 since: entry.since,
                 reason: None,
                 order,
-            });
+            };
+            entries.push(&entry.id, net, terms);
         }
-        entries.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        let entries = entries.finish();
         refused.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        if let Some(pair) = entries.windows(2).find(|pair| pair[0].id == pair[1].id) {
-            let id = excerpt(&pair[0].id);
+        if let Some(id) = entries.duplicate() {
+            let id = excerpt(id);
             let problem = "the same `id` twice: expected each once";
             return Err(EnterError::Entry { id, problem });
         }
@@ -221,7 +222,7 @@ impl OperatorOrder {
             provenance: Provenance::Operator { uid: self.uid },
             admitted_at: self.changed_at,
             orders: vec![self.info.clone()],
-            entries,
+            entries: Arc::new(entries),
             refused,
         })
     }

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::AdmissionError;
 use crate::order::{
-    Entry, OrderInfo, RefusalReason, RefusedEntry, VerifiedOrder,
-    parse::{self, Entries, Manifest, ParseError, ParseErrorKind, ParsedEntry, ParsedOrder},
+    Entries, EntriesBuilder, Entry, OrderInfo, RefusalReason, RefusedEntry, Terms, VerifiedOrder,
+    parse::{self, Manifest, ParseError, ParseErrorKind, ParsedEntry, ParsedOrder},
     trust::Scope,
 };
 
@@ -23,8 +23,7 @@ const ENTRY_BYTES_MIN: usize = 21;
 /// What became of the lines.
 pub(super) struct Judged {
     pub(super) orders: Vec<OrderInfo>,
-    /// Sorted by id.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Entries,
     /// Sorted by id.
     pub(super) refused: Vec<RefusedEntry>,
 }
@@ -32,7 +31,7 @@ pub(super) struct Judged {
 /// Reads all entries and judges each by the scope, as of `now`.
 pub(super) fn judge(
     bundle: &[u8],
-    (manifest, lines): (&Manifest, Entries<'_>),
+    (manifest, lines): (&Manifest, parse::Entries<'_>),
     timezone: &TimeZone,
     scope: &Scope,
     now: Timestamp,
@@ -49,13 +48,13 @@ pub(super) fn judge(
     let mut orders = Orders::new(manifest.order.as_ref());
     let mut reasons: HashSet<Arc<str>> = HashSet::new();
     let announced = usize::try_from(manifest.entries).unwrap_or(usize::MAX);
-    let mut entries = Vec::with_capacity(announced.min(bundle.len() / ENTRY_BYTES_MIN));
+    let announced = announced.min(bundle.len() / ENTRY_BYTES_MIN);
+    let mut entries = EntriesBuilder::with_capacity(announced);
     let mut refused = Vec::new();
     let mut addresses = 0_u64;
     for entry in lines {
         let entry = entry?;
         let order = orders.resolve(&entry)?;
-        let id = entry.id.into_owned().into_boxed_str();
         let net = entry.net;
         let until = match judge_until(entry.until, now, furthest) {
             Ok(_) if !scope.allows_family(&net) => Err(RefusalReason::FamilyOutOfScope),
@@ -66,7 +65,7 @@ pub(super) fn judge(
             Ok(until) => until,
             Err(reason) => {
                 refused.push(RefusedEntry {
-                    id,
+                    id: entry.id.into(),
                     net,
                     order,
                     reason,
@@ -83,9 +82,7 @@ pub(super) fn judge(
             });
         }
         let reason = entry.reason.filter(|reason| !reason.is_empty());
-        entries.push(Entry {
-            id,
-            net,
+        let terms = Terms {
             direction: entry.direction,
             protocol: entry.protocol,
             ports: entry.ports,
@@ -93,9 +90,10 @@ pub(super) fn judge(
             since: now,
             reason: reason.map(|reason| shared(&mut reasons, &reason)),
             order,
-        });
+        };
+        entries.push(&entry.id, net, terms);
     }
-    sort_by_id(&mut entries);
+    let entries = entries.finish();
     refused.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     if has_duplicates(&entries, &refused) {
         return Err(find_duplicate(bundle, timezone).into());
@@ -127,53 +125,17 @@ pub(in crate::order) fn judge_until(
     }
 }
 
-/// An entry that was there before, unchanged but for its end and reason, keeps its `since`. Both are
-/// sorted by id.
-pub(super) fn carry_since(entries: &mut [Entry], previous: &VerifiedOrder) {
-    let mut before = previous.entries().iter().peekable();
-    for entry in entries {
+/// An entry that was there before, unchanged but for its end and reason, keeps its `since`.
+pub(super) fn carry_since(entries: Entries, previous: &VerifiedOrder) -> Entries {
+    let mut before = previous.entries().by_id().peekable();
+    entries.stamp(|entry| {
         while before.next_if(|known| known.id < entry.id).is_some() {}
-        let same = |known: &&Entry| {
-            known.id == entry.id
-                && known.net == entry.net
-                && known.direction == entry.direction
-                && known.protocol == entry.protocol
-                && known.ports == entry.ports
+        let same = |known: &&Entry<'_>| {
+            known.id == entry.id && known.net == entry.net && known.terms.mean_the_same(entry.terms)
         };
-        if let Some(known) = before.peek().copied().filter(same) {
-            entry.since = known.since.min(entry.since);
-        }
-    }
-}
-
-/// Sorts by id. A comparison of ids costs two cache misses, and their order is often no order: so numbers
-/// are sorted that stand for the ids behind what all have in common, and only equal ones compare ids.
-fn sort_by_id(entries: &mut [Entry]) {
-    if entries.is_sorted_by(|a, b| a.id <= b.id) {
-        return;
-    }
-    let common = common_start(entries);
-    let number = |entry: &Entry| {
-        let mut number = [0; 8];
-        let rest = &entry.id.as_bytes()[common..];
-        let length = rest.len().min(number.len());
-        number[..length].copy_from_slice(&rest[..length]);
-        u64::from_be_bytes(number)
-    };
-    entries.sort_by_cached_key(number);
-    for same in entries.chunk_by_mut(|a, b| number(a) == number(b)) {
-        same.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    }
-}
-
-/// How many bytes all ids begin with.
-fn common_start(entries: &[Entry]) -> usize {
-    let Some((first, rest)) = entries.split_first() else {
-        return 0;
-    };
-    rest.iter().fold(first.id.len(), |common, entry| {
-        let pairs = first.id.bytes().zip(entry.id.bytes()).take(common);
-        pairs.take_while(|(a, b)| a == b).count()
+        let since = entry.terms.since;
+        let known = before.peek().filter(same);
+        known.map_or(since, |known| known.terms.since.min(since))
     })
 }
 
@@ -241,19 +203,12 @@ fn same(known: &OrderInfo, order: &ParsedOrder<'_>) -> bool {
     **issuer == *order.issuer && **basis == *order.basis && **reason == *order.reason
 }
 
-fn has_duplicates(entries: &[Entry], refused: &[RefusedEntry]) -> bool {
-    let mut entries_left = entries.iter().peekable();
-    entries.windows(2).any(|pair| pair[0].id == pair[1].id)
+fn has_duplicates(entries: &Entries, refused: &[RefusedEntry]) -> bool {
+    entries.duplicate().is_some()
         || refused.windows(2).any(|pair| pair[0].id == pair[1].id)
-        || refused.iter().any(|refused| {
-            while entries_left
-                .next_if(|entry| entry.id < refused.id)
-                .is_some()
-            {}
-            entries_left
-                .peek()
-                .is_some_and(|entry| entry.id == refused.id)
-        })
+        || refused
+            .iter()
+            .any(|entry| entries.find(&entry.id).is_some())
 }
 
 /// Reads again to name the lines, which are not kept.
@@ -265,36 +220,4 @@ fn find_duplicate(bundle: &[u8], timezone: &TimeZone) -> ParseError {
             first: 1,
         },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use ipnet::IpNet;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::order::Direction;
-
-    proptest! {
-        #[test]
-        fn entries_are_sorted_by_id(ids in prop::collection::vec("(abc)?[\\x00a-c]{0,11}é?", 0..40)) {
-            let entry = |id: &String| Entry {
-                id: id.as_str().into(),
-                net: IpNet::from(std::net::IpAddr::from([203, 0, 113, 7])),
-                direction: Direction::Both,
-                protocol: None,
-                ports: Box::default(),
-                until: Timestamp::MAX,
-                since: Timestamp::MIN,
-                reason: None,
-                order: 0,
-            };
-            let mut entries: Vec<_> = ids.iter().map(entry).collect();
-            sort_by_id(&mut entries);
-            let sorted: Vec<_> = entries.iter().map(|entry| entry.id.to_string()).collect();
-            let mut expected = ids;
-            expected.sort();
-            prop_assert_eq!(sorted, expected);
-        }
-    }
 }

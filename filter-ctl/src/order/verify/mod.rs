@@ -116,7 +116,7 @@ impl<'a> Context<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
     /// The order.
-    pub order: VerifiedOrder,
+    pub order: Arc<VerifiedOrder>,
     /// Its mark.
     pub mark: Mark,
 }
@@ -128,7 +128,7 @@ pub enum Admission {
     New(Box<Admitted>),
     /// A test: good in every respect, and not to be enforced. It has no mark, because it must not take
     /// the place of what is in force.
-    Test(Box<VerifiedOrder>),
+    Test(Arc<VerifiedOrder>),
     /// The very bundle that was admitted last. Nothing is to be done.
     Repeat {
         /// The feed.
@@ -168,7 +168,10 @@ pub fn admit(
     check_dates(&manifest, now)?;
     let signers = unexpired(feed, &signers, now)?;
 
-    let judged = entries::judge(bundle, (&manifest, lines), timezone, &feed.scope, now)?;
+    let mut judged = entries::judge(bundle, (&manifest, lines), timezone, &feed.scope, now)?;
+    if let Some(previous) = previous(&feed.name) {
+        judged.entries = entries::carry_since(judged.entries, &previous);
+    }
     let mark = Mark {
         epoch: manifest.epoch,
         seq: manifest.seq,
@@ -177,12 +180,9 @@ pub fn admit(
         signers,
         scope: feed.scope.clone(),
     };
-    let mut order = verified_order(&manifest, &mark, judged);
-    if let Some(previous) = previous(&feed.name) {
-        entries::carry_since(&mut order.entries, &previous);
-    }
+    let order = Arc::new(verified_order(&manifest, &mark, judged));
     Ok(if manifest.test {
-        Admission::Test(Box::new(order))
+        Admission::Test(order)
     } else {
         Admission::New(Box::new(Admitted { order, mark }))
     })
@@ -206,7 +206,7 @@ fn verified_order(manifest: &Manifest, mark: &Mark, judged: entries::Judged) -> 
         },
         admitted_at: mark.admitted_at,
         orders,
-        entries,
+        entries: Arc::new(entries),
         refused,
     }
 }

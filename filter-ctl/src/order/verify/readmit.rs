@@ -5,6 +5,8 @@
 //! because only an order, an `until` or the kill switch takes protection away. Such a thing is an alarm
 //! for the operator, who decides.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 
@@ -35,7 +37,7 @@ pub struct Committed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Readmitted {
     /// The order, to be enforced.
-    pub order: VerifiedOrder,
+    pub order: Arc<VerifiedOrder>,
     /// What an operator must hear about it.
     pub alarms: Vec<ReadmitAlarm>,
 }
@@ -206,13 +208,18 @@ pub fn readmit(
             feed: feed.clone(),
             error: Box::new(error),
         },
-    })?;
-    let mut order = verified_order(&manifest, mark, judged);
+    });
+    let mut judged = judged?;
     let mut alarms = authority_alarms(committed, trust);
     let restored = match since {
-        Some(since) => since::apply(since, &mut order.entries),
+        Some(since) => {
+            let (entries, restored) = since::apply(since, judged.entries);
+            judged.entries = entries;
+            restored
+        }
         None => Err("expected a file beside the bundle".to_owned()),
     };
+    let order = Arc::new(verified_order(&manifest, mark, judged));
     if let Err(problem) = restored {
         alarms.push(ReadmitAlarm::SinceLost {
             feed: feed.clone(),

@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::order::{Entry, VerifiedOrder};
+use crate::order::{Entries, VerifiedOrder};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,10 +22,11 @@ struct Line<'a> {
 #[must_use]
 pub fn encode_since(order: &VerifiedOrder) -> Vec<u8> {
     let mut lines: BTreeMap<Timestamp, Vec<Cow<'_, str>>> = BTreeMap::new();
-    for entry in &order.entries {
-        if entry.since != order.admitted_at {
-            let ids = lines.entry(entry.since).or_default();
-            ids.push(Cow::Borrowed(&*entry.id));
+    for entry in order.entries.by_id() {
+        let since = entry.terms.since;
+        if since != order.admitted_at {
+            let ids = lines.entry(since).or_default();
+            ids.push(Cow::Borrowed(entry.id));
         }
     }
     let mut bytes = Vec::new();
@@ -37,28 +38,39 @@ pub fn encode_since(order: &VerifiedOrder) -> Vec<u8> {
     bytes
 }
 
-/// Gives the entries, sorted by id, their times back. What is wrong with the bytes is named; all
-/// entries before that have their time, the others keep theirs.
-pub(super) fn apply(bytes: &[u8], entries: &mut [Entry]) -> Result<(), String> {
+/// Gives the entries their times back. What is wrong with the bytes is named; all entries before that have
+/// their time, the others keep theirs.
+pub(super) fn apply(bytes: &[u8], entries: Entries) -> (Entries, Result<(), String>) {
+    let positions = entries.positions_by_id();
+    let mut stamps: Vec<Timestamp> = entries.by_id().map(|entry| entry.terms.since).collect();
+    let mut outcome = Ok(());
     let lines = bytes.split(|byte| *byte == b'\n');
     for (number, line) in (1..).zip(lines).filter(|(_, line)| !line.is_empty()) {
-        let Line { since, ids } =
-            serde_json::from_slice(line).map_err(|error| format!("line {number}: {error}"))?;
-        // Written in the order of the entries: the next is most often the one after the last.
+        let Line { since, ids } = match serde_json::from_slice(line) {
+            Ok(line) => line,
+            Err(error) => {
+                outcome = Err(format!("line {number}: {error}"));
+                break;
+            }
+        };
+        // Written in the order of the ids: the next is most often the one after the last.
         let mut next = 0;
         for id in ids {
-            let is_next = entries.get(next).is_some_and(|entry| *entry.id == *id);
-            let index = if is_next {
-                Ok(next)
-            } else {
-                entries.binary_search_by(|entry| (*entry.id).cmp(&id))
+            let is_next = |position: &&u32| entries.at(**position).id == id;
+            let rank = match positions.get(next).filter(is_next) {
+                Some(_) => Some(next),
+                // An entry that is named and not there was refused under another time zone.
+                None => entries
+                    .find(&id)
+                    .map(|position| entries.rank_at(position) as usize),
             };
-            // An entry that is named and not there was refused under another time zone.
-            if let Ok(index) = index {
-                entries[index].since = since;
-                next = index + 1;
+            if let Some(rank) = rank {
+                stamps[rank] = since;
+                next = rank + 1;
             }
         }
     }
-    Ok(())
+    let mut stamps = stamps.into_iter();
+    let stamped = entries.stamp(|entry| stamps.next().unwrap_or(entry.terms.since));
+    (stamped, outcome)
 }

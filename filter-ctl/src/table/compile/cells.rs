@@ -10,48 +10,57 @@ use filter_common::{limits::CLAUSES_PER_CELL_MAX, table::ClauseFlags};
 use super::{
     CapacityError, Part,
     condition::Condition,
-    interval::{Interval, Prefix},
-    listed::{Listed, SECONDS_PER_HOUR, Want},
+    interval::Prefix,
+    listed::{Family, Kind, Listed, Merged, SECONDS_PER_HOUR, Want},
+    number,
     sets::Sets,
 };
 use crate::{
     order::OrderId,
-    policy::{Rule, RuleSet},
+    policy::{RuleList, RuleRef, RuleSet},
     table::TimedClause,
 };
 
-/// An answer of [`Cells::inside`] for a single rule without ports: what was around, the rule, the cell.
+/// An answer of [`Cells::inside`] for a few rules: what was around, their kinds, the cell.
 #[derive(Clone, Copy)]
 struct Answer {
     around: u32,
-    listed: Listed,
+    kinds: [u32; ANSWER_RULES],
     cell: u32,
 }
 
-/// Answers remembered: most hosts are listed alone, by one of a few orders.
-const ANSWERS: usize = 1 << 12;
+/// Rules of one prefix, at most, whose answer is remembered.
+const ANSWER_RULES: usize = 3;
+/// Answers remembered: most prefixes that are listed more than once, or inside others, are so by the same few
+/// orders.
+const ANSWERS: usize = 1 << 14;
+/// In place of a kind where there are fewer rules.
+const NO_KIND: u32 = u32::MAX;
 
 /// Where an answer is remembered, if it is.
-fn answer_index(around: u32, listed: &Listed) -> usize {
-    let kind = u64::from(listed.flags) << 8 | u64::from(listed.protocol);
-    let order = u64::from(around) << 32 | u64::from(listed.order);
-    let mixed =
-        (order ^ (kind << 48 | u64::from(listed.hours) << 20)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+fn answer_index(around: u32, kinds: [u32; ANSWER_RULES]) -> usize {
+    let mixed = kinds.iter().fold(u64::from(around), |mixed, kind| {
+        (mixed ^ u64::from(*kind)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    });
     usize::from((mixed >> 48) as u16) % ANSWERS
 }
 
 /// All cells of a table in the making. The slots of its clauses are indexes of sets.
 pub(super) struct Cells<'a> {
-    rules: &'a [Rule],
+    lists: &'a [RuleList],
+    /// What the rules of all lists ask for, list by list.
+    kinds: Vec<Kind<'a>>,
+    /// The index of the first kind of each list.
+    first_kinds: Vec<u32>,
+    /// For each kind the cell of a prefix that only one rule of it covers; 0 while unknown.
+    alone: Vec<u32>,
     /// The orders, sorted; an order's rank is its place in it.
     orders: Vec<&'a OrderId>,
-    /// The rank of each order of the rule set.
-    ranks: Vec<u32>,
     sets: Sets,
     clauses: Vec<TimedClause>,
     clauses_max: usize,
     numbers: HashMap<Box<[TimedClause]>, u32>,
-    overflowed: Vec<usize>,
+    overflowed: Vec<RuleRef>,
     answers: Vec<Option<Answer>>,
     // Scratch space, to spare an allocation per prefix.
     wants: Vec<Want>,
@@ -61,14 +70,24 @@ pub(super) struct Cells<'a> {
 
 impl<'a> Cells<'a> {
     pub(super) fn new(rules: &'a RuleSet, clauses_max: usize) -> Self {
-        let mut orders: Vec<_> = rules.orders.iter().map(|order| &order.id).collect();
-        orders.sort_unstable();
-        orders.dedup();
-        let rank = |id: &OrderId| orders.partition_point(|order| *order < id);
-        let ranks = rules.orders.iter().map(|order| number(rank(&order.id)));
+        let (orders, ranks) = ranked(rules);
+        let mut kinds = Vec::new();
+        let mut first_kinds = Vec::with_capacity(rules.lists.len());
+        for list in &rules.lists {
+            first_kinds.push(number(kinds.len()));
+            let terms = list.entries().terms().iter();
+            kinds.extend(terms.map(|terms| {
+                // Terms that no rule has may be of an order that has no number; nobody asks for them.
+                let order = list.order(terms.order) as usize;
+                let rank = ranks.get(order).copied().unwrap_or_default();
+                Kind::new(terms, list.monitor(), rank)
+            }));
+        }
         Self {
-            rules: &rules.rules,
-            ranks: ranks.collect(),
+            lists: &rules.lists,
+            alone: vec![0; kinds.len()],
+            kinds,
+            first_kinds,
             orders,
             sets: Sets::default(),
             clauses: Vec::new(),
@@ -83,15 +102,8 @@ impl<'a> Cells<'a> {
     }
 
     /// The prefixes of one family, sorted for the sweep.
-    pub(super) fn listed<R: Interval>(&self) -> Vec<Prefix<R::Start, Listed>> {
-        let mut prefixes = Vec::with_capacity(self.rules.len());
-        for (index, rule) in self.rules.iter().enumerate() {
-            let order = self.ranks[rule.order as usize];
-            let listed = Listed::new(rule, number(index), order);
-            prefixes.extend(R::prefix(&rule.net, listed));
-        }
-        prefixes.sort_unstable_by_key(R::order);
-        prefixes
+    pub(super) fn listed<R: Family>(&self) -> Merged<'a, R::Start> {
+        Merged::new::<R>(self.lists, &self.first_kinds)
     }
 
     /// The cell inside a prefix, where `around` is the cell around it and `group` are its rules.
@@ -100,47 +112,57 @@ impl<'a> Cells<'a> {
         around: u32,
         group: &[Prefix<S, Listed>],
     ) -> Result<u32, CapacityError> {
-        let only = match group {
-            [Prefix { what, .. }] if !what.has_ports() => Some(Listed { rule: 0, ..*what }),
-            _ => None,
-        };
-        let answer = only.map(|listed| (listed, answer_index(around, &listed)));
-        if let Some((only, index)) = answer
-            && let Some(Answer {
-                around: outer,
-                listed,
-                cell,
-            }) = self.answers[index]
-            && (outer, listed) == (around, only)
+        if let [only] = group
+            && around == 0
         {
-            return Ok(cell);
+            let kind = only.what.kind as usize;
+            if self.alone[kind] == 0 {
+                self.alone[kind] = self.make(around, group)?;
+            }
+            return Ok(self.alone[kind]);
         }
+        if group.len() > ANSWER_RULES {
+            return self.make(around, group);
+        }
+        let mut kinds = [NO_KIND; ANSWER_RULES];
+        for (kind, prefix) in std::iter::zip(&mut kinds, group) {
+            *kind = prefix.what.kind;
+        }
+        let index = answer_index(around, kinds);
+        if let Some(answer) = &self.answers[index]
+            && (answer.around, answer.kinds) == (around, kinds)
+        {
+            return Ok(answer.cell);
+        }
+        let refused = self.overflowed.len();
+        let cell = self.make(around, group)?;
+        // Those refused must be named each time.
+        if refused == self.overflowed.len() {
+            self.answers[index] = Some(Answer {
+                around,
+                kinds,
+                cell,
+            });
+        }
+        Ok(cell)
+    }
+
+    fn make<S>(&mut self, around: u32, group: &[Prefix<S, Listed>]) -> Result<u32, CapacityError> {
         self.wants.clear();
         for Prefix { what, .. } in group {
-            what.push_wants(&mut self.wants, self.rules);
+            self.kinds[what.kind as usize].push_wants(&mut self.wants);
         }
         self.arrange();
-        let refused = self.overflowed.len();
         if !self.fits(around) {
             self.refuse(around, group);
             self.arrange();
         }
         self.compose(around);
-        let cell = if self.run.is_empty() {
-            around
+        if self.run.is_empty() {
+            Ok(around)
         } else {
-            self.intern()?
-        };
-        if let Some((listed, index)) = answer
-            && refused == self.overflowed.len()
-        {
-            self.answers[index] = Some(Answer {
-                around,
-                listed,
-                cell,
-            });
+            self.intern()
         }
-        Ok(cell)
     }
 
     /// Sorts what is wanted, and of the same wanted twice by one order keeps what holds longer.
@@ -178,33 +200,32 @@ impl<'a> Cells<'a> {
     /// Takes as many rules of a prefix as make no cell that is too long: enforced before monitored, then
     /// those first that block most for longest. What remains is refused.
     fn refuse<S>(&mut self, around: u32, group: &[Prefix<S, Listed>]) {
-        let rules = self.rules;
-        let mut listed: Vec<&Listed> = group.iter().map(|prefix| &prefix.what).collect();
-        listed.sort_unstable_by(|a, b| {
-            let condition = |listed: &Listed| {
-                let ports = &*rules[listed.rule as usize].ports;
-                match ports.first() {
-                    Some(ports) => listed.condition().with_ports(*ports),
-                    None => listed.condition(),
-                }
+        let (lists, kinds) = (self.lists, &self.kinds);
+        let mut listed: Vec<(&Kind<'_>, RuleRef)> = group
+            .iter()
+            .map(|Prefix { what, .. }| (&kinds[what.kind as usize], what.rule))
+            .collect();
+        listed.sort_unstable_by(|(a, a_rule), (b, b_rule)| {
+            let condition = |kind: &Kind<'_>| match kind.ports.first() {
+                Some(ports) => kind.condition.with_ports(*ports),
+                None => kind.condition,
             };
-            let by_mode = b.condition().enforces().cmp(&a.condition().enforces());
+            let id = |rule: &RuleRef| lists[rule.list as usize].entries().at(rule.position).id;
+            let by_mode = b.condition.enforces().cmp(&a.condition.enforces());
             by_mode
                 .then_with(|| condition(b).order(condition(a)))
                 .then(b.hours.cmp(&a.hours))
                 .then(a.order.cmp(&b.order))
-                .then_with(|| {
-                    let (a, b) = (&rules[a.rule as usize], &rules[b.rule as usize]);
-                    a.ports.cmp(&b.ports).then(a.entry.cmp(&b.entry))
-                })
+                .then_with(|| a.ports.cmp(b.ports))
+                .then_with(|| id(a_rule).cmp(id(b_rule)))
         });
         let mut kept: Vec<TimedClause> = self.run_of(around).copied().collect();
         let mut steps: Vec<(Condition, u32)> = Vec::new();
         let mut wants = Vec::new();
         self.wants.clear();
-        for listed in listed {
+        for (kind, rule) in listed {
             wants.clear();
-            listed.push_wants(&mut wants, rules);
+            kind.push_wants(&mut wants);
             let before = steps.len();
             for want in &wants {
                 if steps.len() <= CLAUSES_PER_CELL_MAX && !steps.contains(&want.step()) {
@@ -221,7 +242,7 @@ impl<'a> Cells<'a> {
                 self.wants.append(&mut wants);
             } else {
                 steps.truncate(before);
-                self.overflowed.push(listed.rule as usize);
+                self.overflowed.push(rule);
             }
         }
     }
@@ -306,7 +327,7 @@ impl<'a> Cells<'a> {
     }
 
     /// The clauses, the sets of orders that their slots are indexes of, and the rules refused.
-    pub(super) fn finish(self) -> (Vec<TimedClause>, Vec<Vec<OrderId>>, Vec<usize>) {
+    pub(super) fn finish(self) -> (Vec<TimedClause>, Vec<Vec<OrderId>>, Vec<RuleRef>) {
         let id = |&rank: &u32| self.orders[rank as usize].clone();
         let sets = self.sets.members.iter();
         let sets = sets.map(|set| set.iter().map(id).collect()).collect();
@@ -328,8 +349,19 @@ fn hides(condition: Condition, hours: u32, later: &TimedClause) -> bool {
         && condition.contains(later_condition)
 }
 
-/// An index as it is stored; all of them count things in memory of more than 16 bytes each, or are
-/// bounded by limits far below.
-fn number(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
+/// The orders of a rule set, sorted, and the place of each among them.
+fn ranked(rules: &RuleSet) -> (Vec<&OrderId>, Vec<u32>) {
+    let mut sorted: Vec<(&OrderId, usize)> = (rules.orders.iter().enumerate())
+        .map(|(index, order)| (&order.id, index))
+        .collect();
+    sorted.sort_unstable();
+    let mut ranks = vec![0; sorted.len()];
+    let mut orders: Vec<&OrderId> = Vec::with_capacity(sorted.len());
+    for (id, index) in sorted {
+        if orders.last() != Some(&id) {
+            orders.push(id);
+        }
+        ranks[index] = number(orders.len() - 1);
+    }
+    (orders, ranks)
 }

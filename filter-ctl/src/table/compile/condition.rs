@@ -4,10 +4,7 @@ use std::cmp::Ordering;
 
 use filter_common::table::ClauseFlags;
 
-use crate::{
-    order::{Direction, PortRange},
-    policy::Rule,
-};
+use crate::order::{Direction, PortRange, Terms};
 
 /// What a clause asks of a packet, its deadline aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,22 +18,22 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    /// The condition of a rule, its ports aside.
-    pub(super) fn without_ports(rule: &Rule) -> Self {
-        let mut flags = match rule.direction {
+    /// The condition of a rule with these terms, its ports aside.
+    pub(super) fn without_ports(terms: &Terms, monitor: bool) -> Self {
+        let mut flags = match terms.direction {
             Direction::From => ClauseFlags::FROM,
             Direction::To => ClauseFlags::TO,
             Direction::Both => ClauseFlags::FROM | ClauseFlags::TO,
         };
-        if rule.monitor {
+        if monitor {
             flags |= ClauseFlags::MONITOR;
         }
-        if rule.protocol.is_some() {
+        if terms.protocol.is_some() {
             flags |= ClauseFlags::PROTOCOL;
         }
         Self {
             flags,
-            protocol: rule.protocol.unwrap_or(0),
+            protocol: terms.protocol.unwrap_or(0),
             ports: [0, 0],
         }
     }

@@ -1,9 +1,10 @@
 //! Cells, case by case: what is stored, and for whom.
 
-use super::{at, compiled, frame, host_tables, kernel, never_block, orders_of, rule, rule_set};
+use super::{
+    at, compiled, frame, host_tables, kernel, never_block, orders_of, plain::Rule, rule, rule_set,
+};
 use crate::{
     order::{Direction, PortRange},
-    policy::Rule,
     table::compile::Compiled,
 };
 use filter_common::{
@@ -188,8 +189,9 @@ fn a_cell_that_would_be_too_long_refuses_its_own_rules() {
     rules.insert(7, port("198.51.100.7/32", limit));
     // It replaces what is around by something wider, so it fits.
     rules.push(rule("198.51.100.8/32", 99, 2_000));
-    let compiled = compiled(&rule_set(rules));
-    assert_eq!(compiled.overflowed, [7]);
+    let rules = rule_set(rules);
+    let compiled = compiled(&rules);
+    assert_eq!(rules.indexes(&compiled.overflowed), [7]);
     assert_eq!(charged(&compiled, "198.51.100.8", 1_500), names(&[99]));
     let value = |address: u32| {
         let address = Address::from_v4(address.to_be_bytes());
@@ -205,8 +207,10 @@ fn what_blocks_most_for_longest_is_kept() {
     let rules: Vec<_> = (0..100)
         .map(|n| rule(host, n, 2_000 + i64::from(n)))
         .collect();
-    let long = compiled(&rule_set(rules));
-    assert_eq!(long.overflowed, (0..36).collect::<Vec<_>>());
+    let rules = rule_set(rules);
+    let long = compiled(&rules);
+    let refused = rules.indexes(&long.overflowed);
+    assert_eq!(refused, (0..36).collect::<Vec<_>>());
     let all: Vec<_> = (36..100).collect();
     assert_eq!(charged(&long, "198.51.100.7", 1_500), names(&all));
     assert_eq!(charged(&long, "198.51.100.7", 2_098), names(&[99]));

@@ -15,12 +15,12 @@ use super::{
     compiled, frame, kernel, listed,
     model::{self, Seen},
     never_block, order, orders_of,
+    plain::{Rule, RuleSet},
     rows::well_formed,
     rule,
 };
 use crate::{
     order::{Direction, PortRange},
-    policy::{Rule, RuleSet},
     table::compile::Compiled,
 };
 
@@ -125,7 +125,6 @@ fn any_rules(rules: usize) -> impl Strategy<Value = RuleSet> {
         orders: (0..6).map(order).collect(),
         rules,
         never_block,
-        ..RuleSet::default()
     })
 }
 
@@ -155,7 +154,7 @@ fn check(rules: &RuleSet, compiled: &Compiled, seen: Seen, unix: i64) -> Result<
     let bytes = frame(seen.source, seen.destination, seen.protocol, seen.ports);
     let enforce = InterfaceSettings::new(Enforcement::Enforce, Role::Upstream);
     let (verdict, told) = kernel(compiled, &bytes, enforce, unix);
-    let expected = model::decide(rules, &compiled.overflowed, seen, unix);
+    let expected = model::decide(rules, &rules.indexes(&compiled.overflowed), seen, unix);
     prop_assert_eq!(
         by_orders(verdict),
         expected.reason,
@@ -312,13 +311,14 @@ proptest! {
         other.rules = shuffled;
         let compiled_other = compiled(&other);
         prop_assert_eq!(&compiled_one.table, &compiled_other.table);
-        let refused = |rules: &RuleSet, indexes: &[usize]| {
-            let names = indexes.iter().map(|&index| rules.rules[index].entry.clone());
+        let refused = |rules: &RuleSet, compiled: &Compiled| {
+            let indexes = rules.indexes(&compiled.overflowed).into_iter();
+            let names = indexes.map(|index| rules.rules[index].entry.clone());
             names.collect::<std::collections::BTreeSet<_>>()
         };
         prop_assert_eq!(
-            refused(&one, &compiled_one.overflowed),
-            refused(&other, &compiled_other.overflowed)
+            refused(&one, &compiled_one),
+            refused(&other, &compiled_other)
         );
     }
 }

@@ -6,12 +6,15 @@ use filter_common::{
     table::Scope,
 };
 
-use super::{ROOMY, compiled, never_block, rule, rule_set};
+use super::{
+    ROOMY, compiled, never_block,
+    plain::{RuleSet, compile},
+    rule, rule_set,
+};
 use crate::{
     order::OrderId,
-    policy::RuleSet,
     table::{
-        compile::{Capacity, CapacityError, Part, compile},
+        compile::{Capacity, CapacityError, Part},
         slots::SlotLedger,
     },
 };

@@ -4,6 +4,7 @@ mod cells;
 mod differential;
 mod limits;
 mod model;
+pub(super) mod plain;
 mod rows;
 mod scale;
 
@@ -21,14 +22,16 @@ use jiff::Timestamp;
 
 use crate::{
     order::{Direction, OrderId, OrderInfo},
-    policy::{NeverBlock, Rule, RuleOrder, RuleSet},
+    policy::{NeverBlock, RuleOrder},
     table::{
         clock::{BootClock, StoppedClock},
-        compile::{Capacity, Compiled, compile},
+        compile::{Capacity, Compiled},
         host::HostTables,
         slots::SlotLedger,
     },
 };
+
+use self::plain::{Rule, RuleSet, compile};
 
 pub(super) fn at(hours: i64) -> Timestamp {
     Timestamp::from_second(hours * 3_600).expect("a time in range")
@@ -41,7 +44,6 @@ pub(super) fn rule(net: &str, order: u32, until_hours: i64) -> Rule {
         protocol: None,
         ports: Box::default(),
         until: at(until_hours),
-        since: at(0),
         monitor: false,
         order,
         entry: format!("{net} {order} {until_hours}").into(),

@@ -7,10 +7,8 @@ use std::{
 
 use filter_common::{table::Scope, verdict::Reason};
 
-use crate::{
-    order::{Direction, PortRange},
-    policy::{Rule, RuleSet},
-};
+use super::plain::{Rule, RuleSet};
+use crate::order::{Direction, PortRange};
 
 /// A packet as the model sees it.
 #[derive(Clone, Copy, Debug)]

@@ -53,7 +53,11 @@ fn a_letter_becomes_an_order_of_the_operator() {
     let verified = order.verified().expect("verified");
     assert_eq!(*verified.feed(), FeedName::operator());
     assert_eq!(*verified.provenance(), Provenance::Operator { uid: 1000 });
-    let entries = verified.entries();
+    let entries: Vec<_> = verified
+        .entries()
+        .by_id()
+        .map(|entry| entry.terms)
+        .collect();
     assert_eq!(entries[0].until, time("2026-12-23T09:00:00Z"));
     assert_eq!(entries[1].until, time("2026-12-31T00:00:00Z"));
     assert_eq!(entries[0].since, letter.entered_at);
@@ -177,8 +181,8 @@ fn the_guard_rails_refuse_one_by_one_and_take_nothing_away() {
     let verified = order.verified().expect("verified");
     let until: Vec<_> = verified
         .entries()
-        .iter()
-        .map(|entry| (entry.until, entry.since))
+        .by_id()
+        .map(|entry| (entry.terms.until, entry.terms.since))
         .collect();
     assert_eq!(
         until,

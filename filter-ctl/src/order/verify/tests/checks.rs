@@ -15,12 +15,15 @@ fn a_signed_bundle_is_admitted() {
         (mark.admitted_at, &mark.signers[..]),
         (now(), &["a".to_owned()][..])
     );
-    let entries = order.entries();
+    let entries: Vec<_> = order.entries().by_id().collect();
     assert_eq!(
-        (entries.len(), &*entries[0].id, entries[0].since),
+        (entries.len(), entries[0].id, entries[0].terms.since),
         (1, "e1", now())
     );
-    assert_eq!(order.order_id(entries[0].order).to_string(), "ncsc:298");
+    assert_eq!(
+        order.order_id(entries[0].terms.order).to_string(),
+        "ncsc:298"
+    );
     let Provenance::Bundle { sha256, test, .. } = order.provenance() else {
         panic!("expected a bundle");
     };

@@ -18,7 +18,7 @@ fn entries_outside_the_scope_are_refused_one_by_one() {
             .collect();
         let kept: Vec<_> = order
             .entries()
-            .iter()
+            .by_id()
             .map(|entry| entry.id.to_string())
             .collect();
         (kept, refused)
@@ -129,7 +129,11 @@ fn entries_name_their_orders_and_an_order_has_one_description() {
     let Admitted {
         order: admitted, ..
     } = admitted(&order(&manifest("ncsc"), &entries, &["a"]));
-    let orders: Vec<_> = admitted.entries().iter().map(|entry| entry.order).collect();
+    let orders: Vec<_> = admitted
+        .entries()
+        .by_id()
+        .map(|entry| entry.terms.order)
+        .collect();
     assert_eq!(
         (admitted.orders().len(), &orders[..]),
         (2, &[0, 1, 0, 1][..])
@@ -203,8 +207,8 @@ fn an_entry_that_stays_keeps_its_first_date() {
     let since: Vec<_> = admitted
         .order
         .entries()
-        .iter()
-        .map(|entry| entry.since)
+        .by_id()
+        .map(|entry| entry.terms.since)
         .collect();
     assert_eq!(since, [later, later, now(), later]);
 

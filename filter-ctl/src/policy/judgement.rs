@@ -1,0 +1,247 @@
+//! What becomes of the entries of one source.
+//!
+//! For each entry the first of these that applies is decided: its `until` has passed; an operator has
+//! withdrawn it; the feed's guard rail refuses its length; it lies inside never-block space; it contains some,
+//! and holds for the rest; it holds.
+//!
+//! A judgement says what it depends on, so that it can be used again while none of it has changed.
+
+use std::{collections::HashSet, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{
+    RuleOrder, Withheld, WithheldReason,
+    merge::{FeedPolicy, Withdrawal},
+    protected::{Overlap, Protected, Walk},
+    rules::{Held, Positions},
+};
+use crate::order::{
+    OrderInfo, RefusalReason, VerifiedOrder,
+    entries::{Bits, Record},
+};
+
+/// All that a judgement depends on.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) source: &'a Arc<VerifiedOrder>,
+    pub(super) policy: FeedPolicy,
+    pub(super) protected: &'a Arc<Protected>,
+    /// Those that name an order of the source.
+    pub(super) withdrawals: &'a [&'a Withdrawal],
+    pub(super) now: Timestamp,
+}
+
+/// What became of the entries of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    source: Arc<VerifiedOrder>,
+    policy: FeedPolicy,
+    protected: Arc<Protected>,
+    withdrawals: Vec<Withdrawal>,
+    /// The last end before the judgement and the first after it: between them time changes nothing.
+    last_end: Option<Timestamp>,
+    next_end: Option<Timestamp>,
+    /// The orders of the source.
+    orders: Vec<Arc<RuleOrder>>,
+    held: Arc<Held>,
+    /// Entries by position, in the order of their ids.
+    withheld: Vec<(u32, WithheldReason)>,
+    withheld_unended: usize,
+}
+
+impl Judgement {
+    /// The source.
+    #[must_use]
+    pub const fn source(&self) -> &Arc<VerifiedOrder> {
+        &self.source
+    }
+
+    /// What is withheld: what was decided here, then what admission refused.
+    pub fn withheld(&self) -> impl Iterator<Item = Withheld<'_>> {
+        let withheld = |entry, net, order, why| Withheld {
+            feed: self.source.feed(),
+            reference: &self.source.orders()[order as usize].reference,
+            entry,
+            net,
+            why,
+        };
+        let here = self.withheld.iter().map(move |(position, why)| {
+            let entry = self.source.entries().at(*position);
+            withheld(entry.id, entry.net, entry.terms.order, *why)
+        });
+        let before = self.source.refused().iter().map(move |entry| {
+            let why = WithheldReason::Refused(entry.reason);
+            withheld(&entry.id, entry.net, entry.order, why)
+        });
+        here.chain(before)
+    }
+
+    /// How many entries are withheld that have not ended.
+    pub(super) const fn withheld_unended(&self) -> usize {
+        self.withheld_unended
+    }
+
+    pub(super) const fn held(&self) -> &Arc<Held> {
+        &self.held
+    }
+
+    pub(super) const fn protected(&self) -> &Arc<Protected> {
+        &self.protected
+    }
+
+    pub(super) fn orders(&self) -> &[Arc<RuleOrder>] {
+        &self.orders
+    }
+
+    /// Whether it is the answer to this question.
+    pub(super) fn answers(&self, question: &Question<'_>) -> bool {
+        let Question {
+            source,
+            policy,
+            protected,
+            withdrawals,
+            now,
+        } = *question;
+        Arc::ptr_eq(&self.source, source)
+            && self.policy == policy
+            && (Arc::ptr_eq(&self.protected, protected) || self.protected == *protected)
+            && self.withdrawals.iter().eq(withdrawals.iter().copied())
+            && self.last_end.is_none_or(|end| end <= now)
+            && self.next_end.is_none_or(|end| now < end)
+    }
+
+    /// Judges the entries of a source. Takes O(e + n) for `e` entries and `n` never-block ranges.
+    pub(super) fn new(question: &Question<'_>) -> Self {
+        let Question {
+            source,
+            policy,
+            protected,
+            withdrawals,
+            now,
+        } = *question;
+        let entries = source.entries();
+        let ended = entries.ended_terms(now);
+        let (before, after) = entries.terms().split_at(ended);
+        let mut judge = Judge {
+            by_terms: by_terms(source, withdrawals, ended),
+            withdrawn: withdrawn(source, withdrawals),
+            held: Positions::all(entries.len()),
+            withheld: Vec::new(),
+        };
+        judge.family(entries.v4(), 0, &protected.v4, policy.shortest.v4);
+        let offset = u32::try_from(entries.v4().len()).unwrap_or(u32::MAX);
+        judge.family(entries.v6(), offset, &protected.v6, policy.shortest.v6);
+        let Judge {
+            held, mut withheld, ..
+        } = judge;
+        withheld.sort_unstable_by_key(|(position, _)| entries.rank_at(*position));
+        let unended = withheld.iter();
+        let unended = unended.filter(|(_, why)| *why != WithheldReason::Ended);
+        let order = |(order, info): (u32, &OrderInfo)| {
+            Arc::new(RuleOrder {
+                id: source.order_id(order),
+                info: info.clone(),
+            })
+        };
+        Self {
+            policy,
+            protected: Arc::clone(protected),
+            withdrawals: withdrawals.iter().copied().cloned().collect(),
+            last_end: before.last().map(|terms| terms.until),
+            next_end: after.first().map(|terms| terms.until),
+            orders: (0..).zip(source.orders()).map(order).collect(),
+            held: Arc::new(Held::new(entries, source.orders().len(), held)),
+            withheld_unended: unended.count() + source.refused().len(),
+            withheld,
+            source: Arc::clone(source),
+        }
+    }
+}
+
+/// What the terms alone decide; the first `ended` of them have ended.
+fn by_terms(
+    source: &VerifiedOrder,
+    withdrawals: &[&Withdrawal],
+    ended: usize,
+) -> Vec<Option<WithheldReason>> {
+    let whole = withdrawals.iter();
+    let whole = whole.filter(|withdrawal| withdrawal.entry.is_none());
+    let whole: Vec<&str> = whole
+        .map(|withdrawal| &*withdrawal.order.reference)
+        .collect();
+    let orders = source.orders().iter();
+    let orders: Vec<bool> = if whole.is_empty() {
+        vec![false; orders.len()]
+    } else {
+        let whole: HashSet<&str> = whole.into_iter().collect();
+        orders
+            .map(|info| whole.contains(&*info.reference))
+            .collect()
+    };
+    let terms = source.entries().terms().iter().enumerate();
+    terms
+        .map(|(index, terms)| {
+            if index < ended {
+                Some(WithheldReason::Ended)
+            } else {
+                orders[terms.order as usize].then_some(WithheldReason::Withdrawn)
+            }
+        })
+        .collect()
+}
+
+/// The positions of the entries that are withdrawn one by one, sorted.
+fn withdrawn(source: &VerifiedOrder, withdrawals: &[&Withdrawal]) -> Vec<u32> {
+    let entries = source.entries();
+    let single = withdrawals.iter().filter_map(|withdrawal| {
+        let position = entries.find(withdrawal.entry.as_deref()?)?;
+        let order = entries.at(position).terms.order as usize;
+        (source.orders()[order].reference == withdrawal.order.reference).then_some(position)
+    });
+    let mut positions: Vec<u32> = single.collect();
+    positions.sort_unstable();
+    positions
+}
+
+/// A judgement in the making.
+struct Judge {
+    by_terms: Vec<Option<WithheldReason>>,
+    withdrawn: Vec<u32>,
+    held: Positions,
+    withheld: Vec<(u32, WithheldReason)>,
+}
+
+impl Judge {
+    /// Judges the entries of one family, which begin at position `offset`.
+    fn family<A: Bits>(
+        &mut self,
+        records: &[Record<A>],
+        offset: u32,
+        protected: &[(A, A)],
+        shortest: u8,
+    ) {
+        let mut walk = Walk::new(protected);
+        for (position, record) in (offset..).zip(records) {
+            let Record { start, length, .. } = *record;
+            let overlap = walk.overlap(start, start.last(length));
+            let why = if let Some(why) = self.by_terms[record.terms as usize] {
+                why
+            } else if self.withdrawn.binary_search(&position).is_ok() {
+                WithheldReason::Withdrawn
+            } else if length < shortest {
+                WithheldReason::Refused(RefusalReason::PrefixTooShort)
+            } else {
+                match overlap {
+                    Overlap::None => continue,
+                    Overlap::Part => WithheldReason::Partial,
+                    Overlap::Whole => WithheldReason::Refused(RefusalReason::NeverBlock),
+                }
+            };
+            self.withheld.push((position, why));
+            if why != WithheldReason::Partial {
+                self.held.remove(position);
+            }
+        }
+    }
+}
