@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -30,13 +31,14 @@ use filter_ctl::{
         sync::Publisher,
     },
     order::{
-        Direction, FeedName, OrderId, OrderInfo, UntrustedOrder, VerifiedOrder,
+        Direction, EntriesBuilder, FeedName, OrderId, OrderInfo, Terms, UntrustedOrder,
+        VerifiedOrder,
         sign::signatures_beside,
         trust::TrustFile,
         verify::{self, Admission, admit},
     },
     policy::{
-        Perimeter, Rule, RuleOrder, RuleSet,
+        Perimeter, RuleList, RuleOrder, RuleSet,
         merge::{PolicyInput, merge},
         special_space::special_space,
         special_use,
@@ -132,17 +134,18 @@ impl Levee {
 
     /// Makes what was admitted the generation in force, as the service does it; the time until no packet
     /// is judged by the one before.
-    pub(crate) fn enforce(&mut self, order: &VerifiedOrder) -> Result<Duration> {
+    pub(crate) fn enforce(&mut self, order: &Arc<VerifiedOrder>) -> Result<Duration> {
         let never_block = special_use::built_in();
         let start = Instant::now();
-        let mut rules = merge(&PolicyInput {
-            sources: &[order],
+        let input = PolicyInput {
+            sources: &[Arc::clone(order)],
             feeds: &BTreeMap::new(),
             never_block: &never_block,
             never_block_changes: None,
             withdrawals: &[],
             now: Timestamp::now(),
-        });
+        };
+        let mut rules = merge(&input, &RuleSet::default());
         rules.perimeter.special = special_space();
         let settings = InterfaceSettings::new(Enforcement::Enforce, Role::Upstream);
         self.put_in_force(&rules, settings)?;
@@ -229,7 +232,7 @@ pub(crate) fn table(list: &List) -> Result<(Vec<u64>, RowsV4)> {
 }
 
 /// Admits a signed bundle.
-pub(crate) fn verified(bundle: &Path, trust: &Path) -> Result<VerifiedOrder> {
+pub(crate) fn verified(bundle: &Path, trust: &Path) -> Result<Arc<VerifiedOrder>> {
     let untrusted = UntrustedOrder {
         transport_feed: None,
         bundle: fs::read(bundle)?,
@@ -250,23 +253,29 @@ pub(crate) fn verified(bundle: &Path, trust: &Path) -> Result<VerifiedOrder> {
 /// One order over everything on the list.
 fn rules(list: &List, switches: Switches) -> Result<RuleSet> {
     let until = Timestamp::now() + SignedDuration::from_hours(24);
-    let rule = |net: IpNet| Rule {
-        net,
+    let terms = || Terms {
         direction: Direction::Both,
         protocol: None,
         ports: Box::default(),
         until,
         since: Timestamp::UNIX_EPOCH,
-        monitor: false,
+        reason: None,
         order: 0,
-        entry: "e".into(),
     };
-    let v4 = list.v4.0.iter().map(|(address, length)| {
-        Ipv4Net::new((*address).into(), *length).map(|net| rule(net.into()))
-    });
-    let v6 = list.v6.0.iter().map(|(address, length)| {
-        Ipv6Net::new((*address).into(), *length).map(|net| rule(net.into()))
-    });
+    let v4 = list
+        .v4
+        .0
+        .iter()
+        .map(|(address, length)| Ipv4Net::new((*address).into(), *length).map(IpNet::from));
+    let v6 = list
+        .v6
+        .0
+        .iter()
+        .map(|(address, length)| Ipv6Net::new((*address).into(), *length).map(IpNet::from));
+    let mut entries = EntriesBuilder::default();
+    for net in v4.chain(v6) {
+        entries.push("e", net?, terms());
+    }
     let mut perimeter = Perimeter::default();
     let mut never_block = Vec::new();
     if switches.places {
@@ -277,7 +286,7 @@ fn rules(list: &List, switches: Switches) -> Result<RuleSet> {
         perimeter.upstream.put(Policy::PortZero, PolicyAction::Drop);
     }
     Ok(RuleSet {
-        orders: vec![RuleOrder {
+        orders: vec![Arc::new(RuleOrder {
             id: OrderId {
                 feed: FeedName::operator(),
                 reference: "1/2026".into(),
@@ -288,11 +297,10 @@ fn rules(list: &List, switches: Switches) -> Result<RuleSet> {
                 basis: "law".into(),
                 reason: "botnet".into(),
             },
-        }],
-        rules: v4.chain(v6).collect::<Result<_, _>>()?,
+        })],
+        lists: vec![RuleList::new(entries.finish(), vec![0], false)],
         never_block,
         perimeter,
-        withheld: Vec::new(),
-        next_change: None,
+        ..RuleSet::default()
     })
 }
