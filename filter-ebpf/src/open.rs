@@ -10,7 +10,7 @@ use filter_common::{
     abi::OPENED_BYTES,
     packet::{
         Frame, Headers, Ip, Link, Options, Source, classify, find_source_route, open_ip, open_link,
-        open_mpls,
+        open_mpls, open_plain,
     },
     settings::Tunnels,
 };
@@ -85,6 +85,14 @@ impl Source for Opener<'_> {
     #[inline(always)]
     fn frame_length(&self) -> usize {
         self.frame_length
+    }
+
+    #[inline(always)]
+    fn plain(&self) -> Option<Frame> {
+        if self.gathered {
+            return None;
+        }
+        open_plain(&Window::linear(self.ctx, self.frame_length))
     }
 
     #[inline(always)]

@@ -72,6 +72,7 @@ fn build_command(paths: &Paths, toolchain: &Toolchain, package: &str) -> Command
         format!("-Clinker={}", linker.display()),
         "-Cdebuginfo=2".to_owned(),
         "-Clink-arg=--btf".to_owned(),
+        "-Clink-arg=--cpu-features=+allows-misaligned-mem-access".to_owned(),
         "-Dwarnings".to_owned(),
         // The layout of the kernel's `pt_regs`, for which aya-ebpf asks.
         format!("--cfg=bpf_target_arch=\"{}\"", env::consts::ARCH),

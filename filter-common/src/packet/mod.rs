@@ -1,7 +1,8 @@
 //! From a frame to what the decision needs of it.
 //!
 //! All reads go through [`Source`], a bounded window of header bytes that lies over XDP data in the
-//! kernel and over a slice on the host. [`classify`] opens, in this order:
+//! kernel and over a slice on the host. [`classify`] takes a frame that is [`plain`] at once, and opens any
+//! other step by step:
 //!
 //! - [`ethernet`]: the link header, its VLAN tags and SNAP;
 //! - [`pppoe`] and [`mpls`]: what lies between the link and IP;
@@ -21,6 +22,7 @@ mod headers;
 mod ipv4;
 mod ipv6;
 mod mpls;
+mod plain;
 mod pppoe;
 mod transport;
 mod tunnel;
@@ -64,6 +66,12 @@ pub trait Source {
         self.forget_number(offset as u64) as usize & (HEADER_WINDOW - 1)
     }
 
+    /// Opens the frame at once if it is a plain one.
+    #[inline(always)]
+    fn plain(&self) -> Option<Frame> {
+        open_plain(self)
+    }
+
     /// Opens everything up to the IP header.
     ///
     /// This, [`Source::mpls`], [`Source::ip`] and [`Source::has_source_route`] are methods for the same
@@ -91,6 +99,12 @@ pub trait Source {
     fn has_source_route(&self, options: Options) -> bool {
         find_source_route(self, options)
     }
+}
+
+/// What [`Source::plain`] does.
+#[inline(always)]
+pub fn open_plain<S: Source + ?Sized>(source: &S) -> Option<Frame> {
+    plain::open(source)
 }
 
 /// What [`Source::has_source_route`] does.
@@ -208,6 +222,9 @@ pub mod protocol {
 /// Opens a frame from its Ethernet header on, and the tunnels that are asked for.
 #[inline(always)]
 pub fn classify<S: Source + ?Sized>(source: &S, tunnels: Tunnels) -> Frame {
+    if let Some(frame) = source.plain() {
+        return frame;
+    }
     let link = source.link();
     let (ip, offset) = match link.payload() {
         Ok(payload) => payload,

@@ -7,8 +7,8 @@ use crate::{
     policy::{Policies, Policy},
 };
 
-const TCP_HEADER: usize = 20;
-const UDP_HEADER: usize = 8;
+pub(super) const TCP_HEADER: usize = 20;
+pub(super) const UDP_HEADER: usize = 8;
 
 /// Reads the transport header at `upper`, if its protocol has ports, and says what is odd about it.
 ///
@@ -83,7 +83,7 @@ pub(super) fn open<S: Source + ?Sized>(
 
 /// What is odd about a TCP header of `header` bytes in a segment of `length`.
 #[inline(always)]
-const fn tcp(header: usize, flags: u8, length: usize) -> Policies {
+pub(super) const fn tcp(header: usize, flags: u8, length: usize) -> Policies {
     const FIN: u8 = 1;
     const SYN: u8 = 2;
     const RST: u8 = 4;
