@@ -7,10 +7,10 @@
 use crate::{
     limits::{
         CLAUSES_MAX, HEADER_WINDOW, HOST_GROUPS_MAX, INTERFACES_MAX, PLACE_PREFIXES_MAX,
-        deep_rows_for, rows_for,
+        deep_rows_for, rows_for_v4, rows_for_v6,
     },
     settings::VLAN_WORDS,
-    table::{BASES, FILTER_WORDS, MARK_WORDS},
+    table::{BASES_4, BASES_6, FILTER_WORDS, MARK_WORDS},
 };
 
 /// Grows with every change of a map, a record or a meaning. A controller that finds pins of another
@@ -104,10 +104,14 @@ pub const PROGRAM: &str = "levee_xdp";
 pub const MARKS_CAPACITY: usize = MARK_WORDS;
 /// Words of the filter of one half.
 pub const FILTER_CAPACITY: usize = FILTER_WORDS;
-/// Bases of one half.
-pub const BASES_CAPACITY: usize = BASES;
-/// Rows of places of one half, of either family.
-pub const PLACE_ROWS_CAPACITY: usize = rows_for(PLACE_PREFIXES_MAX);
+/// Bases of one half of an IPv4 table.
+pub const BASES4_CAPACITY: usize = BASES_4;
+/// Bases of one half of an IPv6 table.
+pub const BASES6_CAPACITY: usize = BASES_6;
+/// Rows of places of IPv4 addresses of one half.
+pub const PLACE4_ROWS_CAPACITY: usize = rows_for_v4(PLACE_PREFIXES_MAX);
+/// Rows of places of IPv6 addresses of one half.
+pub const PLACE6_ROWS_CAPACITY: usize = rows_for_v6(PLACE_PREFIXES_MAX);
 /// Deep rows of places of one half.
 pub const PLACE_DEEP_CAPACITY: usize = deep_rows_for(PLACE_PREFIXES_MAX);
 /// Starts of IPv4 rows in an element: the kernel's arrays have elements of eight bytes at least.

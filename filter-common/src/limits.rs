@@ -1,6 +1,6 @@
 //! Every bound of the packet's way, and what happens past it.
 
-use crate::table::ROOTS_6;
+use crate::table::{ROOTS_4, ROOTS_6};
 
 /// 802.1Q and 802.1ad tags that are opened. A frame with more is a matter of the
 /// policy `too_many_tags`.
@@ -52,11 +52,16 @@ pub const CLAUSES_PER_CELL_MAX: usize = 64;
 /// previous one stays in force.
 pub const PLACE_PREFIXES_MAX: usize = 32_768;
 
-/// Rows that `prefixes` prefixes can make of a family's address space, up to a multiple of four: each
-/// begins one and its end begins another, and what reaches across the borders of roots begins anew under
-/// each.
+/// Rows that `prefixes` IPv4 prefixes can make of the address space, up to a multiple of four: each begins
+/// one and its end begins another, and what reaches across the borders of roots begins anew under each.
 #[must_use]
-pub const fn rows_for(prefixes: usize) -> usize {
+pub const fn rows_for_v4(prefixes: usize) -> usize {
+    (2 * prefixes + ROOTS_4).next_multiple_of(4)
+}
+
+/// The same of IPv6 prefixes. The first root holds what lies before and what lies behind the others.
+#[must_use]
+pub const fn rows_for_v6(prefixes: usize) -> usize {
     (2 * prefixes + ROOTS_6 + 1).next_multiple_of(4)
 }
 

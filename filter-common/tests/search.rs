@@ -5,8 +5,9 @@ use std::net::Ipv6Addr;
 use filter_common::{
     address::Address,
     table::{
-        BASES, Base, Deep, Filter, GRAIN_MAX, Marks, Open, ROOTS_4, RowValue, Rows4, Rows6,
-        filter_key, find4, find6, is_marked, mark, root4, root6, under_root4, under_root6,
+        BASES_4, BASES_6, Base, Deep, Filter, GRAIN_MAX, Marks, Open, ROOT_SHIFT_4, ROOTS_4,
+        RowValue, Rows4, Rows6, filter_key, find4, find6, is_marked, mark, root4, root6,
+        under_root4, under_root6,
     },
 };
 use proptest::{
@@ -52,7 +53,7 @@ impl Rows4 for Table4 {
     fn base(&self, index: u32) -> Option<Base> {
         let [first, second] = [0, 1].map(|root: usize| u32::try_from(self.under[root].len()));
         let (first, second) = (first.ok()?, second.ok()?);
-        (index as usize <= BASES).then(|| {
+        (index as usize <= BASES_4).then(|| {
             Base::new(match index {
                 _ if index <= self.root => 0,
                 _ if index == self.root + 1 => first,
@@ -162,25 +163,25 @@ proptest! {
 
     #[test]
     fn v4_finds_what_a_scan_finds(
-        root in select(vec![0, 1, 0x7fff, 0xfffe]),
-        first in rows(1 << 16, 40),
-        second in rows(1 << 16, 600),
-        random in vec(any::<u16>(), 50),
+        root in select(vec![0, 1, 0x1_ffff, 0x3_fffe]),
+        first in rows(1 << ROOT_SHIFT_4, 40),
+        second in rows(1 << ROOT_SHIFT_4, 600),
+        random in vec(0..1_u16 << ROOT_SHIFT_4, 50),
     ) {
         let table = Table4 { root, under: [first, second] };
         for under in [0, 1] {
             let root = root + under;
             let rows = &table.under[under as usize];
-            let inside = borders(rows).into_iter().filter(|key| *key < 1 << 16);
+            let inside = borders(rows).into_iter().filter(|key| *key < 1 << ROOT_SHIFT_4);
             for key in inside.chain(random.iter().copied().map(u64::from)) {
-                let address = root << 16 | u32::try_from(key).unwrap();
+                let address = root << ROOT_SHIFT_4 | u32::try_from(key).unwrap();
                 let found = under_root4(&table, address);
                 prop_assert_eq!(found.is_none(), rows.is_empty());
                 let found = found.map_or(0, |under| find4(&table, under, address));
                 prop_assert_eq!(found, scanned(rows, key), "{:#x}", address);
             }
         }
-        let outside = (root.wrapping_sub(1) & 0xffff) << 16;
+        let outside = (root.wrapping_sub(1) & 0x3_ffff) << ROOT_SHIFT_4;
         if outside != 0 {
             prop_assert_eq!(under_root4(&table, outside), None);
         }
@@ -278,5 +279,5 @@ fn roots_cut_the_space_without_gaps() {
     assert_eq!(root("2000::"), 1);
     assert_eq!(root("2000:1fff:ffff::"), 1);
     assert_eq!(root("2000:2000::"), 2);
-    assert_eq!(root("3fff:ffff::") as usize, BASES - 2);
+    assert_eq!(root("3fff:ffff::") as usize, BASES_6 - 2);
 }

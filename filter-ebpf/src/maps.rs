@@ -13,9 +13,10 @@ use aya_ebpf::{
 };
 use filter_common::{
     abi::{
-        BASES_CAPACITY, ClockReading, Control, FILTER_CAPACITY, HALVES, MARKS_CAPACITY,
-        OPENED_BYTES, OPENED_ENTRIES, PLACE_DEEP_CAPACITY, PLACE_ROWS_CAPACITY, POLICY_SETS,
-        SCRATCH_BYTES, SETTINGS_CAPACITY, STARTS_PER_ELEMENT, VLANS_CAPACITY, WORDS_PER_ELEMENT,
+        BASES4_CAPACITY, BASES6_CAPACITY, ClockReading, Control, FILTER_CAPACITY, HALVES,
+        MARKS_CAPACITY, OPENED_BYTES, OPENED_ENTRIES, PLACE_DEEP_CAPACITY, PLACE4_ROWS_CAPACITY,
+        PLACE6_ROWS_CAPACITY, POLICY_SETS, SCRATCH_BYTES, SETTINGS_CAPACITY, STARTS_PER_ELEMENT,
+        VLANS_CAPACITY, WORDS_PER_ELEMENT,
     },
     counters::{Counter, VERDICT_COUNTERS},
     limits::{CLAUSES_MAX, SLOTS_MAX},
@@ -54,7 +55,7 @@ pub(crate) static VLANS: Array<u64> =
 pub(crate) static V4_MARKS: Array<u64> =
     Array::with_max_entries(HALVES_U32 * MARKS_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
-pub(crate) static V4_BASES: Words = words(BASES_CAPACITY);
+pub(crate) static V4_BASES: Words = words(BASES4_CAPACITY);
 #[map]
 pub(crate) static V4_STARTS: Starts = starts(STARTS_PER_ELEMENT);
 #[map]
@@ -63,7 +64,7 @@ pub(crate) static V4_VALUES: Words = words(WORDS_PER_ELEMENT);
 pub(crate) static V6_FILTER: Array<u64> =
     Array::with_max_entries(HALVES_U32 * FILTER_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
-pub(crate) static V6_BASES: Words = words(BASES_CAPACITY);
+pub(crate) static V6_BASES: Words = words(BASES6_CAPACITY);
 #[map]
 pub(crate) static V6_STARTS: Array<u64> = Array::with_max_entries(HALVES_U32, BPF_F_MMAPABLE);
 #[map]
@@ -71,18 +72,18 @@ pub(crate) static V6_VALUES: Words = words(WORDS_PER_ELEMENT);
 #[map]
 pub(crate) static V6_DEEP: Array<Deep> = Array::with_max_entries(HALVES_U32, BPF_F_MMAPABLE);
 #[map]
-pub(crate) static PLACE4_BASES: Words = words(BASES_CAPACITY);
+pub(crate) static PLACE4_BASES: Words = words(BASES4_CAPACITY);
 #[map]
-pub(crate) static PLACE4_STARTS: Starts = starts(PLACE_ROWS_CAPACITY);
+pub(crate) static PLACE4_STARTS: Starts = starts(PLACE4_ROWS_CAPACITY);
 #[map]
-pub(crate) static PLACE4_VALUES: Words = words(PLACE_ROWS_CAPACITY);
+pub(crate) static PLACE4_VALUES: Words = words(PLACE4_ROWS_CAPACITY);
 #[map]
-pub(crate) static PLACE6_BASES: Words = words(BASES_CAPACITY);
+pub(crate) static PLACE6_BASES: Words = words(BASES6_CAPACITY);
 #[map]
 pub(crate) static PLACE6_STARTS: Array<u64> =
-    Array::with_max_entries(HALVES_U32 * PLACE_ROWS_CAPACITY as u32, BPF_F_MMAPABLE);
+    Array::with_max_entries(HALVES_U32 * PLACE6_ROWS_CAPACITY as u32, BPF_F_MMAPABLE);
 #[map]
-pub(crate) static PLACE6_VALUES: Words = words(PLACE_ROWS_CAPACITY);
+pub(crate) static PLACE6_VALUES: Words = words(PLACE6_ROWS_CAPACITY);
 #[map]
 pub(crate) static PLACE6_DEEP: Array<Deep> =
     Array::with_max_entries(HALVES_U32 * PLACE_DEEP_CAPACITY as u32, BPF_F_MMAPABLE);

@@ -3,8 +3,8 @@
 use aya_ebpf::maps::Array;
 use filter_common::{
     abi::{
-        BASES_CAPACITY, FILTER_CAPACITY, MARKS_CAPACITY, PLACE_DEEP_CAPACITY, PLACE_ROWS_CAPACITY,
-        STARTS_PER_ELEMENT, WORDS_PER_ELEMENT,
+        BASES4_CAPACITY, BASES6_CAPACITY, FILTER_CAPACITY, MARKS_CAPACITY, PLACE_DEEP_CAPACITY,
+        PLACE4_ROWS_CAPACITY, PLACE6_ROWS_CAPACITY, STARTS_PER_ELEMENT, WORDS_PER_ELEMENT,
     },
     table::{Base, Deep, Filter, Marks, RowValue, Rows4, Rows6},
 };
@@ -63,7 +63,7 @@ impl HalfV4 {
             bases: &maps::V4_BASES,
             starts: &maps::V4_STARTS,
             values: &maps::V4_VALUES,
-            first_base: half * BASES_CAPACITY as u32,
+            first_base: half * BASES4_CAPACITY as u32,
             first_row: half * maps::v4_rows_capacity(),
         }
     }
@@ -75,8 +75,8 @@ impl HalfV4 {
             bases: &maps::PLACE4_BASES,
             starts: &maps::PLACE4_STARTS,
             values: &maps::PLACE4_VALUES,
-            first_base: half * BASES_CAPACITY as u32,
-            first_row: half * PLACE_ROWS_CAPACITY as u32,
+            first_base: half * BASES4_CAPACITY as u32,
+            first_row: half * PLACE4_ROWS_CAPACITY as u32,
         }
     }
 }
@@ -90,7 +90,7 @@ impl HalfV6 {
             starts: &maps::V6_STARTS,
             values: &maps::V6_VALUES,
             deep: &maps::V6_DEEP,
-            first_base: half * BASES_CAPACITY as u32,
+            first_base: half * BASES6_CAPACITY as u32,
             first_row: half * maps::v6_rows_capacity(),
             first_deep: half * maps::v6_deep_capacity(),
         }
@@ -104,8 +104,8 @@ impl HalfV6 {
             starts: &maps::PLACE6_STARTS,
             values: &maps::PLACE6_VALUES,
             deep: &maps::PLACE6_DEEP,
-            first_base: half * BASES_CAPACITY as u32,
-            first_row: half * PLACE_ROWS_CAPACITY as u32,
+            first_base: half * BASES6_CAPACITY as u32,
+            first_row: half * PLACE6_ROWS_CAPACITY as u32,
             first_deep: half * PLACE_DEEP_CAPACITY as u32,
         }
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use filter_common::{
-    abi::{ABI_VERSION, PLACE_DEEP_CAPACITY, PLACE_ROWS_CAPACITY, SETTINGS_CAPACITY, map},
+    abi::{ABI_VERSION, PLACE_DEEP_CAPACITY, PLACE4_ROWS_CAPACITY, SETTINGS_CAPACITY, map},
     counters::Counter,
     limits::CLAUSES_MAX,
     table::Deep,
@@ -157,7 +157,7 @@ fn a_table_that_does_not_fit_changes_nothing() {
     };
     let rows = [SMALL.v4_rows(), SMALL.v6_rows(), SMALL.v6_deep()];
     let [v4, v6, deep] = rows.map(|rows| rows as usize + 1);
-    let (place, place_deep) = (PLACE_ROWS_CAPACITY + 1, PLACE_DEEP_CAPACITY + 1);
+    let (place, place_deep) = (PLACE4_ROWS_CAPACITY + 1, PLACE_DEEP_CAPACITY + 1);
     let clause = fits.clauses[0];
     let setting = fits.settings[0];
     add(map::V4_STARTS, v4, &|t| t.v4.starts = vec![0; v4]);

@@ -4,7 +4,7 @@
 //! is the number, from 1, of the first of a run of [`Clause`]s; in the table of places it is a [`Place`]:
 //! what the operator and the registries say of an address, its never-block [`Scope`] above all.
 //!
-//! The upper bits of an address choose a *root*: of IPv4 the upper 16; of IPv6, within 2000::/3, the 16
+//! The upper bits of an address choose a *root*: of IPv4 the upper 18; of IPv6, within 2000::/3, the 16
 //! that follow the first three, and one root for all the rest. Under a root lie *rows*, sorted by where
 //! they begin. A row holds from its start to the start of the next, or for a power of two of addresses,
 //! beyond which nothing holds; so a prefix that stands alone costs one row. Starts are kept apart from
@@ -35,16 +35,22 @@ pub use place::{Place, Special};
 pub use row::{Base, Deep, RowValue};
 pub use search::{Rows4, Rows6, UnderRoot, find4, find6, under_root4, under_root6};
 
-/// Roots of an IPv4 table: one for each value of the upper 16 bits.
-pub const ROOTS_4: usize = 1 << 16;
+/// Bits of an IPv4 address below its root.
+pub const ROOT_SHIFT_4: u32 = 14;
+
+/// Roots of an IPv4 table: one for each value of the upper 18 bits.
+pub const ROOTS_4: usize = 1 << (32 - ROOT_SHIFT_4);
 
 /// Roots of an IPv6 table: that of all addresses outside 2000::/3, then one for each value of the 16 bits
 /// that follow those three.
 pub const ROOTS_6: usize = 1 + (1 << 16);
 
-/// Words of [`Base`] in a table of either family: one for each root, and one or two past the last that
-/// say where it ends.
-pub const BASES: usize = ROOTS_6 + 1;
+/// Words of [`Base`] in an IPv4 table: one for each root and one past the last that says where it ends, up
+/// to an even number.
+pub const BASES_4: usize = ROOTS_4 + 2;
+
+/// Words of [`Base`] in an IPv6 table.
+pub const BASES_6: usize = ROOTS_6 + 1;
 
 /// Rows that a table can address: its numbers of rows have 24 bits.
 pub const ROWS_MAX: usize = 1 << 24;
@@ -53,7 +59,7 @@ pub const ROWS_MAX: usize = 1 << 24;
 #[inline(always)]
 #[must_use]
 pub const fn root4(address: u32) -> u32 {
-    address >> 16
+    address >> ROOT_SHIFT_4
 }
 
 /// The root of an IPv6 address, by its upper 64 bits.

@@ -3,14 +3,14 @@
 //! The kernel has no conditional moves, and a branch that falls this way or that costs more than the
 //! whole step; so each step of the search is arithmetic, and the only branch ends it.
 
-use super::{Base, Deep, Filter, RowValue, filter_key, root4, root6};
+use super::{Base, Deep, Filter, ROOT_SHIFT_4, RowValue, filter_key, root4, root6};
 use crate::address::Address;
 
 /// Bounded reads of an IPv4 table. An index out of bounds yields `None`, never a fault.
 pub trait Rows4 {
     /// The base with this index.
     fn base(&self, index: u32) -> Option<Base>;
-    /// The lower 16 bits of the first address of a row.
+    /// The bits below the root of the first address of a row.
     fn start(&self, row: u32) -> Option<u16>;
     /// What the row says.
     fn value(&self, row: u32) -> Option<RowValue>;
@@ -72,7 +72,7 @@ pub fn under_root6<R: Rows6, F: Filter>(rows: &R, filter: &F, high: u64) -> Opti
 
 /// What the rows under its root say of an IPv4 address; 0 for nothing.
 ///
-/// Takes at most 18 reads.
+/// Takes at most 16 reads.
 #[inline(always)]
 pub fn find4<R: Rows4>(rows: &R, under: UnderRoot, address: u32) -> u32 {
     found4(rows, under, address).unwrap_or(0)
@@ -80,7 +80,7 @@ pub fn find4<R: Rows4>(rows: &R, under: UnderRoot, address: u32) -> u32 {
 
 #[inline(always)]
 fn found4<R: Rows4>(rows: &R, under: UnderRoot, address: u32) -> Option<u32> {
-    let key = u64::from(address & 0xffff);
+    let key = u64::from(address & ((1 << ROOT_SHIFT_4) - 1));
     let start = |row| rows.start(row).map(u64::from);
     let (row, distance) = last_at_or_before::<STEPS_4>(&start, under, key)?;
     let value = rows.value(row)?;
@@ -115,8 +115,8 @@ fn found6<R: Rows6>(rows: &R, under: UnderRoot, address: Address) -> Option<u32>
     value.reaches(distance).then_some(value.number())
 }
 
-/// Steps that halve the rows of an IPv4 root, of which there are at most 65,536, to one.
-const STEPS_4: usize = 16;
+/// Steps that halve the rows of an IPv4 root, of which there are at most as many as addresses, to one.
+const STEPS_4: usize = ROOT_SHIFT_4 as usize;
 
 /// Steps that halve as many rows as a table can address, 2^24, to one.
 const STEPS_6: usize = 24;

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use filter_common::limits::{INTERFACES_MAX, rows_for};
+use filter_common::limits::{INTERFACES_MAX, rows_for_v4, rows_for_v6};
 use ipnet::IpNet;
 
 use super::{CapacityConfig, Config};
@@ -24,8 +24,8 @@ pub(super) const NEVER_BLOCK_CONFIGURED_MAX: usize = 16_384;
 const SOCKET_PATH_MAX: usize = 107;
 
 const _: () = {
-    assert!(rows_for(CapacityConfig::IPV4_MAX as usize) < 1 << 24);
-    assert!(rows_for(CapacityConfig::IPV6_MAX as usize) < 1 << 24);
+    assert!(rows_for_v4(CapacityConfig::IPV4_MAX as usize) < 1 << 24);
+    assert!(rows_for_v6(CapacityConfig::IPV6_MAX as usize) < 1 << 24);
 };
 
 /// Something about a setting.

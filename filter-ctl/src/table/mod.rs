@@ -50,9 +50,9 @@ pub struct Table {
 /// The rows of an IPv4 table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowsV4 {
-    /// [`filter_common::table::BASES`] words, see [`filter_common::table::Base`].
+    /// [`filter_common::table::BASES_4`] words, see [`filter_common::table::Base`].
     pub bases: Vec<u32>,
-    /// The lower 16 bits of the first address of each row.
+    /// The bits below the root of the first address of each row.
     pub starts: Vec<u16>,
     /// What each says, see [`filter_common::table::RowValue`].
     pub values: Vec<u32>,
@@ -61,7 +61,7 @@ pub struct RowsV4 {
 /// The rows of an IPv6 table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowsV6 {
-    /// [`filter_common::table::BASES`] words, see [`filter_common::table::Base`].
+    /// [`filter_common::table::BASES_6`] words, see [`filter_common::table::Base`].
     pub bases: Vec<u32>,
     /// The upper 64 bits of the first address of each row.
     pub starts: Vec<u64>,

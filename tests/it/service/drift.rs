@@ -2,7 +2,7 @@
 
 use aya::maps::{Array, Map, MapData};
 use filter_common::{
-    abi::{BASES_CAPACITY, Control, WORDS_PER_ELEMENT, map},
+    abi::{BASES4_CAPACITY, Control, WORDS_PER_ELEMENT, map},
     table::{Base, root4},
 };
 
@@ -27,7 +27,7 @@ fn forge(site: &Site<'_>, address: &str) {
     let mut values: Array<MapData, [u32; WORDS_PER_ELEMENT]> =
         Map::Array(pinned(site, map::V4_VALUES)).try_into().unwrap();
     let lanes = u32::try_from(WORDS_PER_ELEMENT).unwrap();
-    let capacity = u32::try_from(BASES_CAPACITY).unwrap();
+    let capacity = u32::try_from(BASES4_CAPACITY).unwrap();
     let address: std::net::Ipv4Addr = address.parse().unwrap();
     let base = half * capacity + root4(address.to_bits());
     let row = Base::from_bits(bases.get(&(base / lanes), 0).unwrap()[(base % lanes) as usize]);

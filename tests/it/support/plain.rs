@@ -2,7 +2,7 @@
 //! root in which anything holds begins with one. The product's compiler writes fewer.
 
 use filter_common::table::{
-    BASES, Deep, MARK_WORDS, ROOT_SHIFT_6, ROOTS_4, ROOTS_6, RowValue, mark,
+    BASES_4, Deep, MARK_WORDS, ROOT_SHIFT_4, ROOT_SHIFT_6, ROOTS_4, ROOTS_6, RowValue, mark,
 };
 use filter_ctl::table::{RowsV4, RowsV6};
 
@@ -48,16 +48,21 @@ pub(crate) fn rows_v4(intervals: &[(u128, u32)]) -> RowsV4 {
     let mut rows = RowsV4::default();
     for root in 0..ROOTS_4 as u128 {
         rows.bases.push(number(rows.starts.len()));
-        let inside = between(intervals, root << 16, root << 16 | 0xffff);
+        let inside = between(
+            intervals,
+            root << ROOT_SHIFT_4,
+            (root + 1 << ROOT_SHIFT_4) - 1,
+        );
         if inside.iter().all(|(_, value)| *value == 0) {
             continue;
         }
         for (start, value) in inside {
-            rows.starts.push(u16::try_from(start & 0xffff).unwrap());
+            rows.starts
+                .push(u16::try_from(start & ((1 << ROOT_SHIFT_4) - 1)).unwrap());
             rows.values.push(to_the_next(value));
         }
     }
-    rows.bases.resize(BASES, number(rows.starts.len()));
+    rows.bases.resize(BASES_4, number(rows.starts.len()));
     rows
 }
 

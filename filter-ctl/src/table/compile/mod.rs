@@ -24,7 +24,10 @@ use std::{fmt, panic::resume_unwind, thread};
 
 use filter_common::{
     abi::{CLAUSES_CAPACITY, POLICY_SETS, SETTINGS_CAPACITY, VLANS_CAPACITY},
-    limits::{HOST_GROUPS_MAX, INTERFACES_MAX, PLACE_PREFIXES_MAX, deep_rows_for, rows_for},
+    limits::{
+        HOST_GROUPS_MAX, INTERFACES_MAX, PLACE_PREFIXES_MAX, deep_rows_for, rows_for_v4,
+        rows_for_v6,
+    },
     settings::InterfaceSettings,
     table::{Place, ROWS_MAX},
 };
@@ -61,13 +64,13 @@ impl Capacity {
     /// prefixes can make in them.
     #[must_use]
     pub const fn v4_rows(self) -> u32 {
-        bounded(rows_for(self.v4_prefixes as usize + PLACE_PREFIXES_MAX))
+        bounded(rows_for_v4(self.v4_prefixes as usize + PLACE_PREFIXES_MAX))
     }
 
     /// Rows of the IPv6 orders.
     #[must_use]
     pub const fn v6_rows(self) -> u32 {
-        bounded(rows_for(self.v6_prefixes as usize + PLACE_PREFIXES_MAX))
+        bounded(rows_for_v6(self.v6_prefixes as usize + PLACE_PREFIXES_MAX))
     }
 
     /// Deep rows of the IPv6 orders.
@@ -81,8 +84,8 @@ impl Capacity {
     /// The least room in which the rows of a table fit.
     #[must_use]
     pub fn for_table(table: &Table) -> Self {
-        let v4 = prefixes_for(table.v4.starts.len(), rows_for);
-        let v6 = prefixes_for(table.v6.starts.len(), rows_for);
+        let v4 = prefixes_for(table.v4.starts.len(), rows_for_v4);
+        let v6 = prefixes_for(table.v6.starts.len(), rows_for_v6);
         let deep = prefixes_for(table.v6.deep.len(), deep_rows_for);
         Self {
             v4_prefixes: v4,

@@ -1,6 +1,6 @@
 //! The rows of an IPv4 table.
 
-use filter_common::table::{BASES, RowValue, root4};
+use filter_common::table::{BASES_4, ROOT_SHIFT_4, RowValue, root4};
 
 use super::{begin_roots, number, written};
 use crate::table::{
@@ -9,13 +9,13 @@ use crate::table::{
 };
 
 const END: u64 = 1 << 32;
-const ROOT: u64 = 1 << 16;
+const ROOT: u64 = 1 << ROOT_SHIFT_4;
 
 /// The rows that say what intervals say. These are sorted, the first begins at address 0, and neighbours
 /// differ.
 pub(in crate::table::compile) fn rows_v4(intervals: &[Row4]) -> RowsV4 {
     let mut rows = RowsV4 {
-        bases: Vec::with_capacity(BASES),
+        bases: Vec::with_capacity(BASES_4),
         starts: Vec::with_capacity(intervals.len()),
         values: Vec::with_capacity(intervals.len()),
     };
@@ -41,7 +41,7 @@ pub(in crate::table::compile) fn rows_v4(intervals: &[Row4]) -> RowsV4 {
             start = stop;
         }
     }
-    rows.bases.resize(BASES, number(rows.starts.len()));
+    rows.bases.resize(BASES_4, number(rows.starts.len()));
     rows
 }
 

@@ -1,7 +1,7 @@
 //! The rows of an IPv6 table: first by the upper 64 bits, then, where one value of those is not all alike,
 //! by the lower 64.
 
-use filter_common::table::{BASES, Base, Deep, ROOT_SHIFT_6, RowValue, root6};
+use filter_common::table::{BASES_6, Base, Deep, ROOT_SHIFT_6, RowValue, root6};
 
 use super::{begin_roots, filter::FilterBuilder, number, written};
 use crate::table::{
@@ -47,7 +47,7 @@ impl Upper {
 fn pack(intervals: &[Row6], mut filter: Option<&mut FilterBuilder>) -> RowsV6 {
     let (uppers, deep) = split(intervals);
     let mut rows = RowsV6 {
-        bases: Vec::with_capacity(BASES),
+        bases: Vec::with_capacity(BASES_6),
         starts: Vec::with_capacity(uppers.len()),
         values: Vec::with_capacity(uppers.len()),
         deep,
@@ -80,7 +80,7 @@ fn pack(intervals: &[Row6], mut filter: Option<&mut FilterBuilder>) -> RowsV6 {
         }
     }
     end_root(&mut rows, &mut filter, root_at_hand, &mut under_root);
-    rows.bases.resize(BASES, number(rows.starts.len()));
+    rows.bases.resize(BASES_6, number(rows.starts.len()));
     rows
 }
 
