@@ -3,8 +3,10 @@
 use serde_json::json;
 
 use crate::{
+    nft::Hook,
     part::{controller, goodput, rivals, sizes, steps},
     report::{Key, Report},
+    stand::Contender,
 };
 
 /// The list that the goals are about: a run with smaller lists says nothing about them.
@@ -20,6 +22,7 @@ enum Bound {
 }
 
 /// A goal, and the figure it is about; `None` where that was not measured.
+#[derive(Clone, Copy, Debug)]
 struct Goal {
     what: &'static str,
     bound: Bound,
@@ -58,158 +61,211 @@ pub(crate) fn judge(report: &mut Report) {
 }
 
 fn goals(report: &Report) -> Vec<Goal> {
-    let find = |part: &str, accepts: &dyn Fn(&Key) -> bool| {
-        let mut mine = report
-            .figures()
-            .iter()
-            .filter(|(key, _)| key.part == part && accepts(key));
-        mine.next().map(|(_, rounds)| rounds.median())
-    };
-    let step = |number: &str, unit: &str, traffic: &str| {
-        find(steps::PART, &|key| {
+    let found = Found(report);
+    [
+        found.of_clean_packets(),
+        found.of_drops(),
+        found.of_the_controller(),
+    ]
+    .concat()
+}
+
+/// The figures that goals are about.
+struct Found<'a>(&'a Report);
+
+impl Found<'_> {
+    /// The median of the first figure of a part that is accepted.
+    fn find(&self, part: &str, accepts: impl Fn(&Key) -> bool) -> Option<f64> {
+        let mut figures = self.0.figures().iter();
+        let (_, rounds) = figures.find(|(key, _)| key.part == part && accepts(key))?;
+        Some(rounds.median())
+    }
+
+    fn step(&self, number: &str, unit: &str) -> Option<f64> {
+        self.find(steps::PART, |key| {
             key.entries == FULL_V4
                 && key.series.starts_with(number)
                 && key.unit == unit
-                && key.traffic == traffic
+                && key.traffic != steps::PASSED
         })
-    };
-    let run = |number| step(number, "ns run", "without an interface");
-    let live = |number| step(number, "ns", "dropped for its port");
-    let size = |entries: usize, unit: &str| {
-        find(sizes::PART, &|key| {
+    }
+
+    fn steps(&self, more: &str, less: &str, unit: &str) -> Option<f64> {
+        Some(self.step(more, unit)? - self.step(less, unit)?)
+    }
+
+    fn clean(&self, entries: usize, unit: &str) -> Option<f64> {
+        self.find(sizes::PART, |key| {
             key.series == "Levee"
                 && key.entries == entries
                 && key.unit == unit
                 && key.traffic == "clean"
         })
-    };
-    let rival = |entries: usize, name: &str| {
-        find(rivals::PART, &|key| {
-            key.series == name && key.entries == entries
-        })
-    };
-    let [small, large] = rivals::SIZES;
-    let times = |entries, name| Some(rival(entries, name)? / rival(entries, "Levee")?);
-    let difference = |more: Option<f64>, less: Option<f64>| Some(more? - less?);
-    let ratio = |more: Option<f64>, less: Option<f64>| Some(more? / less?);
-    let control = |series: &str, traffic: &str| {
-        find(controller::PART, &|key| {
+    }
+
+    fn growth(&self, unit: &str) -> Option<f64> {
+        Some(self.clean(FULL_V4, unit)? / self.clean(1_000, unit)?)
+    }
+
+    /// How many times as long another takes for a drop.
+    fn rival(&self, entries: usize, name: &str) -> Option<f64> {
+        let cost = |name: &str| {
+            self.find(rivals::PART, |key| {
+                key.series == name && key.entries == entries
+            })
+        };
+        Some(cost(name)? / cost("Levee")?)
+    }
+
+    fn control(&self, series: &str, traffic: &str) -> Option<f64> {
+        self.find(controller::PART, |key| {
             key.entries == FULL && key.series == series && key.traffic.starts_with(traffic)
         })
-    };
-    let rate = |series: &str| {
-        find(goodput::PART, &|key| {
-            key.series.starts_with(series) && key.unit == "/s"
+    }
+
+    fn answers(&self, series: &str) -> Option<f64> {
+        self.find(goodput::PART, |key| {
+            key.series == series && key.unit == "/s"
         })
-    };
-    let goal = |what, bound, unit, found| Goal {
+    }
+
+    fn of_clean_packets(&self) -> Vec<Goal> {
+        let [live, run] = ["ns", "ns run"];
+        vec![
+            at_most(
+                30.0,
+                "ns",
+                "lookups of orders and never-block, without an interface",
+                self.steps("4", "2", run),
+            ),
+            at_most(
+                100.0,
+                "ns",
+                "the whole path over an empty program, without an interface",
+                self.steps("4", "0", run),
+            ),
+            at_most(
+                100.0,
+                "ns",
+                "the whole path over an empty program, live",
+                self.steps("4", "0", live),
+            ),
+            at_most(
+                1.15,
+                "times",
+                "a clean packet, 1,000,000 entries over 1,000, live",
+                self.growth(live),
+            ),
+            at_most(
+                1.15,
+                "times",
+                "a clean packet, 1,000,000 entries over 1,000, without an interface",
+                self.growth(run),
+            ),
+            at_least(
+                0.9,
+                "times",
+                "answers at 0.75 of what the filter can drop, of the undisturbed",
+                self.answers(goodput::UNDER_LOAD)
+                    .zip(self.answers(goodput::UNDISTURBED))
+                    .map(|(loaded, undisturbed)| loaded / undisturbed),
+            ),
+        ]
+    }
+
+    fn of_drops(&self) -> Vec<Goal> {
+        let [small, large] = rivals::SIZES;
+        let ingress = Hook::Ingress.name();
+        vec![
+            at_least(
+                3.0,
+                "times",
+                "drops, 1,000,000 in use: nftables ingress takes longer",
+                self.rival(large, ingress),
+            ),
+            at_least(
+                5.0,
+                "times",
+                "the same, the ambition",
+                self.rival(large, ingress),
+            ),
+            at_least(
+                8.0,
+                "times",
+                "drops, 1,000,000 in use: the kernel's LPM trie takes longer",
+                self.rival(large, Contender::Program("lpm").name()),
+            ),
+            at_least(
+                1.0,
+                "times",
+                "drops, 8,192 in use: xdp-filter takes longer",
+                self.rival(small, Contender::XdpFilter.name()),
+            ),
+            at_least(
+                4.0,
+                "times",
+                "drops, 8,192 in use: nftables ingress takes longer",
+                self.rival(small, ingress),
+            ),
+        ]
+    }
+
+    fn of_the_controller(&self) -> Vec<Goal> {
+        vec![
+            at_most(
+                500.0,
+                "ms",
+                "live from verified orders in memory",
+                self.control("from verified orders", ""),
+            ),
+            at_most(
+                2_000.0,
+                "ms",
+                "live from signed bytes",
+                self.control("from signed bytes", ""),
+            ),
+            at_most(
+                100.0,
+                "ms",
+                "one more order on top",
+                self.control("one more order", ""),
+            ),
+            at_most(
+                128.0,
+                "MiB",
+                "kernel memory, both generations",
+                self.control("kernel maps", ""),
+            ),
+            at_most(
+                300.0,
+                "MiB",
+                "controller memory",
+                self.control("controller", "resident"),
+            ),
+            at_most(
+                1.0,
+                "% of a core",
+                "controller, idle",
+                self.control("controller", "idle"),
+            ),
+        ]
+    }
+}
+
+const fn at_most(most: f64, unit: &'static str, what: &'static str, found: Option<f64>) -> Goal {
+    Goal {
         what,
-        bound,
+        bound: Bound::AtMost(most),
         unit,
         found,
-    };
-    vec![
-        goal(
-            "lookups of orders and never-block, without an interface",
-            Bound::AtMost(30.0),
-            "ns",
-            difference(run("4"), run("2")),
-        ),
-        goal(
-            "the whole path over an empty program, without an interface",
-            Bound::AtMost(100.0),
-            "ns",
-            difference(run("4"), run("0")),
-        ),
-        goal(
-            "the whole path over an empty program, live",
-            Bound::AtMost(100.0),
-            "ns",
-            difference(live("4"), live("0")),
-        ),
-        goal(
-            "a clean packet, 1,000,000 entries over 1,000, live",
-            Bound::AtMost(1.15),
-            "times",
-            ratio(size(1_000_000, "ns"), size(1_000, "ns")),
-        ),
-        goal(
-            "a clean packet, 1,000,000 entries over 1,000, without an interface",
-            Bound::AtMost(1.15),
-            "times",
-            ratio(size(1_000_000, "ns run"), size(1_000, "ns run")),
-        ),
-        goal(
-            "drops, 1,000,000 in use: nftables ingress takes longer",
-            Bound::AtLeast(3.0),
-            "times",
-            times(large, "nftables, netdev ingress"),
-        ),
-        goal(
-            "the same, the ambition",
-            Bound::AtLeast(5.0),
-            "times",
-            times(large, "nftables, netdev ingress"),
-        ),
-        goal(
-            "drops, 1,000,000 in use: the kernel's LPM trie takes longer",
-            Bound::AtLeast(8.0),
-            "times",
-            times(large, "LPM trie"),
-        ),
-        goal(
-            "drops, 8,192 in use: xdp-filter takes longer",
-            Bound::AtLeast(1.0),
-            "times",
-            times(small, "xdp-filter"),
-        ),
-        goal(
-            "drops, 8,192 in use: nftables ingress takes longer",
-            Bound::AtLeast(4.0),
-            "times",
-            times(small, "nftables, netdev ingress"),
-        ),
-        goal(
-            "live from verified orders in memory",
-            Bound::AtMost(500.0),
-            "ms",
-            control("from verified orders", ""),
-        ),
-        goal(
-            "live from signed bytes",
-            Bound::AtMost(2_000.0),
-            "ms",
-            control("from signed bytes", ""),
-        ),
-        goal(
-            "one more order on top",
-            Bound::AtMost(100.0),
-            "ms",
-            control("one more order", ""),
-        ),
-        goal(
-            "kernel memory, both generations",
-            Bound::AtMost(128.0),
-            "MiB",
-            control("kernel maps", ""),
-        ),
-        goal(
-            "controller memory",
-            Bound::AtMost(300.0),
-            "MiB",
-            control("controller", "resident"),
-        ),
-        goal(
-            "controller, idle",
-            Bound::AtMost(1.0),
-            "% of a core",
-            control("controller", "idle"),
-        ),
-        goal(
-            "answers at 0.75 of what the filter can drop, of the undisturbed",
-            Bound::AtLeast(0.9),
-            "times",
-            ratio(rate(goodput::UNDER_LOAD), rate("undisturbed")),
-        ),
-    ]
+    }
+}
+
+const fn at_least(least: f64, unit: &'static str, what: &'static str, found: Option<f64>) -> Goal {
+    Goal {
+        what,
+        bound: Bound::AtLeast(least),
+        unit,
+        found,
+    }
 }

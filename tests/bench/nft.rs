@@ -2,8 +2,8 @@
 
 use std::{
     fmt::Write as _,
-    io::Write as _,
-    process::{Command, Stdio},
+    io::{Seek as _, Write as _},
+    process::Command,
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -50,6 +50,52 @@ impl Hook {
             }
         }
     }
+
+    /// Lets it drop what is in its set.
+    pub(crate) fn install(self, wire: &Wire) -> Result<()> {
+        // Without an XDP program, this is what makes the driver receive in a NAPI of its own.
+        wire.receiver
+            .run(|| sys::set_gro(RECEIVER, true))
+            .context("cannot switch GRO on")?;
+        let table = self.table();
+        nft(
+            wire,
+            &format!("add rule {table} c ip saddr @listed counter drop"),
+        )
+    }
+
+    /// Takes the rule away.
+    pub(crate) fn remove(self, wire: &Wire) -> Result<()> {
+        nft(wire, &format!("flush chain {} c", self.table()))?;
+        wire.receiver
+            .run(|| sys::set_gro(RECEIVER, false))
+            .context("cannot switch GRO off")
+    }
+
+    /// What the rule has dropped.
+    pub(crate) fn counts(self, wire: &Wire) -> Result<Counts> {
+        let mut command = Command::new("nft");
+        command.args(["--json", "list", "chain"]);
+        command.args(self.table().split(' ')).arg("c");
+        let output = wire
+            .receiver
+            .run(|| command.output())
+            .context("cannot run nft")?;
+        let document: Value = serde_json::from_slice(&output.stdout).context("nft's JSON")?;
+        let rules = document["nftables"]
+            .as_array()
+            .context("nft lists nothing")?;
+        let counters = rules
+            .iter()
+            .filter_map(|item| item["rule"]["expr"].as_array());
+        let mut packets = counters
+            .flatten()
+            .filter_map(|expression| expression["counter"]["packets"].as_u64());
+        Ok(Counts {
+            hits: packets.next().context("nft's rule has no counter")?,
+            ..Counts::default()
+        })
+    }
 }
 
 /// Sets in the receiver's namespace; the rules that use them come and go.
@@ -84,65 +130,18 @@ impl Nft {
         }
         Ok(())
     }
-
-    /// Lets a hook drop what is in its set.
-    pub(crate) fn install(&mut self, wire: &Wire, hook: Hook) -> Result<()> {
-        // Without an XDP program, this is what makes the driver receive in a NAPI of its own.
-        wire.receiver
-            .run(|| sys::set_gro(RECEIVER, true))
-            .context("cannot switch GRO on")?;
-        let table = hook.table();
-        nft(
-            wire,
-            &format!("add rule {table} c ip saddr @listed counter drop"),
-        )
-    }
-
-    /// Takes the rule away.
-    pub(crate) fn remove(&mut self, wire: &Wire, hook: Hook) -> Result<()> {
-        nft(wire, &format!("flush chain {} c", hook.table()))?;
-        wire.receiver
-            .run(|| sys::set_gro(RECEIVER, false))
-            .context("cannot switch GRO off")
-    }
-
-    /// What the rule has dropped.
-    pub(crate) fn counts(&self, wire: &Wire, hook: Hook) -> Result<Counts> {
-        let mut command = Command::new("nft");
-        command.args(["--json", "list", "chain"]);
-        command.args(hook.table().split(' ')).arg("c");
-        let output = wire
-            .receiver
-            .run(|| command.output())
-            .context("cannot run nft")?;
-        let document: Value = serde_json::from_slice(&output.stdout).context("nft's JSON")?;
-        let rules = document["nftables"]
-            .as_array()
-            .context("nft lists nothing")?;
-        let counters = rules
-            .iter()
-            .filter_map(|item| item["rule"]["expr"].as_array());
-        let mut packets = counters
-            .flatten()
-            .filter_map(|expression| expression["counter"]["packets"].as_u64());
-        Ok(Counts {
-            hits: packets.next().context("nft's rule has no counter")?,
-            ..Counts::default()
-        })
-    }
 }
 
 fn nft(wire: &Wire, commands: &str) -> Result<()> {
-    let mut child = wire.receiver.spawn(
-        Command::new("nft")
-            .args(["-f", "-"])
-            .stdin(Stdio::piped())
-            .stderr(Stdio::piped()),
-    );
-    let mut input = child.stdin.take().context("nft has no input")?;
+    let mut input = tempfile::tempfile().context("no file for nft's input")?;
     input.write_all(commands.as_bytes())?;
-    drop(input);
-    let output = child.wait_with_output()?;
+    input.rewind()?;
+    let mut command = Command::new("nft");
+    command.args(["-f", "-"]).stdin(input);
+    let output = wire
+        .receiver
+        .run(|| command.output())
+        .context("cannot run nft")?;
     // It repeats the command, and that is as long as the list.
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(

@@ -75,13 +75,11 @@ impl Report {
 
     /// Adds the value of one round.
     pub(crate) fn add(&mut self, key: Key, value: f64) {
-        match self.figures.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, rounds)) => rounds.add(value),
-            None => {
-                let mut rounds = Rounds::default();
-                rounds.add(value);
-                self.figures.push((key, rounds));
-            }
+        let mut known = self.figures.iter_mut();
+        if let Some((_, rounds)) = known.find(|(known, _)| *known == key) {
+            rounds.add(value);
+        } else {
+            self.figures.push((key, Rounds(vec![value])));
         }
     }
 

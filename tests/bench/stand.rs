@@ -10,7 +10,7 @@ use crate::{
     levee::{Levee, Program},
     load::Load,
     measure::{Batch, batch},
-    nft::{Hook, Nft},
+    nft::Hook,
     object::{Counts, Object},
     wire::{Thread, Wire},
     xdp_filter::XdpFilter,
@@ -67,7 +67,6 @@ pub(crate) struct Stand<'a> {
     pub(crate) wire: &'a Wire,
     pub(crate) object: Object,
     pub(crate) levee: &'a mut Levee,
-    pub(crate) nft: Option<Nft>,
     pub(crate) xdp_filter: Option<XdpFilter>,
     levee_program: Option<Program>,
     link: Option<XdpLinkId>,
@@ -89,7 +88,6 @@ impl<'a> Stand<'a> {
             wire,
             object,
             levee,
-            nft: None,
             xdp_filter: None,
             levee_program: None,
             link: None,
@@ -103,7 +101,7 @@ impl<'a> Stand<'a> {
         match contender {
             Contender::Program(name) => self.link = Some(self.object.attach(name, wire)?),
             Contender::Levee => self.levee.attach(wire)?,
-            Contender::Nft(hook) => self.nft()?.install(wire, hook)?,
+            Contender::Nft(hook) => hook.install(wire)?,
             Contender::XdpFilter => self.xdp_filter()?.install(wire)?,
         }
         self.thread = Some(wire.thread()?);
@@ -119,7 +117,7 @@ impl<'a> Stand<'a> {
                 self.object.detach(name, link)
             }
             Contender::Levee => self.levee.detach(wire),
-            Contender::Nft(hook) => self.nft()?.remove(wire, hook),
+            Contender::Nft(hook) => hook.remove(wire),
             Contender::XdpFilter => self.xdp_filter()?.remove(wire),
         }
     }
@@ -195,7 +193,7 @@ impl<'a> Stand<'a> {
     }
 
     /// What a contender has counted so far, if it counts.
-    fn counts(&mut self, contender: Contender) -> Result<Option<Counts>> {
+    fn counts(&self, contender: Contender) -> Result<Option<Counts>> {
         let wire = self.wire;
         match contender {
             Contender::Program("empty" | "pass" | "parse" | "touch") | Contender::XdpFilter => {
@@ -203,12 +201,8 @@ impl<'a> Stand<'a> {
             }
             Contender::Program(_) => self.object.counts().map(Some),
             Contender::Levee => self.levee.counts().map(Some),
-            Contender::Nft(hook) => self.nft()?.counts(wire, hook).map(Some),
+            Contender::Nft(hook) => hook.counts(wire).map(Some),
         }
-    }
-
-    fn nft(&mut self) -> Result<&mut Nft> {
-        self.nft.as_mut().context("there is no nftables set")
     }
 
     fn xdp_filter(&mut self) -> Result<&mut XdpFilter> {

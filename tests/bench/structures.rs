@@ -153,9 +153,9 @@ fn grouped<T: Copy + Default, const N: usize>(values: &[T]) -> Vec<[T; N]> {
 /// Asks the structures on the host about the first and the last address of each prefix, and about their
 /// neighbours: a wrong answer here is found before it is measured.
 fn check(list: &List, rows: Option<&Rows>, buckets: Option<&Buckets>) -> Result<()> {
-    for (start, length) in &list.v4.0 {
-        let last = *start | u32::MAX.checked_shr(u32::from(*length)).unwrap_or(0);
-        for address in [start.wrapping_sub(1), *start, last, last.wrapping_add(1)] {
+    for (first, length) in &list.v4.0 {
+        let end = *first | u32::MAX.checked_shr(u32::from(*length)).unwrap_or(0);
+        for address in [first.wrapping_sub(1), *first, end, end.wrapping_add(1)] {
             let expected = list.v4.contains(address);
             let found = [
                 rows.map(|rows| rows::find(rows, address)),

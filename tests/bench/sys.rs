@@ -58,8 +58,8 @@ struct Element {
 /// The attributes of the batch commands.
 #[repr(C)]
 struct Batch {
-    in_batch: u64,
-    out_batch: u64,
+    from: u64,
+    to: u64,
     keys: u64,
     values: u64,
     count: u32,
@@ -155,8 +155,8 @@ pub(crate) fn update_batch<K: Copy, V: Copy>(
         "each key has its value"
     );
     let mut attributes = Batch {
-        in_batch: 0,
-        out_batch: 0,
+        from: 0,
+        to: 0,
         keys: keys.as_ptr() as u64,
         values: values.as_ptr() as u64,
         count: number(keys.len())?,

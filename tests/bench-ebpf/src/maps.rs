@@ -5,7 +5,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, LpmTrie, PerCpuArray, ProgramArray},
 };
-use filter_common::table::{BASES as BASES_COUNT, MARK_WORDS};
+use filter_common::table::{BASES_4 as BASES_COUNT, MARK_WORDS};
 
 use crate::{
     candidates::{

@@ -30,22 +30,34 @@ const IDLE: Duration = Duration::from_secs(10);
 /// How long it may still be busy with what came before.
 const SETTLE: Duration = Duration::from_secs(3);
 
+/// Where the figures go.
+struct Notes<'a> {
+    bench: &'a mut Bench,
+    case: Case<'a>,
+}
+
+impl Notes<'_> {
+    fn add(&mut self, series: &str, what: &str, unit: &'static str, value: f64) {
+        let key = self.case.key(series, what, unit);
+        self.bench.report.add(key, value);
+    }
+}
+
 pub(crate) fn run(bench: &mut Bench) -> Result<()> {
-    let size = if bench.quick { 100_000 } else { 1_000_000 };
+    let hosts = if bench.quick { 100_000 } else { 1_000_000 };
     let mut random = bench.random(4);
-    let list = List::random(size, &mut random).with_random_v6(size / 4, &mut random);
-    let entries = list.v4.0.len() + list.v6.0.len();
+    let list = List::random(hosts, &mut random).with_random_v6(hosts / 4, &mut random);
     let name = format!("{} and {} IPv6 prefixes", list.name, list.v6.0.len());
     let case = Case {
         part: PART,
         list: &name,
-        entries,
+        entries: list.v4.0.len() + list.v6.0.len(),
         series: None,
     };
     let wire = Rc::clone(&bench.wire);
     let site = Site::new(&wire.receiver);
     let authority = Authority::new(&site, "authority");
-    trust(&site, &authority, entries)?;
+    trust(&site, &authority, case.entries)?;
     site.configure(&format!(
         "[[interface]]\nname = \"{RECEIVER}\"\nrole = \"upstream\"\nmode = \"native\"\n\
          [[feed]]\nname = \"cert\"\n"
@@ -53,89 +65,12 @@ pub(crate) fn run(bench: &mut Bench) -> Result<()> {
     let mut bundle = Bundle::new(0, &[]);
     bundle.entries = lines(&list);
 
-    from_memory(bench, case, &bundle, &site, &authority)?;
-
+    let mut notes = Notes { bench, case };
+    from_memory(&mut notes, &bundle, &site, &authority)?;
     let service = site.start();
-    note(
-        bench,
-        case,
-        "controller, empty",
-        "resident",
-        "MiB",
-        resident(&service)?,
-    );
-    for round in 0..bench.rounds {
-        bundle.seq = round as u64 + 10;
-        let path = authority.sign(&site, "cert.jsonl", &bundle);
-        let path = path.to_string_lossy().into_owned();
-        let time = timed(|| site.done(&["order", "apply", &path]));
-        note(
-            bench,
-            case,
-            "from signed bytes",
-            "`order apply`, timed outside",
-            "ms",
-            time,
-        );
-    }
-    for round in 0..bench.rounds {
-        let reference = format!("L-{round}/2026");
-        let address = format!("93.184.216.{round}");
-        let arguments = [
-            "order",
-            "add",
-            "--reference",
-            &reference,
-            "--until",
-            "30d",
-            &address,
-        ];
-        let time = timed(|| site.done(&arguments));
-        note(
-            bench,
-            case,
-            "one more order",
-            "`order add`, timed outside",
-            "ms",
-            time,
-        );
-    }
-    std::thread::sleep(SETTLE);
-    note(
-        bench,
-        case,
-        "controller",
-        "resident",
-        "MiB",
-        resident(&service)?,
-    );
-    note(
-        bench,
-        case,
-        "controller",
-        "resident at most",
-        "MiB",
-        status(&service, "VmHWM:")?,
-    );
-    let before = processor_time(&service)?;
-    std::thread::sleep(IDLE);
-    let busy = processor_time(&service)? - before;
-    note(
-        bench,
-        case,
-        "controller",
-        "idle, of a core",
-        "%",
-        100.0 * busy.as_secs_f64() / IDLE.as_secs_f64(),
-    );
-    note(
-        bench,
-        case,
-        "kernel maps",
-        "both generations",
-        "MiB",
-        maps(&site.pins())?,
-    );
+    notes.add("controller, empty", "resident", "MiB", resident(&service)?);
+    from_outside(&mut notes, &mut bundle, &site, &authority);
+    at_rest(&mut notes, &service, &site)?;
     service.terminate();
     // The program's link goes with the pins.
     drop(site);
@@ -143,21 +78,61 @@ pub(crate) fn run(bench: &mut Bench) -> Result<()> {
     Ok(())
 }
 
-fn note(
-    bench: &mut Bench,
-    case: Case<'_>,
-    series: &str,
-    what: &str,
-    unit: &'static str,
-    value: f64,
+/// What the commands take, bundles and letters, as an operator sees it.
+fn from_outside(
+    notes: &mut Notes<'_>,
+    bundle: &mut Bundle,
+    site: &Site<'_>,
+    authority: &Authority,
 ) {
-    bench.report.add(case.key(series, what, unit), value);
+    for round in 0..notes.bench.rounds {
+        bundle.seq = round as u64 + 10;
+        let path = authority.sign(site, "cert.jsonl", bundle);
+        let path = path.to_string_lossy().into_owned();
+        let time = timed(|| site.done(&["order", "apply", &path]));
+        notes.add(
+            "from signed bytes",
+            "`order apply`, timed outside",
+            "ms",
+            time,
+        );
+    }
+    for round in 0..notes.bench.rounds {
+        let reference = format!("L-{round}/2026");
+        let address = format!("93.184.216.{round}");
+        let letter = ["order", "add", "--reference", &reference, "--until", "30d"];
+        let time = timed(|| site.done(&[&letter[..], &[&address]].concat()));
+        notes.add("one more order", "`order add`, timed outside", "ms", time);
+    }
+}
+
+/// What the service needs when nothing happens.
+fn at_rest(notes: &mut Notes<'_>, service: &Daemon, site: &Site<'_>) -> Result<()> {
+    std::thread::sleep(SETTLE);
+    notes.add("controller", "resident", "MiB", resident(service)?);
+    notes.add(
+        "controller",
+        "resident at most",
+        "MiB",
+        status(service, "VmHWM:")?,
+    );
+    let before = processor_time(service)?;
+    std::thread::sleep(IDLE);
+    let busy = processor_time(service)?.saturating_sub(before);
+    let share = 100.0 * busy.as_secs_f64() / IDLE.as_secs_f64();
+    notes.add("controller", "idle, of a core", "%", share);
+    notes.add(
+        "kernel maps",
+        "both generations",
+        "MiB",
+        maps(&site.pins())?,
+    );
+    Ok(())
 }
 
 /// From verified orders in memory: policy, tables, kernel.
 fn from_memory(
-    bench: &mut Bench,
-    case: Case<'_>,
+    notes: &mut Notes<'_>,
     bundle: &Bundle,
     site: &Site<'_>,
     authority: &Authority,
@@ -165,20 +140,13 @@ fn from_memory(
     let path = authority.sign(site, "memory.jsonl", bundle);
     let order = levee::verified(&path, &site.path("trust.toml"))?;
     ensure!(
-        order.entries().len() == case.entries,
+        order.entries().len() == notes.case.entries,
         "entries were refused"
     );
     let mut levee = levee::Levee::new()?;
-    for _ in 0..bench.rounds {
-        let time = levee.enforce(&order)?;
-        note(
-            bench,
-            case,
-            "from verified orders",
-            "policy, tables, kernel",
-            "ms",
-            milliseconds(time),
-        );
+    for _ in 0..notes.bench.rounds {
+        let time = milliseconds(levee.enforce(&order)?);
+        notes.add("from verified orders", "policy, tables, kernel", "ms", time);
     }
     Ok(())
 }

@@ -30,6 +30,8 @@ pub(crate) const PART: &str = "goodput";
 
 /// The part of what the filter can drop that it is offered.
 const OFFERED: f64 = 0.75;
+/// What the figures without a load are called.
+pub(crate) const UNDISTURBED: &str = "undisturbed";
 /// What the figures under that load are called.
 pub(crate) const UNDER_LOAD: &str = "at 0.75 of what it can drop";
 /// For how long requests are counted.
@@ -100,7 +102,7 @@ fn measure(
     for _ in 0..bench.rounds {
         let quiet = requests(&wire, None)?;
         let busy = requests(&wire, Some((&mut load, period)))?;
-        for (series, figures) in [("undisturbed", quiet), (UNDER_LOAD, busy)] {
+        for (series, figures) in [(UNDISTURBED, quiet), (UNDER_LOAD, busy)] {
             let mut add =
                 |what, unit, figure| bench.report.add(case.key(series, what, unit), figure);
             add("answers", "/s", figures.rate);

@@ -102,8 +102,16 @@ fn one(bench: &mut Bench, levee: &mut Levee, list: &List) -> Result<()> {
             &["clean", "clean IPv6", "listed", "listed IPv6"],
         ));
         plan.push((Contender::Nft(Hook::Ingress), &["listed"]));
-        stand.nft = Some(Nft::new(&wire, list, &[Hook::Ingress])?);
     }
+    let nft = Nft::new(
+        &wire,
+        list,
+        if listed.is_empty() {
+            &[]
+        } else {
+            &[Hook::Ingress]
+        },
+    )?;
     let case = Case {
         part: PART,
         list: &list.name,
@@ -121,9 +129,7 @@ fn one(bench: &mut Bench, levee: &mut Levee, list: &List) -> Result<()> {
             bench.run_round(case, &mut stand, &runners, ("listed", Fate::Listed), &frame)?;
         }
     }
-    if let Some(nft) = stand.nft.take() {
-        nft.end(&wire)?;
-    }
+    nft.end(&wire)?;
     bench.report.show(PART, &list.name);
     Ok(())
 }

@@ -15,6 +15,9 @@ use crate::{
 
 pub(crate) const PART: &str = "steps";
 
+/// Traffic whose way through the network stack is in the figures.
+pub(crate) const PASSED: &str = "passed on to the stack";
+
 /// A step that is switched on, with all before it.
 struct Step {
     name: &'static str,
@@ -96,7 +99,7 @@ fn round(bench: &mut Bench, stand: &mut Stand<'_>, list: &List, clean: &[Source]
     let wire = Rc::clone(&bench.wire);
     let empty = List::default();
     let frame = frame(Version::V4, Port::Usual);
-    let passed = ["passed on to the stack"];
+    let passed = [PASSED];
     let stopped = ["dropped for its port"];
     let mut traffics = [
         Traffic {

@@ -21,7 +21,7 @@ pub(super) struct Figure {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Goal {
     pub(super) what: String,
-    pub(super) goal: String,
+    pub(super) bound: String,
     pub(super) found: f64,
     pub(super) unit: String,
     pub(super) reached: bool,
@@ -61,7 +61,7 @@ impl Results {
             goals: list(&document, "goals", |item| {
                 Ok(Goal {
                     what: text_of(item, "what")?,
-                    goal: text_of(item, "goal")?,
+                    bound: text_of(item, "goal")?,
                     found: number_of(item, "found")?,
                     unit: text_of(item, "unit")?,
                     reached: truth_of(item, "reached")?,

@@ -50,7 +50,7 @@ fn text(results: &Results) -> String {
             &mut text,
             &[
                 goal.what.clone(),
-                goal.goal.clone(),
+                goal.bound.clone(),
                 found,
                 verdict.to_owned(),
             ],
