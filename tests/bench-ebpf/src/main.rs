@@ -74,7 +74,9 @@ macro_rules! lookups {
     };
 }
 
-lookups!(parse, touch, lpm, hash, rows, buckets, stretches);
+lookups!(
+    w16, w32, w64, w128, parse, touch, lpm, hash, rows, buckets, stretches
+);
 
 /// Counts what was found.
 #[inline(always)]
