@@ -27,15 +27,16 @@ impl Source for Stepwise<'_> {
 fn plain(v6: bool, tcp: bool, ends: [u8; 32], flags: u8, spare: usize) -> Vec<u8> {
     let upper = if tcp { 20 } else { 8 } + spare;
     let [protocol, ethertype] = if tcp { [6, 0] } else { [17, 0] };
+    let length = |bytes: usize| u16::try_from(bytes).expect("a short frame").to_be_bytes();
     let mut frame = vec![2; 12];
     if v6 {
         frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
-        frame.extend(u16::try_from(upper).unwrap().to_be_bytes());
+        frame.extend(length(upper));
         frame.extend([protocol, 64]);
         frame.extend(ends);
     } else {
         frame.extend([8, ethertype, 0x45, 0]);
-        frame.extend(u16::try_from(20 + upper).unwrap().to_be_bytes());
+        frame.extend(length(20 + upper));
         frame.extend([0, 1, 0x40, 0, 64, protocol, 0, 0]);
         frame.extend(&ends[..4]);
         frame.extend(&ends[16..20]);
@@ -44,7 +45,7 @@ fn plain(v6: bool, tcp: bool, ends: [u8; 32], flags: u8, spare: usize) -> Vec<u8
     if tcp {
         frame.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 1, 0, 0, 0, 0, 0]);
     } else {
-        frame.extend(u16::try_from(upper).unwrap().to_be_bytes());
+        frame.extend(length(upper));
         frame.extend([0, 0]);
     }
     frame.resize(frame.len() + spare, 0x5a);

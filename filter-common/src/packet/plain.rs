@@ -86,6 +86,7 @@ fn halves(ends: &[u8; 32]) -> Option<(Address, Address)> {
 }
 
 /// What is behind the IP header.
+#[derive(Clone, Copy)]
 struct Upper {
     protocol: u8,
     ports: [u16; 2],

@@ -115,6 +115,7 @@ impl Engine {
             compiled.table.v4.starts.len() as u64,
             compiled.table.v6.starts.len() as u64,
         ];
+        self.table_prefixes = compiled.prefixes.map(|prefixes| prefixes as u64);
     }
 }
 

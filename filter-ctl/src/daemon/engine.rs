@@ -70,6 +70,7 @@ pub(super) struct Engine {
     pub(super) damaged: BTreeSet<String>,
     pub(super) rules: Arc<RuleSet>,
     pub(super) table_rows: [u64; 2],
+    pub(super) table_prefixes: [u64; 2],
     /// What shall lie in the kernel, once something does that this service knows.
     pub(super) proof: Option<Proof>,
     /// Whether something else was found there, and nothing was written since.

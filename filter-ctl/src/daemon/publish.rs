@@ -63,6 +63,8 @@ impl Engine {
             metrics: metrics::Extras {
                 v4_rows_capacity: u64::from(self.capacity().v4_rows()),
                 v6_rows_capacity: u64::from(self.capacity().v6_rows()),
+                v4_prefixes_capacity: u64::from(self.capacity().v4_prefixes),
+                v6_prefixes_capacity: u64::from(self.capacity().v6_prefixes),
                 capacity_errors: self.capacity_errors,
                 drifts: self.drifts,
                 refused_bundles: self.refused_bundles(),
@@ -99,6 +101,8 @@ impl Engine {
                 entries: Some(self.rules.len() as u64),
                 v4_rows: Some(self.table_rows[0]),
                 v6_rows: Some(self.table_rows[1]),
+                v4_prefixes: Some(self.table_prefixes[0]),
+                v6_prefixes: Some(self.table_prefixes[1]),
                 ..offline::generation(&live)
             }),
             interfaces: self.interface_statuses(),

@@ -128,6 +128,7 @@ pub(super) fn start(
         damaged: BTreeSet::new(),
         rules: Arc::new(RuleSet::default()),
         table_rows: [0, 0],
+        table_prefixes: [0, 0],
         proof: None,
         has_drifted: false,
         drifts: 0,

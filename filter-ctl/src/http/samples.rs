@@ -46,6 +46,8 @@ pub(crate) fn status() -> Status {
             entries: Some(1_000_002),
             v4_rows: Some(1_700_000),
             v6_rows: Some(12),
+            v4_prefixes: Some(1_000_000),
+            v6_prefixes: Some(2),
         }),
         interfaces: vec![
             InterfaceStatus {

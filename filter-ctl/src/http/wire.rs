@@ -87,6 +87,10 @@ pub struct Generation {
     pub v4_rows: Option<u64>,
     /// Rows of the IPv6 table; absent where only the pins were read.
     pub v6_rows: Option<u64>,
+    /// Distinct IPv4 prefixes of all orders; absent where only the pins were read.
+    pub v4_prefixes: Option<u64>,
+    /// Distinct IPv6 prefixes of all orders; absent where only the pins were read.
+    pub v6_prefixes: Option<u64>,
 }
 
 /// An interface.

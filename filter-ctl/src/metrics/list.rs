@@ -11,6 +11,7 @@ use crate::http::wire::{Count, FeedStatus, InterfaceStats, ReasonStats, Stats, S
 /// All metrics but those of the process.
 pub(super) fn families(sample: &Sample<'_>) -> Vec<Family> {
     let mut families = service(sample.status, sample.extras);
+    families.extend(tables(sample.status, sample.extras));
     families.extend(packets(sample.stats));
     families.extend(feeds(sample));
     families
@@ -18,20 +19,14 @@ pub(super) fn families(sample: &Sample<'_>) -> Vec<Family> {
 
 fn service(status: &Status, extras: &Extras) -> Vec<Family> {
     let Extras {
-        v4_rows_capacity,
-        v6_rows_capacity,
         capacity_errors,
         drifts,
-        refused_bundles: _,
         enforce,
         publish,
+        ..
     } = extras;
     let abi = ABI_VERSION.to_string();
     let generation = status.generation.as_ref();
-    let rows = [
-        ("ipv4", generation.and_then(|generation| generation.v4_rows)),
-        ("ipv6", generation.and_then(|generation| generation.v6_rows)),
-    ];
     let mut alarms = BTreeMap::<&str, u64>::new();
     for alarm in &status.alarms {
         *alarms.entry(&alarm.code).or_default() += 1;
@@ -74,19 +69,6 @@ fn service(status: &Status, extras: &Extras) -> Vec<Family> {
         .each(generation, |family, generation| {
             family.with(&[], seconds(generation.published_at))
         }),
-        Family::gauge("levee_table_rows", "Rows of the orders' tables in use").each(
-            rows,
-            |family, (name, rows)| match rows {
-                Some(rows) => family.with(&[("family", name)], rows),
-                None => family,
-            },
-        ),
-        Family::gauge(
-            "levee_table_capacity_rows",
-            "Rows of the orders' tables that there are",
-        )
-        .with(&[("family", "ipv4")], *v4_rows_capacity)
-        .with(&[("family", "ipv6")], *v6_rows_capacity),
         Family::counter(
             "levee_capacity_errors_total",
             "Rule sets refused because they did not fit; the previous one stayed in force",
@@ -107,6 +89,61 @@ fn service(status: &Status, extras: &Extras) -> Vec<Family> {
             "The writing of a generation into the kernel",
             publish,
         ),
+    ]
+}
+
+/// How full the orders' tables are.
+fn tables(status: &Status, extras: &Extras) -> Vec<Family> {
+    let generation = status.generation.as_ref();
+    let rows = [
+        ("ipv4", generation.and_then(|generation| generation.v4_rows)),
+        ("ipv6", generation.and_then(|generation| generation.v6_rows)),
+    ];
+    let prefixes = [
+        (
+            "ipv4",
+            generation.and_then(|generation| generation.v4_prefixes),
+        ),
+        (
+            "ipv6",
+            generation.and_then(|generation| generation.v6_prefixes),
+        ),
+    ];
+    let Extras {
+        v4_rows_capacity,
+        v6_rows_capacity,
+        v4_prefixes_capacity,
+        v6_prefixes_capacity,
+        ..
+    } = extras;
+    vec![
+        Family::gauge(
+            "levee_table_prefixes",
+            "Distinct prefixes of all orders in force",
+        )
+        .each(prefixes, |family, (name, prefixes)| match prefixes {
+            Some(prefixes) => family.with(&[("family", name)], prefixes),
+            None => family,
+        }),
+        Family::gauge(
+            "levee_table_capacity_prefixes",
+            "Distinct prefixes for which there is room",
+        )
+        .with(&[("family", "ipv4")], *v4_prefixes_capacity)
+        .with(&[("family", "ipv6")], *v6_prefixes_capacity),
+        Family::gauge("levee_table_rows", "Rows of the orders' tables in use").each(
+            rows,
+            |family, (name, rows)| match rows {
+                Some(rows) => family.with(&[("family", name)], rows),
+                None => family,
+            },
+        ),
+        Family::gauge(
+            "levee_table_capacity_rows",
+            "Rows of the orders' tables that there are",
+        )
+        .with(&[("family", "ipv4")], *v4_rows_capacity)
+        .with(&[("family", "ipv6")], *v6_rows_capacity),
     ]
 }
 

@@ -36,6 +36,10 @@ pub struct Extras {
     pub v4_rows_capacity: u64,
     /// Rows that one half of the IPv6 table holds.
     pub v6_rows_capacity: u64,
+    /// IPv4 prefixes that fit.
+    pub v4_prefixes_capacity: u64,
+    /// IPv6 prefixes that fit.
+    pub v6_prefixes_capacity: u64,
     /// Rule sets that were refused because they did not fit.
     pub capacity_errors: u64,
     /// How often the kernel held something else than was put there.

@@ -11,6 +11,8 @@ fn scrape() -> String {
     let mut extras = Extras {
         v4_rows_capacity: 2_097_153,
         v6_rows_capacity: 524_289,
+        v4_prefixes_capacity: 1_048_576,
+        v6_prefixes_capacity: 262_144,
         capacity_errors: 1,
         drifts: 2,
         refused_bundles: vec![RefusedBundles {

@@ -40,6 +40,8 @@ pub fn generation(live: &Live) -> Generation {
         entries: None,
         v4_rows: None,
         v6_rows: None,
+        v4_prefixes: None,
+        v6_prefixes: None,
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn rows_v4(intervals: &[(u128, u32)]) -> RowsV4 {
         let inside = between(
             intervals,
             root << ROOT_SHIFT_4,
-            (root + 1 << ROOT_SHIFT_4) - 1,
+            ((root + 1) << ROOT_SHIFT_4) - 1,
         );
         if inside.iter().all(|(_, value)| *value == 0) {
             continue;

@@ -132,6 +132,8 @@ pub struct Compiled {
     pub prints: Vec<Print>,
     /// [`digest`] of the table.
     pub digest: [u8; 32],
+    /// Distinct prefixes of the orders, IPv4 and IPv6: what [`Capacity`] counts.
+    pub prefixes: [usize; 2],
 }
 
 /// A rule set that does not fit. What was in force stays in force.
@@ -231,17 +233,17 @@ pub fn compile(
     );
     let mut cells = Cells::new(rules, CLAUSES_CAPACITY);
     let room = (Part::V4Prefixes, capacity.v4_prefixes);
-    let intervals_v4 = orders::<Row4>(&mut cells, &spaces.0, room)?;
+    let (intervals_v4, prefixes_v4) = orders::<Row4>(&mut cells, &spaces.0, room)?;
     let pack_v4 = || (marks(&intervals_v4), rows_v4(&intervals_v4));
     let sweep_v6 = || {
         let room = (Part::V6Prefixes, capacity.v6_prefixes);
-        let intervals = orders::<Row6>(&mut cells, &spaces.1, room)?;
-        Ok(rows_v6_with_filter(&intervals))
+        let (intervals, prefixes) = orders::<Row6>(&mut cells, &spaces.1, room)?;
+        Ok((rows_v6_with_filter(&intervals), prefixes))
     };
     // The cells of both families are numbered together, one family after the other; what follows from the
     // first needs none of that.
     let ((marks_v4, v4), v6) = beside(pack_v4, sweep_v6);
-    let (v6, filter_v6) = v6?;
+    let ((v6, filter_v6), prefixes_v6) = v6?;
     drop(intervals_v4);
 
     let (mut clauses, sets, overflowed) = cells.finish();
@@ -272,6 +274,7 @@ pub fn compile(
         overflowed,
         prints,
         digest,
+        prefixes: [prefixes_v4, prefixes_v6],
     })
 }
 
@@ -294,12 +297,12 @@ fn padded<T: Copy + Default>(mut values: Vec<T>, capacity: usize) -> Vec<T> {
     values
 }
 
-/// The rows of the orders of one family.
+/// The intervals of the orders of one family, and the distinct prefixes that they come from.
 fn orders<R: Family>(
     cells: &mut Cells<'_>,
     places: &[R],
     (part, room): (Part, u32),
-) -> Result<Vec<R>, CapacityError> {
+) -> Result<(Vec<R>, usize), CapacityError> {
     let listed = cells.listed::<R>();
     let is_protected = |row: &R| Place::from_bits(row.value()).scope_bits();
     let holes: Vec<R> = places
@@ -312,7 +315,7 @@ fn orders<R: Family>(
         cells.inside(around, group)
     })?;
     part.check(prefixes, room as usize)?;
-    Ok(rows)
+    Ok((rows, prefixes))
 }
 
 /// The rows of places of one family: the never-block list, and what the perimeter says of prefixes.
