@@ -196,10 +196,9 @@ impl<'a> Stand<'a> {
     fn counts(&self, contender: Contender) -> Result<Option<Counts>> {
         let wire = self.wire;
         match contender {
-            Contender::Program(
-                "empty" | "pass" | "parse" | "touch" | "w16" | "w32" | "w64" | "w128",
-            )
-            | Contender::XdpFilter => Ok(None),
+            Contender::Program("empty" | "pass" | "parse" | "touch") | Contender::XdpFilter => {
+                Ok(None)
+            }
             Contender::Program(_) => self.object.counts().map(Some),
             Contender::Levee => self.levee.counts().map(Some),
             Contender::Nft(hook) => hook.counts(wire).map(Some),

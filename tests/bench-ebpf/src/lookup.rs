@@ -36,58 +36,6 @@ pub(crate) fn touch(ctx: &XdpContext) -> Found {
     found
 }
 
-/// Work.
-#[inline(always)]
-pub(crate) fn w16(ctx: &XdpContext) -> Found {
-    let found = parse(ctx)?;
-    let mut x = u64::from(found);
-    let z = u64::from(maps::zero());
-    for _ in 0..16 {
-        x = x.wrapping_mul(x | z | 3).wrapping_add(z);
-        unsafe { core::arch::asm!("{0} = le64 {0}", inout(reg) x, options(pure, nomem, nostack)) };
-    }
-    Some(x as u32 & maps::zero())
-}
-
-/// Work.
-#[inline(always)]
-pub(crate) fn w32(ctx: &XdpContext) -> Found {
-    let found = parse(ctx)?;
-    let mut x = u64::from(found);
-    let z = u64::from(maps::zero());
-    for _ in 0..32 {
-        x = x.wrapping_mul(x | z | 3).wrapping_add(z);
-        unsafe { core::arch::asm!("{0} = le64 {0}", inout(reg) x, options(pure, nomem, nostack)) };
-    }
-    Some(x as u32 & maps::zero())
-}
-
-/// Work.
-#[inline(always)]
-pub(crate) fn w64(ctx: &XdpContext) -> Found {
-    let found = parse(ctx)?;
-    let mut x = u64::from(found);
-    let z = u64::from(maps::zero());
-    for _ in 0..64 {
-        x = x.wrapping_mul(x | z | 3).wrapping_add(z);
-        unsafe { core::arch::asm!("{0} = le64 {0}", inout(reg) x, options(pure, nomem, nostack)) };
-    }
-    Some(x as u32 & maps::zero())
-}
-
-/// Work.
-#[inline(always)]
-pub(crate) fn w128(ctx: &XdpContext) -> Found {
-    let found = parse(ctx)?;
-    let mut x = u64::from(found);
-    let z = u64::from(maps::zero());
-    for _ in 0..128 {
-        x = x.wrapping_mul(x | z | 3).wrapping_add(z);
-        unsafe { core::arch::asm!("{0} = le64 {0}", inout(reg) x, options(pure, nomem, nostack)) };
-    }
-    Some(x as u32 & maps::zero())
-}
-
 /// The kernel's trie of prefixes.
 #[inline(always)]
 pub(crate) fn lpm(ctx: &XdpContext) -> Found {

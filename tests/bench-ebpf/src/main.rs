@@ -74,9 +74,7 @@ macro_rules! lookups {
     };
 }
 
-lookups!(
-    w16, w32, w64, w128, parse, touch, lpm, hash, rows, buckets, stretches
-);
+lookups!(parse, touch, lpm, hash, rows, buckets, stretches);
 
 /// Counts what was found.
 #[inline(always)]

@@ -86,12 +86,7 @@ pub(crate) fn run(bench: &mut Bench, levee: &mut Levee) -> Result<()> {
     let clean = list.clean_v4(&mut random);
     let wire = Rc::clone(&bench.wire);
     let object = Object::load(&[("SOURCES", u32::try_from(clean.len())?)], &[])?;
-    let mut stand = Stand::new(
-        &wire,
-        object,
-        levee,
-        &["touch", "w16", "w32", "w64", "w128"],
-    )?;
+    let mut stand = Stand::new(&wire, object, levee, &["touch"])?;
     stand.object.set_sources(&clean)?;
     for _ in 0..bench.rounds {
         round(bench, &mut stand, &list, &clean)?;
@@ -146,17 +141,6 @@ fn round(bench: &mut Bench, stand: &mut Stand<'_>, list: &List, clean: &[Source]
         &touch,
         &mut traffics,
     )?;
-    for w in ["w16", "w32", "w64", "w128"] {
-        let plan = [(Contender::Program(w), &stopped as &[&str])];
-        bench.live_round(case(w), stand, &plan, &mut traffics)?;
-        bench.run_round(
-            case(w),
-            stand,
-            &[Contender::Program(w)],
-            ("without an interface", Fate::Passed),
-            &frame,
-        )?;
-    }
     for step in &STEPS {
         let orders = if step.orders { list } else { &empty };
         stand.levee.publish(orders, step.switches)?;
