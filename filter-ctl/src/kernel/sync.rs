@@ -20,7 +20,7 @@ use super::{
     shape::{TableMap, tables},
     sys::GracePeriod,
 };
-use crate::table::{RowsV4, RowsV6, Table, clock::BootClock, print};
+use crate::table::{Table, clock::BootClock, elements::Elements};
 
 /// Publishes generations.
 #[derive(Debug)]
@@ -114,7 +114,12 @@ impl<'a> Writer<'a> {
             instance,
             maps: tables(instance.capacity()),
         };
-        for (what, needed) in lengths(table) {
+        let clauses = (map::CLAUSES, table.clauses.len());
+        let others = table.elements();
+        let others = others
+            .iter()
+            .map(|(what, elements)| (*what, elements.len()));
+        for (what, needed) in others.chain([clauses]) {
             let available = writer.half(what)?;
             if needed > available {
                 return Err(KernelError::Capacity {
@@ -134,54 +139,20 @@ impl<'a> Writer<'a> {
     }
 
     fn write(&self, table: &Table, clock: BootClock, half: usize) -> Result<(), KernelError> {
-        let Table {
-            marks_v4,
-            v4,
-            filter_v6,
-            v6,
-            places_v4,
-            places_v6,
-            clauses,
-            settings,
-            policies,
-            vlans,
-        } = table;
-        self.put(map::V4_MARKS, marks_v4, half)?;
-        self.put_v4(print::V4, v4, half)?;
-        self.put(map::V6_FILTER, filter_v6, half)?;
-        self.put_v6(print::V6, v6, half)?;
-        self.put_v4(print::PLACES_V4, places_v4, half)?;
-        self.put_v6(print::PLACES_V6, places_v6, half)?;
-        let clauses: Vec<Clause> = clauses.iter().map(|clause| clause.at(clock)).collect();
-        self.put(map::CLAUSES, &clauses, half)?;
-        self.fill(map::SETTINGS, settings, half)?;
-        self.fill(map::POLICIES, policies, half)?;
-        self.fill(map::VLANS, vlans, half)
-    }
-
-    fn put_v4(
-        &self,
-        names: [&'static str; 3],
-        rows: &RowsV4,
-        half: usize,
-    ) -> Result<(), KernelError> {
-        let [bases, starts, values] = names;
-        self.put(bases, &rows.bases, half)?;
-        self.put(starts, &rows.starts, half)?;
-        self.put(values, &rows.values, half)
-    }
-
-    fn put_v6(
-        &self,
-        names: [&'static str; 4],
-        rows: &RowsV6,
-        half: usize,
-    ) -> Result<(), KernelError> {
-        let [bases, starts, values, deep] = names;
-        self.put(bases, &rows.bases, half)?;
-        self.put(starts, &rows.starts, half)?;
-        self.put(values, &rows.values, half)?;
-        self.put(deep, &rows.deep, half)
+        for (map, elements) in table.elements() {
+            match elements {
+                Elements::Words16(words) => self.put(map, words, half),
+                Elements::Words32(words) => self.put(map, words, half),
+                Elements::Words64(words) => self.put(map, words, half),
+                Elements::Deep(rows) => self.put(map, rows, half),
+                Elements::Settings(settings) => self.fill(map, settings, half),
+                Elements::Policies(policies) => self.fill(map, policies, half),
+                Elements::Vlans(words) => self.fill(map, words, half),
+            }?;
+        }
+        let clauses = table.clauses.iter();
+        let clauses: Vec<Clause> = clauses.map(|clause| clause.at(clock)).collect();
+        self.put(map::CLAUSES, &clauses, half)
     }
 
     /// Puts all of a small map: what an earlier generation left behind the end would be looked up.
@@ -211,42 +182,4 @@ impl<'a> Writer<'a> {
             .write(half * elements, values);
         Ok(())
     }
-}
-
-/// What each map of a table has to hold.
-fn lengths(table: &Table) -> [(&'static str, usize); 20] {
-    let Table {
-        marks_v4,
-        v4,
-        filter_v6,
-        v6,
-        places_v4,
-        places_v6,
-        clauses,
-        settings,
-        policies,
-        vlans,
-    } = table;
-    [
-        (map::V4_MARKS, marks_v4.len()),
-        (map::V4_BASES, v4.bases.len()),
-        (map::V4_STARTS, v4.starts.len()),
-        (map::V4_VALUES, v4.values.len()),
-        (map::V6_FILTER, filter_v6.len()),
-        (map::V6_BASES, v6.bases.len()),
-        (map::V6_STARTS, v6.starts.len()),
-        (map::V6_VALUES, v6.values.len()),
-        (map::V6_DEEP, v6.deep.len()),
-        (map::PLACE4_BASES, places_v4.bases.len()),
-        (map::PLACE4_STARTS, places_v4.starts.len()),
-        (map::PLACE4_VALUES, places_v4.values.len()),
-        (map::PLACE6_BASES, places_v6.bases.len()),
-        (map::PLACE6_STARTS, places_v6.starts.len()),
-        (map::PLACE6_VALUES, places_v6.values.len()),
-        (map::PLACE6_DEEP, places_v6.deep.len()),
-        (map::CLAUSES, clauses.len()),
-        (map::SETTINGS, settings.len()),
-        (map::POLICIES, policies.len()),
-        (map::VLANS, vlans.len()),
-    ]
 }

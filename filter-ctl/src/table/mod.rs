@@ -4,6 +4,7 @@
 //! which the host searches with the same code as the kernel.
 //!
 //! - [`compile`](compile::compile): from the rules to a table;
+//! - [`elements`]: what of it lies in which map;
 //! - [`print`](mod@print): what tells one table from another, and what lies in the kernel from what was meant to;
 //! - [`slots`]: which orders a slot number means, across generations;
 //! - [`clock`]: from wall time to the kernel's clock;
@@ -12,6 +13,7 @@
 
 pub mod clock;
 pub mod compile;
+pub mod elements;
 pub mod explain;
 pub mod host;
 pub mod print;

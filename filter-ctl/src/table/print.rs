@@ -12,7 +12,7 @@ use filter_common::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{RowsV4, RowsV6, Table, TimedClause, clock::BootClock};
+use super::{Table, TimedClause, clock::BootClock, elements::Elements};
 
 /// What lies in one map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,45 +203,15 @@ fn print<T: Element>(map: &'static str, elements: &[T]) -> Print {
 /// Reads all of it: some 10 ms for a million rows.
 #[must_use]
 pub fn prints(table: &Table) -> Vec<Print> {
-    let Table {
-        marks_v4,
-        v4,
-        filter_v6,
-        v6,
-        places_v4,
-        places_v6,
-        clauses: _,
-        settings,
-        policies,
-        vlans,
-    } = table;
-    let rows4 = |[bases, starts, values]: [&'static str; 3], rows: &RowsV4| {
-        [
-            print(bases, &rows.bases),
-            print(starts, &rows.starts),
-            print(values, &rows.values),
-        ]
+    let print_of = |(map, elements)| match elements {
+        Elements::Words16(words) => print(map, words),
+        Elements::Words32(words) => print(map, words),
+        Elements::Words64(words) | Elements::Vlans(words) => print(map, words),
+        Elements::Deep(rows) => print(map, rows),
+        Elements::Settings(settings) => print(map, settings),
+        Elements::Policies(policies) => print(map, policies),
     };
-    let rows6 = |[bases, starts, values, deep]: [&'static str; 4], rows: &RowsV6| {
-        [
-            print(bases, &rows.bases),
-            print(starts, &rows.starts),
-            print(values, &rows.values),
-            print(deep, &rows.deep),
-        ]
-    };
-    let mut prints = vec![
-        print(map::V4_MARKS, marks_v4),
-        print(map::V6_FILTER, filter_v6),
-        print(map::SETTINGS, settings),
-        print(map::POLICIES, policies),
-        print(map::VLANS, vlans),
-    ];
-    prints.extend(rows4(V4, v4));
-    prints.extend(rows6(V6, v6));
-    prints.extend(rows4(PLACES_V4, places_v4));
-    prints.extend(rows6(PLACES_V6, places_v6));
-    prints
+    table.elements().map(print_of).to_vec()
 }
 
 /// The print of the clauses, as they lie in the kernel of this clock.
@@ -274,17 +244,3 @@ pub fn digest(prints: &[Print], clauses: &[TimedClause]) -> [u8; 32] {
     }
     hash.finalize().into()
 }
-
-/// The maps of the IPv4 orders: bases, starts, values.
-pub const V4: [&str; 3] = [map::V4_BASES, map::V4_STARTS, map::V4_VALUES];
-/// The maps of the IPv6 orders: bases, starts, values, deep rows.
-pub const V6: [&str; 4] = [map::V6_BASES, map::V6_STARTS, map::V6_VALUES, map::V6_DEEP];
-/// The maps of the places of IPv4 addresses.
-pub const PLACES_V4: [&str; 3] = [map::PLACE4_BASES, map::PLACE4_STARTS, map::PLACE4_VALUES];
-/// The maps of the places of IPv6 addresses.
-pub const PLACES_V6: [&str; 4] = [
-    map::PLACE6_BASES,
-    map::PLACE6_STARTS,
-    map::PLACE6_VALUES,
-    map::PLACE6_DEEP,
-];
