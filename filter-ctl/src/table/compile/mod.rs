@@ -81,29 +81,17 @@ impl Capacity {
         ))
     }
 
-    /// The least room in which the rows of a table fit.
+    /// Room in which the rows of this table fit, with hardly more to spare than any capacity has.
     #[must_use]
     pub fn for_table(table: &Table) -> Self {
-        let v4 = prefixes_for(table.v4.starts.len(), rows_for_v4);
-        let v6 = prefixes_for(table.v6.starts.len(), rows_for_v6);
-        let deep = prefixes_for(table.v6.deep.len(), deep_rows_for);
+        // A prefix has room for two rows, or three deep ones.
+        let prefixes = |rows: usize| u32::try_from(rows.div_ceil(2)).unwrap_or(u32::MAX);
+        let Table { v4, v6, .. } = table;
         Self {
-            v4_prefixes: v4,
-            v6_prefixes: v6.max(deep),
+            v4_prefixes: prefixes(v4.starts.len()),
+            v6_prefixes: prefixes(v6.starts.len().max(v6.deep.len())),
         }
     }
-}
-
-/// The fewest prefixes, beside those of places, for which there is room for so many rows.
-fn prefixes_for(rows: usize, rows_for: fn(usize) -> usize) -> u32 {
-    let fits = |prefixes: &usize| rows_for(prefixes + PLACE_PREFIXES_MAX) >= rows;
-    // Each prefix has room for two rows at least.
-    let enough = rows / 2 + 1;
-    let least = (0..32).rev().fold(enough, |least, bit| {
-        let less = least.saturating_sub(1 << bit);
-        if fits(&less) { less } else { least }
-    });
-    u32::try_from(least).unwrap_or(u32::MAX)
 }
 
 #[expect(
@@ -327,20 +315,18 @@ fn places<R: Interval>(rules: &RuleSet, part: Part) -> Result<Vec<R>, CapacityEr
         .filter_map(|(net, place)| R::prefix(&net, place.to_bits()))
         .collect();
     prefixes.sort_unstable_by_key(R::order);
-    part.check(distinct(&prefixes), PLACE_PREFIXES_MAX)?;
+    let mut distinct = 0;
     let inside = |around: u32, group: &[interval::Prefix<R::Start, u32>]| {
+        distinct += 1;
         let same = group.iter().map(|prefix| Place::from_bits(prefix.what));
         // Of one prefix each says something else, but for the scopes, of which the stronger holds; the
         // order makes no difference.
         let here = same.fold(Place::NONE, |all, place| place.inside(all));
         Ok(here.inside(Place::from_bits(around)).to_bits())
     };
-    sweep(&prefixes[..], &[], inside)
-}
-
-/// How many prefixes there are, those of several rules once.
-fn distinct<S: PartialEq, T>(sorted: &[interval::Prefix<S, T>]) -> usize {
-    sorted.chunk_by(sweep::is_same).count()
+    let rows = sweep(&prefixes[..], &[], inside)?;
+    part.check(distinct, PLACE_PREFIXES_MAX)?;
+    Ok(rows)
 }
 
 /// An index as it is stored; all of them count things in memory of more than 16 bytes each, or are

@@ -71,7 +71,7 @@ pub(super) fn sweep<R: Interval, T, E>(
 }
 
 /// Whether the two are the same prefix.
-pub(super) fn is_same<S: PartialEq, T>(a: &Prefix<S, T>, b: &Prefix<S, T>) -> bool {
+fn is_same<S: PartialEq, T>(a: &Prefix<S, T>, b: &Prefix<S, T>) -> bool {
     a.start == b.start && a.length == b.length
 }
 
