@@ -17,7 +17,7 @@ use super::{
     mapped::{Mapped, Record},
     pins::pins_error,
     record::{decode_header, decode_interface, encode_header, encode_interface},
-    shape::{self, CheckError},
+    shape,
     stable::Stable,
     sys,
 };
@@ -109,13 +109,7 @@ impl Instance {
         };
         let mut maps = Maps::new();
         for spec in shape::specs(capacity)? {
-            let path = directory.join(spec.name);
-            let map = open_pin(&path)?;
-            shape::check(map.as_fd(), spec).map_err(|error| match error {
-                CheckError::Shape(what) => KernelError::Shape { path, what },
-                other => KernelError::aya(format!("cannot inspect {}", path.display()), other),
-            })?;
-            maps.insert(spec.name, map);
+            maps.insert(spec.name, shape::open_pinned(directory, spec)?);
         }
         Self::over(Some(directory.to_owned()), maps, capacity, header.instance)
     }

@@ -2,7 +2,8 @@
 
 use std::{
     io,
-    os::fd::{BorrowedFd, OwnedFd},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    path::Path,
 };
 
 use aya::maps::{MapData, MapError};
@@ -22,6 +23,7 @@ use filter_common::{
 
 use super::{
     KernelError,
+    pins::pins_error,
     sys::{self, MapSpec},
 };
 use crate::table::compile::Capacity;
@@ -160,6 +162,17 @@ pub(super) fn check(map: BorrowedFd<'_>, spec: MapSpec) -> Result<(), CheckError
         }
     }
     Ok(())
+}
+
+/// Opens the map that is pinned under its name below `directory`, if it is what that says.
+pub(super) fn open_pinned(directory: &Path, spec: MapSpec) -> Result<OwnedFd, KernelError> {
+    let path = directory.join(spec.name);
+    let map = sys::open_pin(&path).map_err(pins_error("open", &path))?;
+    check(map.as_fd(), spec).map_err(|error| match error {
+        CheckError::Shape(what) => KernelError::Shape { path, what },
+        other => KernelError::aya(format!("cannot inspect {}", path.display()), other),
+    })?;
+    Ok(map)
 }
 
 /// A map that is not what its name says, or that cannot be looked at.

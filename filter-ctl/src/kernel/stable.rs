@@ -22,8 +22,7 @@ use super::{
     mapped::Mapped,
     pins::pins_error,
     record::{Identity, decode_identity, decode_name},
-    shape::{self, CheckError},
-    sys,
+    shape, sys,
 };
 use crate::table::compile::Capacity;
 
@@ -39,31 +38,27 @@ pub struct Stable {
 impl Stable {
     /// Opens the pins below `directory` and checks that they are what their names say.
     pub fn open(directory: &Path) -> Result<Self, KernelError> {
-        let open = |name: &str| {
-            let path = directory.join(name);
-            sys::open_pin(&path).map_err(pins_error("open", &path))
-        };
-        let info = open(map::INFO)?;
+        let path = directory.join(map::INFO);
+        let info = sys::open_pin(&path).map_err(pins_error("open", &path))?;
         let nonce = identity(info.as_fd())?.nonce;
-        let maps = [map::CONTROL, map::VERDICTS, map::SLOTS];
-        // Their size does not depend on it.
+        // The size of these maps does not depend on it.
         let any = Capacity {
             v4_prefixes: 0,
             v6_prefixes: 0,
         };
-        for spec in shape::specs(any)? {
-            if maps.contains(&spec.name) {
-                shape::check(open(spec.name)?.as_fd(), spec).map_err(|error| match error {
-                    CheckError::Shape(what) => KernelError::Shape {
-                        path: directory.join(spec.name),
-                        what,
-                    },
-                    other => KernelError::aya(format!("cannot inspect map {}", spec.name), other),
-                })?;
-            }
-        }
-        let [control, verdicts, slots] = maps.map(open);
-        Self::over(nonce, info, &control?, verdicts?, slots?)
+        let specs = shape::specs(any)?;
+        let open = |name| {
+            let spec = specs.iter().find(|spec| spec.name == name);
+            shape::open_pinned(directory, *spec.ok_or(KernelError::NoMap(name))?)
+        };
+        let control = open(map::CONTROL)?;
+        Self::over(
+            nonce,
+            info,
+            &control,
+            open(map::VERDICTS)?,
+            open(map::SLOTS)?,
+        )
     }
 
     /// Takes maps whose shape was checked.
