@@ -12,6 +12,7 @@
 //! Deciding is done by plain functions over plain data; input and output happen in the tasks of
 //! [`daemon`] and nowhere else.
 
+pub mod appliance;
 pub mod audit;
 pub mod capture;
 pub mod cli;

@@ -207,6 +207,16 @@ pub fn sign(bytes: &[u8], key: &SecretKey, trusted_comment: &str) -> Result<Stri
         .map_err(crypto("sign"))
 }
 
+/// Reads a public key's file: its id, and its base64 line.
+pub fn read_public_key_file(path: &Path) -> Result<(KeyId, String), SignError> {
+    let text = read_key_text(path)?;
+    let key = text.as_deref().and_then(|text| {
+        let (key, ..) = read_public_key(text)?;
+        Some((key, text.lines().last()?.trim().to_owned()))
+    });
+    key.ok_or_else(|| SignError::PublicKey(path.to_owned()))
+}
+
 /// Reads a secret key, encrypted or not.
 pub fn read_secret_key(path: &Path, password: Option<&str>) -> Result<SecretKey, SignError> {
     let refused = || SignError::SecretKey(path.to_owned());
