@@ -6,22 +6,26 @@
 //! - [`load`]: from the file to a [`Config`], with every problem named by line and key;
 //! - [`never_block`]: the two ways to write a never-block entry;
 //! - [`perimeter`]: policies, host groups, VLANs, tunnels;
+//! - [`pull`]: what is fetched, and how a list is judged;
 //! - `validate`: what the types alone cannot express.
 
 pub mod load;
 pub mod never_block;
 pub mod perimeter;
+pub mod pull;
 mod validate;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
+use reqwest::Url;
 use serde::Deserialize;
 
 pub use self::{
     never_block::{NeverBlockSetting, ScopeSetting},
     perimeter::{HostGroupConfig, PoliciesConfig, TunnelSetting, VlanConfig},
+    pull::{FeedFormat, Period, PullConfig},
     validate::log_filter,
 };
 use crate::{kernel::attach::Mode, order::FeedName};
@@ -148,6 +152,44 @@ pub struct FeedConfig {
     /// Whether its matches drop.
     #[serde(default)]
     pub mode: ActionSetting,
+    /// Where it is fetched from.
+    #[serde(default, deserialize_with = "pull::optional_url")]
+    pub url: Option<Url>,
+    /// What is there.
+    #[serde(default)]
+    pub format: FeedFormat,
+    /// The time between two fetches.
+    pub refresh: Option<Period>,
+    /// The proxy to go through.
+    #[serde(default, deserialize_with = "pull::optional_url")]
+    pub proxy: Option<Url>,
+    /// Certificates to believe instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How long an entry of a list holds after the list was last seen.
+    #[serde(default = "pull::default_ttl")]
+    pub ttl: Period,
+    /// Whether a list is good that has no entries and does not say so.
+    #[serde(default)]
+    pub can_be_empty: bool,
+    /// The shortest IPv4 prefix of a list.
+    #[serde(default = "pull::default_shortest_ipv4")]
+    pub shortest_ipv4: u8,
+    /// The shortest IPv6 prefix of a list.
+    #[serde(default = "pull::default_shortest_ipv6")]
+    pub shortest_ipv6: u8,
+    /// The most entries of a list.
+    #[serde(default = "pull::default_entries_max")]
+    pub entries_max: u32,
+    /// The reference of a list's order.
+    pub reference: Option<String>,
+    /// Its issuer.
+    pub issuer: Option<String>,
+    /// How much of a list may be added at once, in percent.
+    #[serde(default = "pull::default_add_max_percent")]
+    pub add_max_percent: u32,
+    /// How much of a list may be removed at once, in percent.
+    #[serde(default = "pull::default_remove_max_percent")]
+    pub remove_max_percent: u32,
 }
 
 /// The guard rails of operators' own orders.

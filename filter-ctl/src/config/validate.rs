@@ -1,6 +1,7 @@
 //! What the types of the settings alone cannot express.
 
 mod perimeter;
+mod pull;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -162,6 +163,7 @@ fn feeds(config: &Config, findings: &mut Findings) {
         } else if !seen.insert(name) {
             findings.problem(path, format!("feed {name} is configured twice"));
         }
+        pull::validate(index, feed, findings);
         let Some(directory) = &feed.directory else {
             continue;
         };

@@ -198,7 +198,7 @@ impl Engine {
     fn report(&self, order: &VerifiedOrder, status: &str, received_at: Timestamp) -> ApplyReport {
         let (epoch, seq) = match order.provenance() {
             Provenance::Bundle { epoch, seq, .. } => (Some(*epoch), Some(*seq)),
-            Provenance::Operator { .. } => (None, None),
+            Provenance::List { .. } | Provenance::Operator { .. } => (None, None),
         };
         let references: HashSet<&str> =
             order.orders().iter().map(|info| &*info.reference).collect();
@@ -360,7 +360,7 @@ impl Engine {
     }
 
     /// Nothing is admitted while the clock is known to be wrong: an old bundle would look fresh.
-    fn check_time(&self, now: Timestamp) -> Answer<()> {
+    pub(super) fn check_time(&self, now: Timestamp) -> Answer<()> {
         if self.floor.trusts(now) {
             return Ok(());
         }

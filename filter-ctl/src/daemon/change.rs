@@ -70,6 +70,7 @@ impl Engine {
                 let result = self.reload(&actor);
                 self.reply(answer, result);
             }
+            Command::Pull(command) => self.pull_command(command),
             Command::Stats(answer) => {
                 let result = Ok(self.stats());
                 self.reply(answer, result);
@@ -78,7 +79,7 @@ impl Engine {
     }
 
     /// Answers after the view shows what was done, so that who asks next sees it.
-    fn reply<T>(&mut self, answer: oneshot::Sender<T>, result: T) {
+    pub(super) fn reply<T>(&mut self, answer: oneshot::Sender<T>, result: T) {
         self.publish_view();
         let _gone = answer.send(result);
     }

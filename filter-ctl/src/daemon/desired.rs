@@ -28,7 +28,7 @@ use crate::{
     table::compile::{Capacity, CapacityError, Compiled, compile},
 };
 
-/// The sources of a rule set: a bundle by its feed, an operator's order by its reference.
+/// The sources of a rule set: a bundle or list by its feed, an operator's order by its reference.
 pub(crate) type Sources = BTreeMap<SourceKey, Arc<VerifiedOrder>>;
 
 /// What tells one source from another.
@@ -36,6 +36,8 @@ pub(crate) type Sources = BTreeMap<SourceKey, Arc<VerifiedOrder>>;
 pub(crate) enum SourceKey {
     /// The bundle of a feed.
     Bundle(FeedName),
+    /// The unsigned list of a feed.
+    List(FeedName),
     /// An operator's order, by reference.
     Letter(Box<str>),
 }

@@ -19,6 +19,7 @@ use super::{
     enforce::has_been_set,
     handle::{Actor, Answer},
     leave::Left,
+    lists::PullRecord,
     local::Local,
     publish::Shown,
     view::View,
@@ -36,7 +37,13 @@ use crate::{
     },
     metrics::Durations,
     observe::ledger::Ledger,
-    order::{FeedName, letter::OperatorOrder, store::Store, trust::TrustFile, verify::Mark},
+    order::{
+        FeedName,
+        letter::OperatorOrder,
+        store::Store,
+        trust::TrustFile,
+        verify::{ListMark, Mark},
+    },
     policy::RuleSet,
     table::compile::Capacity,
 };
@@ -65,6 +72,9 @@ pub(super) struct Engine {
     pub(super) sources: Sources,
     /// What was admitted last of each feed; the same as on disk.
     pub(super) marks: BTreeMap<FeedName, Mark>,
+    /// What is in force of each list; the same as on disk.
+    pub(super) lists: BTreeMap<FeedName, ListMark>,
+    pub(super) pulls: BTreeMap<FeedName, PullRecord>,
     pub(super) letters: BTreeMap<Box<str>, OperatorOrder>,
     /// Feeds, and other stored things, that cannot be read. While there is one, what is in force stays.
     pub(super) damaged: BTreeSet<String>,
@@ -202,11 +212,16 @@ impl Engine {
 
     /// Refuses a change of what is in force while part of it cannot be read.
     pub(super) fn check_undamaged(&self, feed: Option<&FeedName>) -> Answer<()> {
+        self.check_undamaged_but(feed.map_or("", FeedName::as_str))
+    }
+
+    /// Refuses it unless the only damage is this, which the change will mend.
+    pub(super) fn check_undamaged_but(&self, mended: &str) -> Answer<()> {
         let others: Vec<&str> = self
             .damaged
             .iter()
             .map(String::as_str)
-            .filter(|damaged| Some(*damaged) != feed.map(FeedName::as_str))
+            .filter(|damaged| *damaged != mended)
             .collect();
         if others.is_empty() {
             return Ok(());
@@ -339,6 +354,7 @@ impl Engine {
         self.attach_all();
         self.leave_old_maps();
         self.check_feeds(now);
+        self.check_lists(now);
     }
 
     /// Reads the counters into the totals.

@@ -7,8 +7,9 @@ use std::net::IpAddr;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::view::View;
+use super::{lists::PullCommand, view::View};
 use crate::{
+    feed::hints::Hints,
     http::wire::{
         AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
         NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RefusalKind,
@@ -66,6 +67,8 @@ pub enum Command {
     Panic(PanicRequest, Actor, oneshot::Sender<Answer<Changed>>),
     /// Read the configuration again.
     Reload(Actor, oneshot::Sender<Answer<Changed>>),
+    /// What concerns fetched feeds.
+    Pull(PullCommand),
     /// Read the counters now.
     Stats(oneshot::Sender<Answer<Stats>>),
 }
@@ -75,6 +78,7 @@ pub enum Command {
 pub struct Handle {
     commands: mpsc::Sender<Command>,
     view: watch::Receiver<std::sync::Arc<View>>,
+    hints: Hints,
 }
 
 impl Handle {
@@ -82,7 +86,11 @@ impl Handle {
         commands: mpsc::Sender<Command>,
         view: watch::Receiver<std::sync::Arc<View>>,
     ) -> Self {
-        Self { commands, view }
+        Self {
+            commands,
+            view,
+            hints: Hints::default(),
+        }
     }
 
     /// A door without a service behind it: the test sees the commands, and writes the view.
@@ -93,7 +101,7 @@ impl Handle {
         (Self::new(commands, view), received)
     }
 
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<Answer<T>>) -> Command,
     ) -> Answer<T> {
@@ -108,6 +116,12 @@ impl Handle {
                 mpsc::error::TrySendError::Closed(_) => stopping(),
             })?;
         answered.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// What wakes fetched feeds.
+    #[must_use]
+    pub const fn hints(&self) -> &Hints {
+        &self.hints
     }
 
     /// See [`Command::Apply`].

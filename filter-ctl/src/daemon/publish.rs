@@ -67,6 +67,7 @@ impl Engine {
                 v6_prefixes_capacity: u64::from(self.capacity().v6_prefixes),
                 capacity_errors: self.capacity_errors,
                 drifts: self.drifts,
+                pulls: self.pull_counts(),
                 refused_bundles: self.refused_bundles(),
                 enforce: self.enforce_durations,
                 publish: self.publish_durations,
@@ -257,6 +258,9 @@ fn describe(status: &mut FeedStatus, source: &VerifiedOrder, now: Timestamp) {
         status.epoch = Some(*epoch);
         status.seq = Some(*seq);
         status.expires_at = Some(*expires_at);
+    }
+    if let Provenance::List { until, .. } = source.provenance() {
+        status.expires_at = Some(*until);
     }
     status.admitted_at = status.admitted_at.max(Some(source.admitted_at()));
     status.desired += source.entries().unended(now) as u64;

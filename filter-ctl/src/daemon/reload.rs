@@ -13,6 +13,7 @@ use crate::{
     config::{
         Config,
         load::{Loaded, load},
+        pull::PullConfig,
     },
     http::wire::Changed,
     order::FeedName,
@@ -56,6 +57,7 @@ impl Engine {
         self.alarms.retain(|(code, subject), _| {
             !INTERFACE_ALARMS.contains(code) || configured.contains(subject)
         });
+        self.forget_pulls();
         self.record(Event::new(
             &actor_name(actor),
             "reload",
@@ -110,6 +112,14 @@ impl Engine {
         let feeds = self.config.feeds.iter();
         feeds
             .filter_map(|feed| Some((feed.name.clone(), feed.directory.clone()?)))
+            .collect()
+    }
+
+    /// The feeds to fetch.
+    pub(super) fn feed_pulls(&self) -> Vec<(FeedName, PullConfig)> {
+        let feeds = self.config.feeds.iter();
+        feeds
+            .filter_map(|feed| Some((feed.name.clone(), feed.pull()?)))
             .collect()
     }
 

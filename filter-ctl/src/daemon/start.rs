@@ -124,6 +124,8 @@ pub(super) fn start(
         floor,
         sources: Sources::new(),
         marks: BTreeMap::new(),
+        lists: BTreeMap::new(),
+        pulls: BTreeMap::new(),
         letters: BTreeMap::new(),
         damaged: BTreeSet::new(),
         rules: Arc::new(RuleSet::default()),
@@ -237,12 +239,14 @@ impl Engine {
             sources,
             marks,
             letters,
+            lists,
             alarms,
             damaged,
         } = stored;
         self.sources.extend(sources);
         self.marks.extend(marks);
         self.letters.extend(letters);
+        self.take_lists(lists);
         for (feed, alarm) in alarms {
             self.raise(alarm.code(), feed.as_str(), alarm.to_string());
         }

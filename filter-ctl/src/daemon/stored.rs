@@ -4,13 +4,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::tz::TimeZone;
 
-use super::desired::{SourceKey, Sources};
+use super::{
+    desired::{SourceKey, Sources},
+    lists::damage_subject,
+};
 use crate::order::{
     FeedName, VerifiedOrder,
     letter::OperatorOrder,
     store::Store,
     trust::TrustFile,
-    verify::{Mark, ReadmitAlarm, Readmitted, readmit},
+    verify::{ListMark, Mark, ReadmitAlarm, Readmitted, readmit, readmit_list},
 };
 
 /// What could be read, and what could not.
@@ -21,6 +24,8 @@ pub(crate) struct Stored {
     /// What was admitted last of each feed, also where the bundle cannot be read: what came before must
     /// not come again.
     pub(crate) marks: BTreeMap<FeedName, Mark>,
+    /// What is in force of each unsigned list.
+    pub(crate) lists: BTreeMap<FeedName, ListMark>,
     /// The operators' orders as they were entered.
     pub(crate) letters: BTreeMap<Box<str>, OperatorOrder>,
     /// What is odd about a feed's bundle that is used nevertheless.
@@ -37,6 +42,7 @@ impl Stored {
             Ok((feeds, damaged)) => {
                 for feed in feeds {
                     stored.read_feed(&feed, store, trust, timezone);
+                    stored.read_list(&feed, store);
                 }
                 for error in damaged {
                     stored.damage("feeds", &error);
@@ -82,6 +88,25 @@ impl Stored {
                 self.add(SourceKey::Bundle(feed.clone()), order);
             }
             Err(error) => self.damage(feed.as_str(), &error),
+        }
+    }
+
+    fn read_list(&mut self, feed: &FeedName, store: &Store) {
+        let subject = damage_subject(feed);
+        let committed = match store.load_list(feed) {
+            Ok(Some(committed)) => committed,
+            Ok(None) => return,
+            Err(error) => return self.damage(&subject, &error),
+        };
+        match readmit_list(&committed) {
+            Ok((order, odd)) => {
+                if let Some(odd) = odd {
+                    tracing::warn!(%feed, odd, "since when entries hold is lost in part");
+                }
+                self.add(SourceKey::List(feed.clone()), order);
+                self.lists.insert(feed.clone(), committed.mark);
+            }
+            Err(error) => self.damage(&subject, &error),
         }
     }
 

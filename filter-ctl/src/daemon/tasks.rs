@@ -14,6 +14,7 @@ use tokio::{
 use super::{
     engine::Engine,
     handle::{Actor, COMMANDS_MAX, Command, Handle},
+    pullers::Pullers,
     start::{StartError, start},
 };
 use crate::{
@@ -92,8 +93,10 @@ async fn attend(
     let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Runtime)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(DaemonError::Runtime)?;
+    let mut pullers = Pullers::new(handle.clone());
     let mut watchers = Watchers::new(handle);
     watchers.follow(engine.feed_directories());
+    pullers.follow(engine.feed_pulls());
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut tick = 0_u64;
@@ -111,10 +114,12 @@ async fn attend(
                 });
                 block_in_place(|| engine.publish_view());
                 watchers.follow(engine.feed_directories());
+                pullers.follow(engine.feed_pulls());
             }
             Some(command) = commands.recv() => {
                 block_in_place(|| engine.command(command));
                 watchers.follow(engine.feed_directories());
+                pullers.follow(engine.feed_pulls());
             }
             _ = ticks.tick() => {
                 tick += 1;

@@ -1,5 +1,9 @@
 //! Feeds: transports that move bytes and never parse them.
 //!
-//! - [`directory`]: a directory in which signed bundles appear.
+//! - [`directory`]: a directory in which signed bundles appear;
+//! - [`pull`]: bundles and lists that are fetched by HTTPS;
+//! - [`hints`]: what wakes their fetching before its time.
 
 pub mod directory;
+pub mod hints;
+pub mod pull;

@@ -22,7 +22,7 @@ use tokio::{net::UnixStream, time::timeout};
 use super::{
     path,
     wire::{
-        AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
+        AddException, AddOrder, ApplyReport, Changed, Explanation, FeedRequest, InterfaceRequest,
         NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException, Stats,
         Status, Withdraw,
     },
@@ -223,6 +223,21 @@ impl Client {
     /// Reads the configuration again.
     pub async fn reload(&self) -> Result<Changed, ClientError> {
         self.post(path::RELOAD, &()).await
+    }
+
+    /// Fetches a feed now.
+    pub async fn sync_feed(&self, request: &FeedRequest) -> Result<Changed, ClientError> {
+        self.post(path::FEED_SYNC, request).await
+    }
+
+    /// Enforces the update of a list that is held.
+    pub async fn approve_update(&self, request: &FeedRequest) -> Result<Changed, ClientError> {
+        self.post(path::FEED_APPROVE, request).await
+    }
+
+    /// Never enforces it.
+    pub async fn reject_update(&self, request: &FeedRequest) -> Result<Changed, ClientError> {
+        self.post(path::FEED_REJECT, request).await
     }
 
     async fn get<T: DeserializeOwned>(&self, target: String) -> Result<T, ClientError> {

@@ -26,6 +26,12 @@ pub const ATTACH: &str = "/v1/attach";
 pub const DETACH: &str = "/v1/detach";
 /// [`super::wire::PanicRequest`].
 pub const PANIC: &str = "/v1/panic";
+/// [`super::wire::FeedRequest`]: fetch the feed now.
+pub const FEED_SYNC: &str = "/v1/feeds/sync";
+/// [`super::wire::FeedRequest`]: enforce the update of its list that is held.
+pub const FEED_APPROVE: &str = "/v1/feeds/approve";
+/// [`super::wire::FeedRequest`]: never enforce it.
+pub const FEED_REJECT: &str = "/v1/feeds/reject";
 /// No body.
 pub const RELOAD: &str = "/v1/reload";
 

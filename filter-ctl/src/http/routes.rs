@@ -19,8 +19,8 @@ use super::{
     path,
     peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
     wire::{
-        AddException, AddOrder, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
-        RemoveException, Withdraw,
+        AddException, AddOrder, Changed, FeedRequest, InterfaceRequest, PanicRequest, Refusal,
+        RefusalKind, RemoveException, Withdraw,
     },
 };
 use crate::{
@@ -52,6 +52,9 @@ pub(super) fn router(handle: Handle) -> Router {
         .route(path::ATTACH, post(attach))
         .route(path::DETACH, post(detach))
         .route(path::PANIC, post(panic))
+        .route(path::FEED_SYNC, post(sync_feed))
+        .route(path::FEED_APPROVE, post(approve_update))
+        .route(path::FEED_REJECT, post(reject_update))
         .route(path::RELOAD, post(reload))
         .layer(DefaultBodyLimit::max(path::BODY_MAX));
     let orders = Router::new()
@@ -260,6 +263,41 @@ changes!(
 
 async fn reload(Admin(actor): Admin, State(service): State<Service>) -> Response {
     Answer(service.handle.reload(actor).await).into_response()
+}
+
+async fn sync_feed(
+    _: Admin,
+    State(service): State<Service>,
+    Body(FeedRequest { feed }): Body<FeedRequest>,
+) -> Response {
+    let answer = if service.handle.hints().hint(&feed) {
+        Ok(Changed {
+            message: format!(
+                "{feed} is fetched now; `filter-ctl feed show {feed}` and the alarms say what came"
+            ),
+            generation: None,
+        })
+    } else {
+        let error = format!("feed `{feed}` is not fetched: its [[feed]] has no url");
+        Err(refusal(RefusalKind::NotFound, "not_fetched", error))
+    };
+    Answer(answer).into_response()
+}
+
+async fn approve_update(
+    Admin(actor): Admin,
+    State(service): State<Service>,
+    Body(FeedRequest { feed }): Body<FeedRequest>,
+) -> Response {
+    Answer(service.handle.decide_update(feed, true, actor).await).into_response()
+}
+
+async fn reject_update(
+    Admin(actor): Admin,
+    State(service): State<Service>,
+    Body(FeedRequest { feed }): Body<FeedRequest>,
+) -> Response {
+    Answer(service.handle.decide_update(feed, false, actor).await).into_response()
 }
 
 async fn no_such_route(method: Method, uri: Uri) -> Response {

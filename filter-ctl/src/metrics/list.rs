@@ -14,6 +14,7 @@ pub(super) fn families(sample: &Sample<'_>) -> Vec<Family> {
     families.extend(tables(sample.status, sample.extras));
     families.extend(packets(sample.stats));
     families.extend(feeds(sample));
+    families.extend(pulls(sample.extras));
     families
 }
 
@@ -303,6 +304,28 @@ fn feeds(sample: &Sample<'_>) -> Vec<Family> {
                 &[("feed", refused.feed.as_str()), ("code", &refused.code)],
                 refused.count,
             )
+        }),
+    ]
+}
+
+fn pulls(extras: &Extras) -> Vec<Family> {
+    vec![
+        Family::counter(
+            "levee_feed_pull_failures_total",
+            "Fetches of the feed that failed since the service started, by reason",
+        )
+        .each(&extras.pulls, |family, pull| {
+            family.each(&pull.failures, |family, (code, count)| {
+                family.with(&[("feed", pull.feed.as_str()), ("code", code)], *count)
+            })
+        }),
+        Family::gauge(
+            "levee_feed_last_success_timestamp_seconds",
+            "When fetching the feed last succeeded",
+        )
+        .each(&extras.pulls, |family, pull| match pull.last_success {
+            Some(time) => family.with(&[("feed", pull.feed.as_str())], seconds(time)),
+            None => family,
         }),
     ]
 }

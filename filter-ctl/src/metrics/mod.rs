@@ -15,6 +15,9 @@ mod list;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use prometheus::{
     Encoder as _, TextEncoder, core::Collector as _, process_collector::ProcessCollector,
     proto::MetricFamily,
@@ -46,10 +49,23 @@ pub struct Extras {
     pub drifts: u64,
     /// Bundles refused since the service started.
     pub refused_bundles: Vec<RefusedBundles>,
+    /// What the fetching of feeds has come to.
+    pub pulls: Vec<PullCount>,
     /// From the receipt of an order to its enforcement.
     pub enforce: Durations,
     /// The writing of a generation into the kernel.
     pub publish: Durations,
+}
+
+/// What the fetching of a feed has come to since the service started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullCount {
+    /// The feed.
+    pub feed: FeedName,
+    /// Failures by the stable name of the reason.
+    pub failures: BTreeMap<String, u64>,
+    /// When the publisher last had something good.
+    pub last_success: Option<Timestamp>,
 }
 
 /// Bundles of a feed that were refused for the same reason.

@@ -20,6 +20,11 @@ fn scrape() -> String {
             code: "bad_signature".to_owned(),
             count: 2,
         }],
+        pulls: vec![PullCount {
+            feed: FeedName::operator(),
+            failures: BTreeMap::from([("http_504".to_owned(), 3)]),
+            last_success: Some(Timestamp::UNIX_EPOCH),
+        }],
         ..Extras::default()
     };
     extras.publish.observe(Duration::from_millis(20));

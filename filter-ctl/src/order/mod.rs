@@ -6,6 +6,7 @@
 //! - [`trust`]: which key may speak for which feed, and in which scope;
 //! - [`parse`]: the bundle format, from bytes to lines;
 //! - [`verify`]: admission, in the order of the checks that SECURITY.md promises;
+//! - [`list`]: published lists that nobody signs, from bytes to prefixes;
 //! - [`letter`]: an order that an operator types in or pastes from a letter;
 //! - [`entries`]: the entries of one source, packed;
 //! - [`store`]: what was admitted, on disk, as it was received;
@@ -18,6 +19,7 @@ pub mod entries;
 pub mod field;
 pub mod hex;
 pub mod letter;
+pub mod list;
 pub mod parse;
 pub mod sign;
 mod signature;
@@ -239,6 +241,15 @@ pub enum Provenance {
         test: bool,
         /// From when on the feed counts as stale.
         expires_at: Timestamp,
+    },
+    /// A published list that nobody signed.
+    List {
+        /// SHA-256 of the list's bytes.
+        sha256: [u8; 32],
+        /// When the publisher last had it.
+        fetched_at: Timestamp,
+        /// When its entries end unless it is seen again.
+        until: Timestamp,
     },
     /// An operator, by user number.
     Operator {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::Context;
 use crate::{
     cli::{failure::Failure, output::Outcome, text},
+    http::wire::FeedRequest,
     order::FeedName,
 };
 
@@ -16,9 +17,15 @@ pub enum FeedCommand {
     List,
     /// Show a feed
     Show(ShowArgs),
+    /// Fetch a feed now
+    Sync(ShowArgs),
+    /// Enforce the update of a list that is held
+    Approve(ShowArgs),
+    /// Never enforce it; the last good list stays
+    Reject(ShowArgs),
 }
 
-/// The arguments of `show`.
+/// The arguments of all but `list`.
 #[derive(Args, Clone, Debug)]
 pub struct ShowArgs {
     /// The feed
@@ -32,21 +39,40 @@ pub(super) fn parse_feed(text: &str) -> Result<FeedName, String> {
 }
 
 pub(super) fn run(context: &Context, command: &FeedCommand) -> Result<Outcome, Failure> {
-    let status = context.service.ask(async |client| client.status().await)?;
-    match command {
-        FeedCommand::List => context.document(&status.feeds, || match status.feeds.as_slice() {
-            [] => "There are no feeds.\n".to_owned(),
-            feeds => text::feed::table(feeds),
-        }),
-        FeedCommand::Show(ShowArgs { name }) => {
-            let feed = status.feeds.iter().find(|feed| feed.feed == *name);
-            let feed = feed.ok_or_else(|| {
-                Failure::not_found(
-                    "no_such_feed",
-                    format!("there is no feed `{name}`; `filter-ctl feed list` names them all"),
-                )
-            })?;
-            context.document(feed, || text::feed::text(feed, Timestamp::now()))
+    let service = &context.service;
+    let request = |feed: &FeedName| FeedRequest { feed: feed.clone() };
+    let changed = match command {
+        FeedCommand::List => return list(context),
+        FeedCommand::Show(ShowArgs { name }) => return show(context, name),
+        FeedCommand::Sync(ShowArgs { name }) => {
+            service.ask(async |client| client.sync_feed(&request(name)).await)
         }
-    }
+        FeedCommand::Approve(ShowArgs { name }) => {
+            service.ask(async |client| client.approve_update(&request(name)).await)
+        }
+        FeedCommand::Reject(ShowArgs { name }) => {
+            service.ask(async |client| client.reject_update(&request(name)).await)
+        }
+    };
+    context.changed(&changed?)
+}
+
+fn list(context: &Context) -> Result<Outcome, Failure> {
+    let status = context.service.ask(async |client| client.status().await)?;
+    context.document(&status.feeds, || match status.feeds.as_slice() {
+        [] => "There are no feeds.\n".to_owned(),
+        feeds => text::feed::table(feeds),
+    })
+}
+
+fn show(context: &Context, name: &FeedName) -> Result<Outcome, Failure> {
+    let status = context.service.ask(async |client| client.status().await)?;
+    let feed = status.feeds.iter().find(|feed| feed.feed == *name);
+    let feed = feed.ok_or_else(|| {
+        Failure::not_found(
+            "no_such_feed",
+            format!("there is no feed `{name}`; `filter-ctl feed list` names them all"),
+        )
+    })?;
+    context.document(feed, || text::feed::text(feed, Timestamp::now()))
 }

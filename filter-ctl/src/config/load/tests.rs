@@ -56,11 +56,17 @@ fn the_defaults_it_states_are_those_of_the_code() {
     let bare = "[[interface]]\nname = \"eth0\"\nrole = \"upstream\"\n[[feed]]\nname = \"ncsc\"\n";
     let mut bare = parse(bare).expect("readable").config;
     assert_eq!(interface, bare.interfaces.remove(0));
-    let directory = feed.directory.clone();
+    let expected = feed.clone();
     assert_eq!(
         feed,
         FeedConfig {
-            directory,
+            directory: expected.directory,
+            url: expected.url,
+            refresh: expected.refresh,
+            proxy: expected.proxy,
+            ca_file: expected.ca_file,
+            reference: expected.reference,
+            issuer: expected.issuer,
             ..bare.feeds.remove(0)
         }
     );

@@ -8,9 +8,12 @@
 //! operator/DIGEST.json                          an operator's order; DIGEST is that of its reference
 //! ```
 //!
+//! Lists that nobody signs lie beside the bundles, see `list`.
+//!
 //! The mark alone says what is in force of a feed. It is written last, so that a crash at any moment leaves
 //! either the old state or the new one. Every error names the path, and leaves the old state as it was.
 
+mod list;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -23,6 +26,7 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 
+pub use self::list::HeldList;
 use self::names::BundleName;
 use super::{
     FeedName, UntrustedOrder,

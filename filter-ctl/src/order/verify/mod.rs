@@ -15,6 +15,7 @@
 
 mod entries;
 mod error;
+mod list;
 mod readmit;
 mod since;
 #[cfg(test)]
@@ -31,6 +32,10 @@ use self::error::check_sizes;
 pub use self::{
     entries::BUNDLE_ORDERS_MAX,
     error::AdmissionError,
+    list::{
+        AdmittedList, CHANGE_FLOOR, CommittedList, ListCaps, ListChange, ListMark,
+        ListReadmitError, ListTerms, admit_list, list_digest, readmit_list,
+    },
     readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit},
     since::encode_since,
 };

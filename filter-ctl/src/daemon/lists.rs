@@ -1,0 +1,371 @@
+//! Fetched lists: judged, held or made durable, enforced. And what fetching has come to.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::{
+    desired::SourceKey,
+    engine::{Engine, actor_name, failed, not_found, refused},
+    handle::{Actor, Answer, Command, Handle},
+};
+use crate::{
+    audit::Event,
+    feed::pull::PullFailure,
+    http::wire::Changed,
+    metrics::PullCount,
+    order::{
+        FeedName, Provenance, hex,
+        store::HeldList,
+        verify::{AdmittedList, ListMark, admit_list, list_digest},
+    },
+};
+
+/// What was fetched of a list.
+#[derive(Debug)]
+pub enum ListFetch {
+    /// Its bytes.
+    Bytes(Vec<u8>),
+    /// The publisher still has these, by their SHA-256.
+    Unchanged([u8; 32]),
+}
+
+/// What can be asked of the engine about fetched feeds.
+#[derive(Debug)]
+pub enum PullCommand {
+    /// Judge a list and enforce it. The answer is false if its bytes are needed.
+    List(FeedName, ListFetch, oneshot::Sender<Answer<bool>>),
+    /// Note what a fetch has come to.
+    Note(
+        FeedName,
+        Result<(), PullFailure>,
+        oneshot::Sender<Answer<()>>,
+    ),
+    /// Enforce the update of a list that is held, or (false) never.
+    Decide(FeedName, bool, Actor, oneshot::Sender<Answer<Changed>>),
+}
+
+impl Handle {
+    /// See [`PullCommand::List`].
+    pub async fn take_list(&self, feed: FeedName, fetch: ListFetch) -> Answer<bool> {
+        self.ask(|answer| Command::Pull(PullCommand::List(feed, fetch, answer)))
+            .await
+    }
+
+    /// See [`PullCommand::Note`]. A service that is too busy or stopping notes nothing.
+    pub async fn note_pull(&self, feed: FeedName, outcome: Result<(), PullFailure>) {
+        let noted = self.ask(|answer| Command::Pull(PullCommand::Note(feed, outcome, answer)));
+        if let Err(refusal) = noted.await {
+            tracing::warn!(code = refusal.code, "a fetch was not noted");
+        }
+    }
+
+    /// See [`PullCommand::Decide`].
+    pub async fn decide_update(
+        &self,
+        feed: FeedName,
+        approve: bool,
+        actor: Actor,
+    ) -> Answer<Changed> {
+        self.ask(|answer| Command::Pull(PullCommand::Decide(feed, approve, actor, answer)))
+            .await
+    }
+}
+
+/// What is remembered of a fetched feed while the service runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PullRecord {
+    failures: BTreeMap<String, u64>,
+    failures_in_a_row: u64,
+    last_success: Option<Timestamp>,
+}
+
+impl Engine {
+    pub(super) fn pull_command(&mut self, command: PullCommand) {
+        match command {
+            PullCommand::List(feed, fetch, answer) => {
+                let result = self.take_list(&feed, fetch);
+                self.reply(answer, result);
+            }
+            PullCommand::Note(feed, outcome, answer) => {
+                self.note_pull(&feed, outcome);
+                self.reply(answer, Ok(()));
+            }
+            PullCommand::Decide(feed, approve, actor, answer) => {
+                let result = if approve {
+                    self.approve_update(&feed, &actor)
+                } else {
+                    self.reject_update(&feed, &actor)
+                };
+                self.reply(answer, result);
+            }
+        }
+    }
+
+    fn take_list(&mut self, feed: &FeedName, fetch: ListFetch) -> Answer<bool> {
+        let now = Timestamp::now();
+        self.check_time(now)?;
+        let held = self.read_held(feed)?;
+        let bytes = match fetch {
+            ListFetch::Bytes(bytes) => bytes,
+            ListFetch::Unchanged(sha256) => {
+                let in_force = self
+                    .lists
+                    .get(feed)
+                    .is_some_and(|mark| mark.sha256 == sha256);
+                if !in_force {
+                    return Ok(held.is_some_and(|held| held.sha256 == sha256));
+                }
+                self.store
+                    .list_bytes(feed, &sha256)
+                    .map_err(|error| failed("stored_list", error.to_string()))?
+            }
+        };
+        let admitted = self.judge_list(feed, &bytes, now)?;
+        let caps = self.feed_config(feed)?.list_caps();
+        match admitted.change {
+            Some(change) if !change.is_within(&caps) => {
+                if held.is_none_or(|held| held.sha256 != admitted.mark.sha256) {
+                    let held = HeldList {
+                        sha256: admitted.mark.sha256,
+                        fetched_at: now,
+                        change,
+                        rejected_by: None,
+                    };
+                    self.hold_list(feed, &bytes, &held)?;
+                }
+            }
+            _ => {
+                let actor = format!("pull {feed}");
+                self.commit_list(&bytes, admitted, &actor)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn feed_config(&self, feed: &FeedName) -> Answer<&crate::config::FeedConfig> {
+        let found = self.config.feeds.iter().find(|config| config.name == *feed);
+        found.ok_or_else(|| {
+            let error = format!("there is no [[feed]] `{feed}` in the configuration");
+            not_found("no_such_feed", error)
+        })
+    }
+
+    fn judge_list(&self, feed: &FeedName, bytes: &[u8], now: Timestamp) -> Answer<AdmittedList> {
+        let terms = self
+            .feed_config(feed)?
+            .list_terms()
+            .ok_or_else(|| failed("not_a_list", format!("the format of `{feed}` is bundle")))?;
+        let source = self.sources.get(&SourceKey::List(feed.clone()));
+        let before = self.lists.get(feed).zip(source.map(Arc::as_ref));
+        admit_list(feed, bytes, &terms, before, now)
+            .map_err(|error| refused(error.code(), error.to_string()))
+    }
+
+    fn commit_list(&mut self, bytes: &[u8], admitted: AdmittedList, actor: &str) -> Answer<u64> {
+        let feed = admitted.order.feed().clone();
+        let damage = damage_subject(&feed);
+        self.check_undamaged_but(&damage)?;
+        let sources = self.sources_with(SourceKey::List(feed.clone()), Arc::clone(&admitted.order));
+        let local = self.local.clone();
+        let plan = self.plan(&sources, &local)?;
+        self.store
+            .commit_list(bytes, &admitted)
+            .map_err(|error| failed("commit", error.to_string()))?;
+        let AdmittedList {
+            order,
+            mark,
+            change,
+        } = admitted;
+        self.sources = sources;
+        let before = self.lists.insert(feed.clone(), mark.clone());
+        if let Err(error) = self.store.prune_lists(&feed) {
+            tracing::warn!(%feed, %error, "cannot remove old lists");
+        }
+        if self.damaged.remove(&damage) {
+            self.clear_alarm("state_damaged", &damage);
+        }
+        self.clear_alarm("update_held", feed.as_str());
+        // What was only seen again is not worth a record each hour.
+        if before.is_none_or(|before| before.sha256 != mark.sha256) {
+            let change = change.unwrap_or_default();
+            self.record(
+                Event::new(actor, "list_admitted", feed.as_str())
+                    .detail("sha256", hex::encode(&mark.sha256))
+                    .detail("entries", order.entries().len())
+                    .detail("refused", order.refused().len())
+                    .detail("added", change.added)
+                    .detail("removed", change.removed),
+            );
+        }
+        self.enforce_plan(plan)
+    }
+
+    fn hold_list(&mut self, feed: &FeedName, bytes: &[u8], held: &HeldList) -> Answer<()> {
+        self.store
+            .hold_list(feed, bytes, held)
+            .map_err(|error| failed("commit", error.to_string()))?;
+        if let Err(error) = self.store.prune_lists(feed) {
+            tracing::warn!(%feed, %error, "cannot remove old lists");
+        }
+        self.record(
+            Event::new(&format!("pull {feed}"), "update_held", feed.as_str())
+                .detail("sha256", hex::encode(&held.sha256))
+                .detail("before", held.change.before)
+                .detail("added", held.change.added)
+                .detail("removed", held.change.removed),
+        );
+        self.raise_held(feed, held);
+        Ok(())
+    }
+
+    fn raise_held(&mut self, feed: &FeedName, held: &HeldList) {
+        let crate::order::verify::ListChange {
+            before,
+            added,
+            removed,
+        } = held.change;
+        let message = format!(
+            "an update of {before} entries adds {added} and removes {removed}, more than allowed; the last \
+             good list stays: `filter-ctl feed approve {feed}` or `feed reject {feed}`"
+        );
+        self.raise("update_held", feed.as_str(), message);
+    }
+
+    fn read_held(&self, feed: &FeedName) -> Answer<Option<HeldList>> {
+        let held = self.store.held_list(feed);
+        held.map_err(|error| failed("stored_list", error.to_string()))
+    }
+
+    fn waiting_update(&self, feed: &FeedName) -> Answer<HeldList> {
+        let held = self.read_held(feed)?;
+        let held = held.filter(|held| held.rejected_by.is_none());
+        held.ok_or_else(|| not_found("nothing_held", format!("no update of `{feed}` is held")))
+    }
+
+    /// Enforces the update that is held, whatever it changes.
+    pub(super) fn approve_update(&mut self, feed: &FeedName, actor: &Actor) -> Answer<Changed> {
+        let held = self.waiting_update(feed)?;
+        let bytes = self
+            .store
+            .list_bytes(feed, &held.sha256)
+            .map_err(|error| failed("stored_list", error.to_string()))?;
+        if list_digest(&bytes) != held.sha256 {
+            let error =
+                format!("the held update of `{feed}` is damaged; `filter-ctl feed reject {feed}`");
+            return Err(failed("stored_list", error));
+        }
+        let now = Timestamp::now();
+        self.check_time(now)?;
+        let admitted = self.judge_list(feed, &bytes, now)?;
+        let generation = self.commit_list(&bytes, admitted, &actor_name(actor))?;
+        Ok(Changed {
+            message: format!("the update of {feed} is approved and in force"),
+            generation: Some(generation),
+        })
+    }
+
+    /// Keeps the last good list. The very same update is not held again.
+    pub(super) fn reject_update(&mut self, feed: &FeedName, actor: &Actor) -> Answer<Changed> {
+        let mut held = self.waiting_update(feed)?;
+        held.rejected_by = Some(actor_name(actor));
+        self.store
+            .save_held(feed, &held)
+            .map_err(|error| failed("commit", error.to_string()))?;
+        self.clear_alarm("update_held", feed.as_str());
+        self.record(
+            Event::new(&actor_name(actor), "update_rejected", feed.as_str())
+                .detail("sha256", hex::encode(&held.sha256)),
+        );
+        Ok(Changed {
+            message: format!("the update of {feed} is rejected; the last good list stays"),
+            generation: self.generation(),
+        })
+    }
+
+    fn note_pull(&mut self, feed: &FeedName, outcome: Result<(), PullFailure>) {
+        let record = self.pulls.entry(feed.clone()).or_default();
+        match outcome {
+            Ok(()) => {
+                record.failures_in_a_row = 0;
+                record.last_success = Some(Timestamp::now());
+                self.clear_alarm("feed_failing", feed.as_str());
+            }
+            Err(PullFailure { code, error }) => {
+                *record.failures.entry(code.clone()).or_default() += 1;
+                record.failures_in_a_row += 1;
+                let message = format!(
+                    "fetching has failed {} times in a row: {error} ({code}); what is in force stays until \
+                     its own end",
+                    record.failures_in_a_row
+                );
+                self.raise("feed_failing", feed.as_str(), message);
+            }
+        }
+    }
+
+    /// What fetching has come to, for the metrics.
+    pub(super) fn pull_counts(&self) -> Vec<PullCount> {
+        let pulls = self.pulls.iter();
+        pulls
+            .map(|(feed, record)| PullCount {
+                feed: feed.clone(),
+                failures: record.failures.clone(),
+                last_success: record.last_success,
+            })
+            .collect()
+    }
+
+    /// Takes over the marks of lists that were read back, and says what still waits.
+    pub(super) fn take_lists(&mut self, marks: BTreeMap<FeedName, ListMark>) {
+        for feed in marks.keys() {
+            match self.store.held_list(feed) {
+                Ok(Some(held)) if held.rejected_by.is_none() => self.raise_held(feed, &held),
+                Ok(_) => {}
+                Err(error) => self.raise("update_held", feed.as_str(), error.to_string()),
+            }
+        }
+        self.lists.extend(marks);
+    }
+
+    /// Alarms of feeds that are fetched no more end with their settings.
+    pub(super) fn forget_pulls(&mut self) {
+        let fetched = |feed: &str| {
+            let feeds = &self.config.feeds;
+            feeds
+                .iter()
+                .any(|config| config.name.as_str() == feed && config.url.is_some())
+        };
+        self.pulls.retain(|feed, _| fetched(feed.as_str()));
+        self.alarms
+            .retain(|(code, subject), _| *code != "feed_failing" || fetched(subject));
+    }
+
+    /// Lists that have ended because nobody has seen them for so long.
+    pub(super) fn check_lists(&mut self, now: Timestamp) {
+        let lists =
+            self.sources
+                .iter()
+                .filter_map(|(key, source)| match (key, source.provenance()) {
+                    (SourceKey::List(feed), Provenance::List { until, .. }) => {
+                        Some((feed.clone(), *until))
+                    }
+                    _ => None,
+                });
+        for (feed, until) in lists.collect::<Vec<_>>() {
+            if until <= now {
+                let message =
+                    format!("the list was not seen again, and its entries ended at {until}");
+                self.raise("list_ended", feed.as_str(), message);
+            } else {
+                self.clear_alarm("list_ended", feed.as_str());
+            }
+        }
+    }
+}
+
+/// Under which name a list is damaged; no feed has it.
+pub(super) fn damage_subject(feed: &FeedName) -> String {
+    format!("{feed}/list")
+}

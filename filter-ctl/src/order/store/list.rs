@@ -1,0 +1,151 @@
+//! Unsigned lists on disk.
+//!
+//! ```text
+//! feeds/FEED/list.json           the mark of the list in force
+//! feeds/FEED/held.json           the update that waits for an operator, or was rejected
+//! feeds/FEED/list-DIGEST.raw     a list as it was fetched; DIGEST is the beginning of its SHA-256
+//! feeds/FEED/list-DIGEST.since   since when its entries hold
+//! ```
+//!
+//! As with bundles the mark is written last, and alone says what is in force.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{FeedName, Store, StoreError, list, read, read_json, write_json};
+use crate::{
+    durable,
+    order::{
+        hex,
+        verify::{AdmittedList, CommittedList, ListChange, ListMark, encode_since, list_digest},
+    },
+};
+
+const MARK: &str = "list.json";
+const HELD: &str = "held.json";
+const DIGEST_BYTES: usize = 8;
+
+/// An update of a list that changes too much to be enforced by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeldList {
+    /// SHA-256 of its bytes.
+    #[serde(with = "hex::digest")]
+    pub sha256: [u8; 32],
+    /// When it was fetched first.
+    pub fetched_at: jiff::Timestamp,
+    /// What it changes.
+    pub change: ListChange,
+    /// Who rejected it, if someone did. It is kept so that it does not come again.
+    pub rejected_by: Option<String>,
+}
+
+impl Store {
+    /// Stores an admitted list: the bytes, then the mark. It is in force only after this, and what was held is
+    /// forgotten.
+    pub fn commit_list(&self, bytes: &[u8], admitted: &AdmittedList) -> Result<(), StoreError> {
+        let AdmittedList { order, mark, .. } = admitted;
+        let feed = order.feed();
+        if list_digest(bytes) != mark.sha256 {
+            return Err(StoreError::OtherBytes(feed.clone()));
+        }
+        let directory = self.feed_directory(feed);
+        durable::create_directory(&directory)?;
+        let stored = self.list_mark(feed).ok().flatten();
+        // Of a list that was only seen again nothing but the mark changes.
+        let is_new = stored.is_none_or(|stored| {
+            (stored.sha256, stored.admitted_at) != (mark.sha256, mark.admitted_at)
+        });
+        if is_new {
+            let since = self.list_path(feed, &mark.sha256, "since");
+            durable::write_atomic(&since, &encode_since(order))?;
+            durable::write_atomic(&self.list_path(feed, &mark.sha256, "raw"), bytes)?;
+        }
+        write_json(&directory.join(MARK), mark)?;
+        self.forget_held(feed)
+    }
+
+    /// The mark of a feed's list; `None` if there is none.
+    pub fn list_mark(&self, feed: &FeedName) -> Result<Option<ListMark>, StoreError> {
+        read_json(&self.feed_directory(feed).join(MARK))
+    }
+
+    /// What is stored of a feed's list, for [`readmit_list`](crate::order::verify::readmit_list); `None` if there
+    /// is none.
+    pub fn load_list(&self, feed: &FeedName) -> Result<Option<CommittedList>, StoreError> {
+        let Some(mark) = self.list_mark(feed)? else {
+            return Ok(None);
+        };
+        let bytes = self.list_bytes(feed, &mark.sha256)?;
+        let since = read(&self.list_path(feed, &mark.sha256, "since"))?;
+        Ok(Some(CommittedList {
+            feed: feed.clone(),
+            mark,
+            bytes,
+            since,
+        }))
+    }
+
+    /// The bytes of a list that is in force or held.
+    pub fn list_bytes(&self, feed: &FeedName, sha256: &[u8; 32]) -> Result<Vec<u8>, StoreError> {
+        let path = self.list_path(feed, sha256, "raw");
+        read(&path)?.ok_or_else(|| StoreError::Damaged {
+            path,
+            reason: "missing: expected the list that a mark names".to_owned(),
+        })
+    }
+
+    /// Stores an update that waits, in place of one that did.
+    pub fn hold_list(
+        &self,
+        feed: &FeedName,
+        bytes: &[u8],
+        held: &HeldList,
+    ) -> Result<(), StoreError> {
+        if list_digest(bytes) != held.sha256 {
+            return Err(StoreError::OtherBytes(feed.clone()));
+        }
+        durable::create_directory(&self.feed_directory(feed))?;
+        durable::write_atomic(&self.list_path(feed, &held.sha256, "raw"), bytes)?;
+        self.save_held(feed, held)
+    }
+
+    /// Stores what was decided of an update that waits.
+    pub fn save_held(&self, feed: &FeedName, held: &HeldList) -> Result<(), StoreError> {
+        write_json(&self.feed_directory(feed).join(HELD), held)
+    }
+
+    /// The update that waits, or was rejected.
+    pub fn held_list(&self, feed: &FeedName) -> Result<Option<HeldList>, StoreError> {
+        read_json(&self.feed_directory(feed).join(HELD))
+    }
+
+    fn forget_held(&self, feed: &FeedName) -> Result<(), StoreError> {
+        Ok(durable::remove(&self.feed_directory(feed).join(HELD))?)
+    }
+
+    /// Removes the lists of a feed that are neither in force nor held.
+    pub fn prune_lists(&self, feed: &FeedName) -> Result<(), StoreError> {
+        let marked = self.list_mark(feed)?.map(|mark| mark.sha256);
+        let held = self.held_list(feed)?.map(|held| held.sha256);
+        let kept: Vec<String> = [marked, held].iter().flatten().map(stem).collect();
+        for (path, name) in list(&self.feed_directory(feed))? {
+            let is_list = |name: &str| name.starts_with("list-");
+            let file_stem = name.split_once('.').map_or("", |(stem, _)| stem);
+            if is_list(&name) && !kept.iter().any(|kept| kept == file_stem) {
+                durable::remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn list_path(&self, feed: &FeedName, sha256: &[u8; 32], extension: &str) -> PathBuf {
+        let name = format!("{}.{extension}", stem(sha256));
+        self.feed_directory(feed).join(name)
+    }
+}
+
+fn stem(sha256: &[u8; 32]) -> String {
+    format!("list-{}", hex::encode(&sha256[..DIGEST_BYTES]))
+}
