@@ -31,6 +31,7 @@ pub(crate) mod oracle;
 pub(crate) mod packet;
 mod plain;
 pub(crate) mod process;
+pub(crate) mod publisher;
 pub(crate) mod random;
 pub(crate) mod rules;
 pub(crate) mod tap;
