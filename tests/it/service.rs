@@ -3,6 +3,7 @@
 
 mod counters;
 mod dead;
+mod delta;
 mod drift;
 mod kills;
 mod perimeter;

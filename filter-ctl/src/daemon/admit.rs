@@ -63,9 +63,14 @@ impl Engine {
             let mark = |feed: &FeedName| self.marks.get(feed).cloned();
             let previous =
                 |feed: &FeedName| self.sources.get(&SourceKey::Bundle(feed.clone())).cloned();
+            let bundles = |feed: &FeedName, mark: &Mark| {
+                let bundles = self.store.bundles(feed, mark);
+                bundles.map_err(|error| error.to_string())
+            };
             let context = Context {
                 mark: &mark,
                 previous: &previous,
+                bundles: &bundles,
                 ..Context::new(received_at, &self.timezone)
             };
             admit(&untrusted, &self.trust, &context)

@@ -8,12 +8,14 @@
 //! - [`verify`]: admission, in the order of the checks that SECURITY.md promises;
 //! - [`letter`]: an order that an operator types in or pastes from a letter;
 //! - [`entries`]: the entries of one source, packed;
+//! - [`state`]: what a feed's bundles amount to, and its digest; `canonical`: the form it is taken over;
 //! - [`store`]: what was admitted, on disk, as it was received;
 //! - [`sign`]: the authority's side, keys and signed bundles;
 //! - `signature`: one detached signature;
 //! - [`field`]: the fields of an entry as text;
 //! - [`hex`]: digests as text.
 
+mod canonical;
 pub mod entries;
 pub mod field;
 pub mod hex;
@@ -21,6 +23,7 @@ pub mod letter;
 pub mod parse;
 pub mod sign;
 mod signature;
+pub mod state;
 pub mod store;
 pub mod trust;
 pub mod verify;

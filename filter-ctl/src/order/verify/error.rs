@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{ISSUED_AHEAD_MAX_SECONDS, UntrustedOrder};
+use super::{BUNDLE_ORDERS_MAX, CHAIN_MAX, ISSUED_AHEAD_MAX_SECONDS, UntrustedOrder};
 use crate::order::{
     FeedName, parse::ParseError, sign::SIGNATURES_MAX, signature::SIGNATURE_BYTES_MAX,
 };
@@ -121,6 +121,72 @@ pub enum AdmissionError {
     /// Keys that would be needed for the threshold have expired.
     #[error("the key {0} has expired: expected one that has not")]
     KeyExpired(String),
+    /// The delta is of another base than what was admitted last.
+    #[error(
+        "a delta on epoch {} seq {} of feed `{feed}`: expected one on {}, or a snapshot",
+        base.0, base.1, mark.map_or_else(
+            || "nothing, as nothing was admitted yet".to_owned(),
+            |(epoch, seq)| format!("epoch {epoch} seq {seq}, which was admitted last"),
+        )
+    )]
+    WrongBase {
+        /// The feed.
+        feed: FeedName,
+        /// The base that the delta names.
+        base: (u64, u64),
+        /// What was admitted last, if anything.
+        mark: Option<(u64, u64)>,
+    },
+    /// There are too many deltas since the last snapshot.
+    #[error("feed `{feed}`: {CHAIN_MAX} deltas since the last snapshot: expected a snapshot now")]
+    ChainTooLong {
+        /// The feed.
+        feed: FeedName,
+    },
+    /// What the delta is to be applied on cannot be read.
+    #[error("feed `{feed}`: the base of the delta cannot be read: {problem}; expected a snapshot")]
+    BaseUnreadable {
+        /// The feed.
+        feed: FeedName,
+        /// Why.
+        problem: String,
+    },
+    /// The delta removes what is not there.
+    #[error(
+        "line {line}: feed `{feed}` has no entry of that `id` and `net`: expected one to remove"
+    )]
+    UnknownEntry {
+        /// The feed.
+        feed: FeedName,
+        /// The line.
+        line: u64,
+    },
+    /// An order is described otherwise than in the base.
+    #[error(
+        "feed `{feed}`: order `{reference}` is described otherwise than before: expected the same issuer, \
+         basis and reason, or a snapshot"
+    )]
+    OrderChanged {
+        /// The feed.
+        feed: FeedName,
+        /// The order.
+        reference: String,
+    },
+    /// The delta would lead to too many orders.
+    #[error("feed `{0}` would have more than {BUNDLE_ORDERS_MAX} orders: expected fewer")]
+    TooManyOrders(FeedName),
+    /// The delta does not lead to the state that it says.
+    #[error(
+        "the delta leads feed `{feed}` to the state {found}: expected {expected}, its `state_digest`"
+    )]
+    StateMismatch {
+        /// The feed.
+        feed: FeedName,
+        /// What it leads to.
+        found: String,
+        /// What it says.
+        expected: String,
+    },
     /// It has more entries than the feed may have.
     #[error("the bundle has {found} entries: expected at most {max} of feed `{feed}`")]
     TooManyEntries {
@@ -138,6 +204,16 @@ pub enum AdmissionError {
         feed: FeedName,
         /// The line that passes the limit.
         line: u64,
+        /// How many the feed may cover.
+        max: u64,
+    },
+    /// With the delta, the feed would cover more addresses than it may.
+    #[error(
+        "with the delta more than {max} addresses are covered: expected fewer of feed `{feed}`"
+    )]
+    TooManyAddressesAfter {
+        /// The feed.
+        feed: FeedName,
         /// How many the feed may cover.
         max: u64,
     },
@@ -166,8 +242,17 @@ impl AdmissionError {
             Self::Expired { .. } => "expired",
             Self::IssuedInFuture { .. } => "issued_in_future",
             Self::KeyExpired(_) => "key_expired",
+            Self::WrongBase { .. } => "wrong_base",
+            Self::ChainTooLong { .. } => "chain_too_long",
+            Self::BaseUnreadable { .. } => "base_unreadable",
+            Self::UnknownEntry { .. } => "unknown_entry",
+            Self::OrderChanged { .. } => "order_conflict",
+            Self::TooManyOrders(_) => "too_many_orders",
+            Self::StateMismatch { .. } => "state_mismatch",
             Self::TooManyEntries { .. } => "too_many_entries",
-            Self::TooManyAddresses { .. } => "too_many_addresses",
+            Self::TooManyAddresses { .. } | Self::TooManyAddressesAfter { .. } => {
+                "too_many_addresses"
+            }
         }
     }
 }
