@@ -16,7 +16,7 @@ fn a_delta_blocks_and_unblocks_on_its_base_and_a_crash_loses_nothing_of_it() {
     }
     let layout = Layout::new();
     let (site, authority) = site(&layout, CONFIG);
-    let mut service = site.start();
+    let service = site.start();
     let mut first = Bundle::new(1, &[BAD_4]);
     let snapshot = authority.sign(&site, "1.jsonl", &first);
     site.done(&["order", "apply", snapshot.to_str().unwrap()]);
