@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     command::{
-        bundle, check, exception, explain, feed, generate, interface, kill_switch, order, reload,
+        audit, bundle, check, exception, explain, feed, generate, interface, kill_switch, order, reload,
         run, simulate, stats, status,
     },
     output::Format,
@@ -84,6 +84,9 @@ pub enum Command {
     /// Make keys; sign, verify and look into bundles. Needs no service
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
+    /// Read and verify the audit log. Needs no service
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Put the program on an interface of the configuration
     Attach(interface::AttachArgs),
     /// Take the program off interfaces: they are no longer filtered

@@ -21,10 +21,10 @@ use super::{
     leave::Left,
     local::Local,
     publish::Shown,
+    trail::Trail,
     view::View,
 };
 use crate::{
-    audit::{Audit, AuditError, Event},
     config::Config,
     http::wire::{Alarm, Refusal, RefusalKind},
     kernel::{
@@ -58,8 +58,7 @@ pub(super) struct Engine {
     pub(super) publisher: Publisher,
     pub(super) object: &'static [u8],
     pub(super) ledger: Ledger,
-    /// `None` while it cannot be opened.
-    pub(super) audit: Option<Audit>,
+    pub(super) audit: Trail,
     pub(super) local: Local,
     pub(super) floor: TimeFloor,
     pub(super) sources: Sources,
@@ -170,25 +169,6 @@ impl Engine {
         if self.alarms.remove(&(code, subject.to_owned())).is_some() {
             tracing::info!(code, subject, "the alarm has ended");
         }
-    }
-
-    /// Records an event. What is to be recorded has been done already, so a log that cannot be written
-    /// is an alarm, not a failure.
-    pub(super) fn record(&mut self, event: Event) {
-        match self.append(event) {
-            Ok(()) => self.clear_alarm("audit_failed", "audit.log"),
-            Err(error) => self.raise("audit_failed", "audit.log", error.to_string()),
-        }
-    }
-
-    fn append(&mut self, event: Event) -> Result<(), AuditError> {
-        let mut audit = match self.audit.take() {
-            Some(audit) => audit,
-            None => Audit::open(&self.config.state_dir)?,
-        };
-        let result = audit.append(event);
-        self.audit = Some(audit);
-        result
     }
 
     /// Whether the wall clock was set since the generation in force was published.
@@ -339,6 +319,7 @@ impl Engine {
         self.attach_all();
         self.leave_old_maps();
         self.check_feeds(now);
+        self.seal_audit(now, false);
     }
 
     /// Reads the counters into the totals.

@@ -33,6 +33,7 @@ mod reload;
 pub mod start;
 pub(crate) mod stored;
 mod tasks;
+mod trail;
 pub mod view;
 
 pub use local::LocalError;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use super::{
     engine::{Engine, actor_name, failed, invalid},
     handle::{Actor, Answer},
@@ -118,6 +120,7 @@ impl Engine {
         self.read_counters();
         self.save_counters();
         self.record(Event::new("filter-ctl", "stop", env!("CARGO_PKG_VERSION")));
+        self.seal_audit(Timestamp::now(), true);
         tracing::info!("stopped; the kernel goes on filtering");
     }
 }

@@ -23,10 +23,11 @@ use super::{
     local::Local,
     publish::Shown,
     stored::Stored,
+    trail::Trail,
     view::View,
 };
 use crate::{
-    audit::{Audit, AuditError, Event},
+    audit::Event,
     config::{CapacityConfig, Config},
     kernel::{
         KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher,
@@ -119,7 +120,7 @@ pub(super) fn start(
         publisher: Publisher::new()?,
         object,
         ledger,
-        audit: None,
+        audit: Trail::default(),
         local: Local::default(),
         floor,
         sources: Sources::new(),
@@ -175,25 +176,6 @@ impl Engine {
                 let message = format!("{error}; until this is mended no bundle is admitted");
                 self.raise("trust_file", subject, message);
             }
-        }
-    }
-
-    /// Opens the audit log. One whose end makes no sense is moved aside, with an alarm: it is evidence,
-    /// and must not keep the service from protecting.
-    fn open_audit(&mut self) {
-        match Audit::open(&self.config.state_dir) {
-            Ok(audit) => self.audit = Some(audit),
-            Err(error @ AuditError::Damaged { .. }) => {
-                let path = self.config.state_dir.join(crate::audit::FILE);
-                let aside =
-                    path.with_extension(format!("damaged-{}", Timestamp::now().as_second()));
-                let outcome = match std::fs::rename(&path, &aside) {
-                    Ok(()) => format!("it was moved to {}", aside.display()),
-                    Err(error) => format!("it cannot be moved aside either: {error}"),
-                };
-                self.raise("audit_damaged", "audit.log", format!("{error}; {outcome}"));
-            }
-            Err(error) => self.raise("audit_failed", "audit.log", error.to_string()),
         }
     }
 

@@ -6,9 +6,11 @@
 //! - [`order`], [`exception`]: what is blocked and what never is;
 //! - [`interface`], [`kill_switch`], [`reload`]: operating;
 //! - [`bundle`]: the authority's side, without a service;
+//! - [`audit`]: who did what, without a service;
 //! - [`simulate`]: what would become of recorded packets, without a service;
 //! - [`generate`]: completions and manual pages.
 
+pub mod audit;
 pub mod bundle;
 pub mod check;
 pub mod exception;
@@ -65,6 +67,7 @@ pub fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Exception(command) => exception::run(&context, command),
         Command::Feed(command) => feed::run(&context, &command),
         Command::Bundle(command) => bundle::run(&context, command),
+        Command::Audit(command) => audit::run(&context, command),
         Command::Attach(args) => interface::attach(&context, &args),
         Command::Detach(args) => interface::detach(&context, &args),
         Command::Panic(args) => kill_switch::run(&context, args),
