@@ -1,5 +1,6 @@
 //! What the types of the settings alone cannot express.
 
+mod hold;
 mod perimeter;
 
 use std::{
@@ -69,6 +70,7 @@ pub(super) fn validate(config: &Config) -> Findings {
     interfaces(config, &mut findings);
     feeds(config, &mut findings);
     never_block(config, &mut findings);
+    hold::validate(config, &mut findings);
     perimeter::validate(config, &mut findings);
     numbers(config, &mut findings);
     names(config, &mut findings);

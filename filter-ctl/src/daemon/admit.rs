@@ -266,6 +266,7 @@ impl Engine {
             shortest_ipv4,
             shortest_ipv6,
             until_max_days,
+            hold: _,
         } = self.config.orders;
         let limits = LetterLimits {
             shortest_ipv4,

@@ -46,6 +46,14 @@ impl Engine {
                 let result = self.reinstate(&request, &actor);
                 self.reply(answer, result);
             }
+            Command::Approve(request, actor, answer) => {
+                let result = self.approve(&request, &actor);
+                self.reply(answer, result);
+            }
+            Command::Reject(request, actor, answer) => {
+                let result = self.reject(&request, &actor);
+                self.reply(answer, result);
+            }
             Command::AddException(request, actor, answer) => {
                 let result = self.add_exception(request, &actor);
                 self.reply(answer, result);
@@ -63,7 +71,10 @@ impl Engine {
                 self.reply(answer, result);
             }
             Command::Panic(request, actor, answer) => {
-                let result = Ok(self.panic(&request, &actor));
+                let result = match request.feed.clone() {
+                    Some(feed) => self.panic_feed(&feed, &request, &actor),
+                    None => Ok(self.panic(&request, &actor)),
+                };
                 self.reply(answer, result);
             }
             Command::Reload(actor, answer) => {
@@ -259,7 +270,7 @@ impl Engine {
     }
 
     /// Makes an operator's decision durable and enforces it.
-    fn decide(
+    pub(super) fn decide(
         &mut self,
         local: Local,
         save: fn(&Local, &std::path::Path) -> Result<(), super::local::LocalError>,

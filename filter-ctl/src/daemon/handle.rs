@@ -10,9 +10,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::view::View;
 use crate::{
     http::wire::{
-        AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
-        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RefusalKind,
-        RemoveException, Stats, Status, Withdraw,
+        AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
+        InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal,
+        RefusalKind, RemoveException, Stats, Status, Withdraw,
     },
     order::{FeedName, OrderId},
 };
@@ -54,6 +54,10 @@ pub enum Command {
     Withdraw(Withdraw, Actor, oneshot::Sender<Answer<Changed>>),
     /// Enforce again what an operator had withdrawn.
     Reinstate(Withdraw, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Let through what waits, as far as one person can.
+    Approve(DecideHold, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Keep out what waits.
+    Reject(DecideHold, Actor, oneshot::Sender<Answer<Changed>>),
     /// Never block a prefix.
     AddException(AddException, Actor, oneshot::Sender<Answer<Changed>>),
     /// Drop an exception.
@@ -134,6 +138,18 @@ impl Handle {
             .await
     }
 
+    /// See [`Command::Approve`].
+    pub async fn approve(&self, request: DecideHold, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::Approve(request, actor, answer))
+            .await
+    }
+
+    /// See [`Command::Reject`].
+    pub async fn reject(&self, request: DecideHold, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::Reject(request, actor, answer))
+            .await
+    }
+
     /// See [`Command::AddException`].
     pub async fn add_exception(&self, request: AddException, actor: Actor) -> Answer<Changed> {
         self.ask(|answer| Command::AddException(request, actor, answer))
@@ -203,6 +219,13 @@ impl Handle {
     pub fn order(&self, id: &OrderId) -> Option<OrderDetail> {
         let view = self.view.borrow().clone();
         view.order(id)
+    }
+
+    /// What waits for persons.
+    #[must_use]
+    pub fn holds(&self) -> Holds {
+        let view = self.view.borrow().clone();
+        view.holds()
     }
 
     /// What is never blocked.

@@ -9,6 +9,7 @@
 //! - `start` and `reload`: from files to state; [`stored`]: what was admitted, read back; `inherit`: from what a crash left behind;
 //! - `leave`: from the maps before those in use to none;
 //! - `admit` and `change`: what authorities and operators ask for;
+//! - `approval` and `feed_switch`: what persons decide about entries that wait, and about a feed;
 //! - [`desired`]: from configuration, orders and decisions to what is desired, pure;
 //! - `enforce`: from what is desired to what is in force;
 //! - `drift`: whether the kernel holds what was put there;
@@ -17,12 +18,14 @@
 //! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
 
 mod admit;
+mod approval;
 mod change;
 mod clock;
 pub(crate) mod desired;
 mod drift;
 mod enforce;
 mod engine;
+mod feed_switch;
 pub mod handle;
 mod inherit;
 mod leave;

@@ -182,7 +182,10 @@ impl Engine {
     /// Reads the operators' decisions.
     fn load_local(&mut self) {
         match Local::load(&self.config.state_dir) {
-            Ok(local) => self.local = local,
+            Ok(local) => {
+                self.local = local;
+                self.note_feeds_off();
+            }
             Err(error) => self.damage("decisions", &error.to_string()),
         }
     }

@@ -22,9 +22,9 @@ use tokio::{net::UnixStream, time::timeout};
 use super::{
     path,
     wire::{
-        AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
-        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException, Stats,
-        Status, Withdraw,
+        AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
+        InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal,
+        RemoveException, Stats, Status, Withdraw,
     },
 };
 use crate::order::{FeedName, OrderId, hex};
@@ -190,6 +190,21 @@ impl Client {
     /// Enforces it again.
     pub async fn reinstate(&self, request: &Withdraw) -> Result<Changed, ClientError> {
         self.post(path::REINSTATE, request).await
+    }
+
+    /// What waits for persons.
+    pub async fn holds(&self) -> Result<Holds, ClientError> {
+        self.get(path::HOLDS.to_owned()).await
+    }
+
+    /// Approves what waits.
+    pub async fn approve(&self, request: &DecideHold) -> Result<Changed, ClientError> {
+        self.post(path::APPROVE, request).await
+    }
+
+    /// Rejects what waits.
+    pub async fn reject(&self, request: &DecideHold) -> Result<Changed, ClientError> {
+        self.post(path::REJECT, request).await
     }
 
     /// Never blocks a prefix.

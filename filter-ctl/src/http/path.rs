@@ -20,6 +20,12 @@ pub const BUNDLES: &str = "/v1/bundles";
 pub const WITHDRAW: &str = "/v1/withdraw";
 /// [`super::wire::Withdraw`], the other way.
 pub const REINSTATE: &str = "/v1/reinstate";
+/// [`super::wire::Holds`].
+pub const HOLDS: &str = "/v1/holds";
+/// [`super::wire::DecideHold`].
+pub const APPROVE: &str = "/v1/approve";
+/// [`super::wire::DecideHold`], the other way.
+pub const REJECT: &str = "/v1/reject";
 /// [`super::wire::InterfaceRequest`].
 pub const ATTACH: &str = "/v1/attach";
 /// [`super::wire::InterfaceRequest`].

@@ -19,7 +19,7 @@ use super::{
     path,
     peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
     wire::{
-        AddException, AddOrder, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
+        AddException, AddOrder, DecideHold, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
         RemoveException, Withdraw,
     },
 };
@@ -49,6 +49,9 @@ pub(super) fn router(handle: Handle) -> Router {
         .route(path::EXCEPTIONS_REMOVE, post(remove_exception))
         .route(path::WITHDRAW, post(withdraw))
         .route(path::REINSTATE, post(reinstate))
+        .route(path::HOLDS, get(holds))
+        .route(path::APPROVE, post(approve))
+        .route(path::REJECT, post(reject))
         .route(path::ATTACH, post(attach))
         .route(path::DETACH, post(detach))
         .route(path::PANIC, post(panic))
@@ -164,6 +167,10 @@ async fn exceptions(_: Reader, State(service): State<Service>) -> Response {
     Answer(Ok(service.handle.exceptions())).into_response()
 }
 
+async fn holds(_: Reader, State(service): State<Service>) -> Response {
+    Answer(Ok(service.handle.holds())).into_response()
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExplainQuery {
@@ -251,6 +258,8 @@ changes!(
     add_order: AddOrder,
     withdraw: Withdraw,
     reinstate: Withdraw,
+    approve: DecideHold,
+    reject: DecideHold,
     add_exception: AddException,
     remove_exception: RemoveException,
     attach: InterfaceRequest,

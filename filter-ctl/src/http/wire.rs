@@ -4,12 +4,15 @@
 //! or removed. Times are RFC 3339 in UTC, prefixes in CIDR form, `packets` and `bytes` are totals that
 //! never go backwards.
 
+mod hold;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
 use crate::{
     kernel::attach::Mode,
     order::{Direction, FeedName, OrderId},
@@ -115,7 +118,7 @@ pub struct InterfaceStatus {
 pub struct FeedStatus {
     /// Its name.
     pub feed: FeedName,
-    /// `enforce` or `monitor`.
+    /// `enforce`, `monitor`, or `off` while its kill switch is.
     pub mode: String,
     /// The epoch of the bundle in force.
     pub epoch: Option<u64>,
@@ -131,6 +134,12 @@ pub struct FeedStatus {
     pub enforced: u64,
     /// Entries that are not, or only in part.
     pub withheld: u64,
+    /// Those of them that wait for persons.
+    #[serde(default)]
+    pub held: u64,
+    /// What needs attention about it.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
     /// Bundles refused since the service started.
     pub refused_bundles: u64,
     /// The last refusal.
@@ -336,9 +345,9 @@ pub struct WithheldEntry {
     pub entry: String,
     /// The prefix.
     pub net: IpNet,
-    /// `refused`, `partial`, `withdrawn` or `ended`.
+    /// `refused`, `held`, `partial`, `withdrawn` or `ended`.
     pub status: String,
-    /// The reason of a refusal, such as `never_block`.
+    /// The reason of a refusal or a hold, such as `never_block`.
     pub reason: Option<String>,
 }
 
@@ -357,7 +366,7 @@ pub struct OrderSummary {
     pub basis: String,
     /// Why.
     pub reason: String,
-    /// `in_force`, `partial`, `withdrawn`, `refused` or `ended`.
+    /// `in_force`, `partial`, `withdrawn`, `held`, `refused` or `ended`.
     pub status: String,
     /// Entries in force.
     pub enforced: u64,
@@ -506,6 +515,9 @@ pub struct InterfaceRequest {
 pub struct PanicRequest {
     /// True switches filtering off, false on again.
     pub off: bool,
+    /// One feed only, which then only counts; otherwise everything.
+    #[serde(default)]
+    pub feed: Option<FeedName>,
     /// Why; it goes to the audit log.
     #[serde(default)]
     pub reason: String,

@@ -267,6 +267,7 @@ fn feeds(sample: &Sample<'_>) -> Vec<Family> {
                     .with(&[("feed", name), ("state", "desired")], feed.desired)
                     .with(&[("feed", name), ("state", "enforced")], feed.enforced)
                     .with(&[("feed", name), ("state", "withheld")], feed.withheld)
+                    .with(&[("feed", name), ("state", "held")], feed.held)
             },
         ),
         state(

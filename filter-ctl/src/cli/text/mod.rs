@@ -9,6 +9,7 @@
 pub mod exception;
 pub mod explain;
 pub mod feed;
+pub mod hold;
 pub mod order;
 pub mod simulate;
 pub mod stats;
