@@ -6,6 +6,7 @@ mod dead;
 mod drift;
 mod kills;
 mod perimeter;
+mod push;
 mod refused;
 mod restart;
 mod swaps;

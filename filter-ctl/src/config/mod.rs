@@ -6,11 +6,13 @@
 //! - [`load`]: from the file to a [`Config`], with every problem named by line and key;
 //! - [`never_block`]: the two ways to write a never-block entry;
 //! - [`perimeter`]: policies, host groups, VLANs, tunnels;
+//! - [`push`]: who may push bundles, and where to;
 //! - `validate`: what the types alone cannot express.
 
 pub mod load;
 pub mod never_block;
 pub mod perimeter;
+pub mod push;
 mod validate;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -22,6 +24,7 @@ use serde::Deserialize;
 pub use self::{
     never_block::{NeverBlockSetting, ScopeSetting},
     perimeter::{HostGroupConfig, PoliciesConfig, TunnelSetting, VlanConfig},
+    push::{Fingerprint, PushClientConfig, PushConfig},
     validate::log_filter,
 };
 use crate::{kernel::attach::Mode, order::FeedName};
@@ -67,6 +70,8 @@ pub struct Config {
     /// The feeds to take bundles from.
     #[serde(rename = "feed")]
     pub feeds: Vec<FeedConfig>,
+    /// The listener for authorities that push.
+    pub push: PushConfig,
     /// The guard rails of operators' own orders.
     pub orders: OrdersConfig,
     /// How much fits into the kernel's tables.
@@ -226,6 +231,7 @@ impl Default for Config {
             host_groups: Vec::new(),
             interfaces: Vec::new(),
             feeds: Vec::new(),
+            push: PushConfig::default(),
             orders: OrdersConfig::default(),
             capacity: CapacityConfig::default(),
             log: LogConfig::default(),

@@ -1,6 +1,7 @@
 //! What the types of the settings alone cannot express.
 
 mod perimeter;
+mod push;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -70,6 +71,7 @@ pub(super) fn validate(config: &Config) -> Findings {
     feeds(config, &mut findings);
     never_block(config, &mut findings);
     perimeter::validate(config, &mut findings);
+    push::validate(config, &mut findings);
     numbers(config, &mut findings);
     names(config, &mut findings);
     findings

@@ -9,6 +9,7 @@ use super::{
     desired::SourceKey,
     engine::{Engine, actor_name, failed, invalid, refused},
     handle::{Actor, Answer, Upload},
+    receipts::Arrival,
     view::withheld_entry,
 };
 use crate::{
@@ -32,7 +33,9 @@ impl Engine {
     pub(super) fn apply(&mut self, upload: Upload, actor: &Actor) -> Answer<ApplyReport> {
         let received_at = Timestamp::now();
         let transport_feed = upload.feed.clone();
-        let result = self.apply_bundle(upload, actor, received_at);
+        let mut arrival = Arrival::of(&upload, received_at);
+        let result = self.apply_bundle(upload, actor, &mut arrival);
+        self.give_receipt(&arrival, &result);
         // What failed was not judged: it is no refusal, and can be tried again.
         if let Err(refusal) = &result
             && refusal.kind == RefusalKind::Refused
@@ -46,8 +49,9 @@ impl Engine {
         &mut self,
         upload: Upload,
         actor: &Actor,
-        received_at: Timestamp,
+        arrival: &mut Arrival,
     ) -> Answer<ApplyReport> {
+        let received_at = arrival.received_at;
         self.check_time(received_at)?;
         let Upload {
             feed: transport_feed,
@@ -69,9 +73,9 @@ impl Engine {
                 ..Context::new(received_at, &self.timezone)
             };
             admit(&untrusted, &self.trust, &context)
-                .map_err(|error| refused(error.code(), error.to_string()))?
         };
-        match admission {
+        arrival.judged(&untrusted, &admission, &self.timezone);
+        match admission.map_err(|error| refused(error.code(), error.to_string()))? {
             Admission::Repeat { feed, mark } if self.damaged.contains(feed.as_str()) => {
                 self.repair(&untrusted, &feed, &mark, actor, received_at)
             }
@@ -195,7 +199,12 @@ impl Engine {
     }
 
     /// What became of the entries of a source that is in force.
-    fn report(&self, order: &VerifiedOrder, status: &str, received_at: Timestamp) -> ApplyReport {
+    pub(super) fn report(
+        &self,
+        order: &VerifiedOrder,
+        status: &str,
+        received_at: Timestamp,
+    ) -> ApplyReport {
         let (epoch, seq) = match order.provenance() {
             Provenance::Bundle { epoch, seq, .. } => (Some(*epoch), Some(*seq)),
             Provenance::Operator { .. } => (None, None),

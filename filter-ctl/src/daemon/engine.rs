@@ -21,12 +21,16 @@ use super::{
     leave::Left,
     local::Local,
     publish::Shown,
+    receipts::Receipts,
     view::View,
 };
 use crate::{
     audit::{Audit, AuditError, Event},
     config::Config,
-    http::wire::{Alarm, Refusal, RefusalKind},
+    http::{
+        push::monitor::PushMonitor,
+        wire::{Alarm, Refusal, RefusalKind},
+    },
     kernel::{
         attach::{self, Attached},
         clock::boot_clock,
@@ -91,6 +95,8 @@ pub(super) struct Engine {
     pub(super) started_at: Timestamp,
     pub(super) view: watch::Sender<Arc<View>>,
     pub(super) shown: Shown,
+    pub(super) receipts: Receipts,
+    pub(super) push: PushMonitor,
 }
 
 /// What is remembered of a feed, besides its bundle, while the service runs.
@@ -339,6 +345,8 @@ impl Engine {
         self.attach_all();
         self.leave_old_maps();
         self.check_feeds(now);
+        self.check_push();
+        self.complete_receipts_regularly();
     }
 
     /// Reads the counters into the totals.

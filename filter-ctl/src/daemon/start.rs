@@ -22,12 +22,14 @@ use super::{
     inherit::{INSTANCES_MAX, choose_instance, load_ledger},
     local::Local,
     publish::Shown,
+    receipts::Receipts,
     stored::Stored,
     view::View,
 };
 use crate::{
     audit::{Audit, AuditError, Event},
     config::{CapacityConfig, Config},
+    http::push::monitor::PushMonitor,
     kernel::{
         KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher,
     },
@@ -39,6 +41,7 @@ use crate::{
         trust::{TrustError, TrustFile},
     },
     policy::RuleSet,
+    receipt::store::ReceiptDir,
     table::compile::Capacity,
 };
 
@@ -107,6 +110,7 @@ pub(super) fn start(
     let started = Event::new("filter-ctl", "start", env!("CARGO_PKG_VERSION"))
         .detail("config", config_path.display())
         .detail("instance", chosen.number);
+    let receipts = Receipts::open(ReceiptDir::new(&config.state_dir), &config.state_dir);
     let floor = TimeFloor::load(&config.state_dir);
     let (sender, receiver) = watch::channel(Arc::new(View::starting()));
     let mut engine = Engine {
@@ -143,6 +147,8 @@ pub(super) fn start(
         started_at: Timestamp::now(),
         view: sender,
         shown: Shown::default(),
+        receipts,
+        push: PushMonitor::default(),
         config_path,
         config,
     };

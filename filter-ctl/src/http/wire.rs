@@ -4,12 +4,17 @@
 //! or removed. Times are RFC 3339 in UTC, prefixes in CIDR form, `packets` and `bytes` are totals that
 //! never go backwards.
 
+mod push;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::push::{
+    PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt,
+};
 use crate::{
     kernel::attach::Mode,
     order::{Direction, FeedName, OrderId},

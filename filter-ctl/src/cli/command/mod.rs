@@ -3,6 +3,7 @@
 //! - [`run`]: the service itself;
 //! - [`check`]: the configuration, without changing anything;
 //! - [`status`], [`stats`], [`explain`], [`feed`]: looking;
+//! - [`receipt`]: what was stated of a bundle;
 //! - [`order`], [`exception`]: what is blocked and what never is;
 //! - [`interface`], [`kill_switch`], [`reload`]: operating;
 //! - [`bundle`]: the authority's side, without a service;
@@ -18,6 +19,7 @@ pub mod generate;
 pub mod interface;
 pub mod kill_switch;
 pub mod order;
+pub mod receipt;
 pub mod reload;
 pub mod run;
 pub mod simulate;
@@ -64,6 +66,7 @@ pub fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Order(command) => order::run(&context, command),
         Command::Exception(command) => exception::run(&context, command),
         Command::Feed(command) => feed::run(&context, &command),
+        Command::Receipt(command) => receipt::run(&context, &command),
         Command::Bundle(command) => bundle::run(&context, command),
         Command::Attach(args) => interface::attach(&context, &args),
         Command::Detach(args) => interface::detach(&context, &args),

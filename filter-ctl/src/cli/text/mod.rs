@@ -10,6 +10,7 @@ pub mod exception;
 pub mod explain;
 pub mod feed;
 pub mod order;
+pub mod receipt;
 pub mod simulate;
 pub mod stats;
 pub mod status;
