@@ -15,7 +15,7 @@ use super::{
 use crate::{
     audit::Event,
     config::OrdersConfig,
-    http::wire::{AddOrder, ApplyReport, Refusal, RefusalKind, WithheldEntry},
+    http::wire::{AddOrder, ApplyReport, RefusalKind, WithheldEntry},
     order::{
         FeedName, OrderId, OrderInfo, Provenance, VerifiedOrder,
         field::{parse_moment, parse_port_range, parse_protocol, parse_until},
@@ -380,26 +380,5 @@ impl Engine {
                 "the clock says {now}, but it has been {floor} here already; set it right first"
             ),
         ))
-    }
-
-    fn note_refusal(&mut self, feed: Option<FeedName>, refusal: &Refusal, actor: &Actor) {
-        tracing::warn!(
-            code = refusal.code,
-            actor = actor.name,
-            "a bundle was refused: {}",
-            refusal.error
-        );
-        let name = feed.as_ref().map_or("unknown", FeedName::as_str).to_owned();
-        self.record(
-            Event::new(&actor_name(actor), "bundle_refused", name)
-                .detail("code", &refusal.code)
-                .detail("error", &refusal.error),
-        );
-        let unknown = || FeedName::try_from("unknown".to_owned()).ok();
-        if let Some(feed) = feed.or_else(unknown) {
-            let record = self.feeds.entry(feed).or_default();
-            *record.refused.entry(refusal.code.clone()).or_default() += 1;
-            record.last_refusal = Some(refusal.clone());
-        }
     }
 }

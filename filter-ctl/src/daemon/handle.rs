@@ -234,7 +234,7 @@ impl Handle {
 
     /// The file of the appliance's public key, by which receipts verify.
     pub async fn public_key(&self) -> Answer<String> {
-        let found = self.read(|receipts| receipts.public_key()).await?;
+        let found = self.read(ReceiptDir::public_key).await?;
         found.ok_or_else(|| {
             let error = "the appliance has no key yet; see the alarms of `filter-ctl status`";
             refusal("no_key", error.to_owned())

@@ -8,11 +8,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     desired::SourceKey,
-    engine::{Engine, RETRY_EVERY_SECONDS},
-    handle::{Answer, Upload},
+    engine::{Engine, RETRY_EVERY_SECONDS, actor_name},
+    handle::{Actor, Answer, Upload},
 };
 use crate::{
     appliance::Appliance,
+    audit::Event,
     config::ActionSetting,
     http::wire::{ApplyReport, Refusal, RefusalKind},
     observe::offline,
@@ -61,7 +62,7 @@ impl Receipts {
         Self {
             store: ReceiptStore::new(directory),
             signer: Appliance::open(state_dir).map_err(|error| error.to_string()),
-            incomplete: true,
+            incomplete: false,
         }
     }
 }
@@ -162,14 +163,42 @@ impl Engine {
         self.put_receipt(&receipt);
     }
 
-    /// Completes what a crash or a failure has left without a receipt, or without the time it was enforced.
+    /// Records a refusal where the operator looks: log, audit log, status and metrics.
+    pub(super) fn note_refusal(
+        &mut self,
+        feed: Option<FeedName>,
+        refusal: &Refusal,
+        actor: &Actor,
+    ) {
+        tracing::warn!(
+            code = refusal.code,
+            actor = actor.name,
+            "a bundle was refused: {}",
+            refusal.error
+        );
+        let name = feed.as_ref().map_or("unknown", FeedName::as_str).to_owned();
+        self.record(
+            Event::new(&actor_name(actor), "bundle_refused", name)
+                .detail("code", &refusal.code)
+                .detail("error", &refusal.error),
+        );
+        let unknown = || FeedName::try_from("unknown".to_owned()).ok();
+        if let Some(feed) = feed.or_else(unknown) {
+            let record = self.feeds.entry(feed).or_default();
+            *record.refused.entry(refusal.code.clone()).or_default() += 1;
+            record.last_refusal = Some(refusal.clone());
+        }
+    }
+
+    /// Tries again what could not be completed.
     pub(super) fn complete_receipts_regularly(&mut self) {
         if self.receipts.incomplete && self.seconds.is_multiple_of(RETRY_EVERY_SECONDS) {
             self.complete_receipts();
         }
     }
 
-    fn complete_receipts(&mut self) {
+    /// Completes what a crash or a failure has left without a receipt, or without the time it was enforced.
+    pub(super) fn complete_receipts(&mut self) {
         self.receipts.incomplete = false;
         let pending = self
             .alarms

@@ -167,6 +167,7 @@ pub(super) fn start(
         }
         return Err(error);
     }
+    engine.complete_receipts();
     engine.publish_view();
     Ok((engine, receiver, lock))
 }

@@ -258,11 +258,11 @@ mod tests {
             directory.read(&samples::feed(), &id).expect("readable")
         };
         assert_eq!(read('a'), None, "the oldest is gone");
-        let signed = read('c').expect("the newest is there");
+        let newest = read('c').expect("the newest is there");
         let public = minisign_verify::PublicKey::from_base64(signer.public_key()).expect("a key");
-        let signature = minisign_verify::Signature::decode(&signed.signature).expect("a signature");
+        let signature = minisign_verify::Signature::decode(&newest.signature).expect("a signature");
         public
-            .verify(signed.document.as_bytes(), &signature, false)
+            .verify(newest.document.as_bytes(), &signature, false)
             .expect("verifies");
 
         // What is on disk counts after a restart too.

@@ -7,6 +7,7 @@ use crate::receipt::Receipt;
 const LISTED_MAX: usize = 20;
 
 /// All of a receipt.
+#[must_use]
 pub fn text(receipt: &Receipt) -> String {
     let counts = receipt.entries;
     // What is absent is not shown.

@@ -1,7 +1,7 @@
 //! What the types of `[push]` alone cannot express. Whether the certificates can be used is checked where they
 //! are read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Findings, absolute};
 use crate::{
@@ -56,7 +56,7 @@ fn clients(config: &Config, findings: &mut Findings) {
             ),
         );
     }
-    let mut names = HashMap::new();
+    let mut names = HashSet::new();
     let mut fingerprints = HashMap::new();
     for (index, client) in clients.iter().enumerate() {
         let path = |key: &str| format!("push.client.{index}.{key}");
@@ -66,7 +66,7 @@ fn clients(config: &Config, findings: &mut Findings) {
                 "{name:?} is no name: expected 1 to {CLIENT_NAME_MAX} bytes without control characters"
             );
             findings.problem(path("name"), message);
-        } else if names.insert(name, ()).is_some() {
+        } else if !names.insert(name) {
             findings.problem(path("name"), format!("client {name} is configured twice"));
         }
         if !(1..=CLIENT_CERTIFICATES_MAX).contains(&client.sha256.len()) {

@@ -64,7 +64,7 @@ async fn bundle(State(push): State<Push>, allowed: Allowed, request: Request) ->
     let length = request.headers().get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
     if length.is_some_and(|length: usize| length > BUNDLE_BODY_MAX) {
-        let error = format!("the request has {length:?} bytes: expected at most {BUNDLE_BODY_MAX}");
+        let error = format!("the request is too long: expected at most {BUNDLE_BODY_MAX} bytes");
         return refuse_with(
             StatusCode::PAYLOAD_TOO_LARGE,
             refuse(RefusalKind::Invalid, "too_large", error),
@@ -178,14 +178,12 @@ async fn notify(State(push): State<Push>, allowed: Allowed, body: Bytes) -> Resp
 
 async fn status(State(push): State<Push>, allowed: Allowed) -> Response {
     let (_, feed) = allowed.into_parts();
-    match feed_status(&push, &feed) {
-        Some(status) => Json(status).into_response(),
-        None => {
-            let error = format!("there is no feed {feed}");
-            let refusal = refuse(RefusalKind::NotFound, "unknown_feed", error);
-            refuse_with(StatusCode::NOT_FOUND, refusal)
-        }
+    if let Some(status) = feed_status(&push, &feed) {
+        return Json(status).into_response();
     }
+    let error = format!("there is no feed {feed}");
+    let refusal = refuse(RefusalKind::NotFound, "unknown_feed", error);
+    refuse_with(StatusCode::NOT_FOUND, refusal)
 }
 
 fn feed_status(push: &Push, feed: &FeedName) -> Option<PushFeedStatus> {
