@@ -7,6 +7,7 @@ mod delta;
 mod drift;
 mod kills;
 mod perimeter;
+mod push;
 mod refused;
 mod restart;
 mod swaps;

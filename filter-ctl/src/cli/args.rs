@@ -8,6 +8,8 @@ use super::{
     command::{
         audit, bundle, check, exception, explain, feed, generate, interface, kill_switch, order, reload,
         run, simulate, stats, status,
+        bundle, check, exception, explain, feed, generate, interface, kill_switch, order, receipt,
+        reload, run, simulate, stats, status,
     },
     output::Format,
 };
@@ -81,6 +83,9 @@ pub enum Command {
     /// Where orders come from
     #[command(subcommand)]
     Feed(feed::FeedCommand),
+    /// What became of each signed bundle, signed by the appliance
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
     /// Make keys; sign, verify and look into bundles. Needs no service
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),

@@ -7,12 +7,14 @@
 //! - [`load`]: from the file to a [`Config`], with every problem named by line and key;
 //! - [`never_block`]: the two ways to write a never-block entry;
 //! - [`perimeter`]: policies, host groups, VLANs, tunnels;
+//! - [`push`]: who may push bundles, and where to;
 //! - `validate`: what the types alone cannot express.
 
 pub mod hold;
 pub mod load;
 pub mod never_block;
 pub mod perimeter;
+pub mod push;
 mod validate;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
@@ -25,6 +27,7 @@ pub use self::{
     hold::{ApprovalConfig, HoldConfig},
     never_block::{NeverBlockSetting, ScopeSetting},
     perimeter::{HostGroupConfig, PoliciesConfig, TunnelSetting, VlanConfig},
+    push::{Fingerprint, PushClientConfig, PushConfig},
     validate::log_filter,
 };
 use crate::{kernel::attach::Mode, order::FeedName, policy::hold::Guarded};
@@ -80,6 +83,8 @@ pub struct Config {
     /// The feeds to take bundles from.
     #[serde(rename = "feed")]
     pub feeds: Vec<FeedConfig>,
+    /// The listener for authorities that push.
+    pub push: PushConfig,
     /// The guard rails of operators' own orders.
     pub orders: OrdersConfig,
     /// How much fits into the kernel's tables.
@@ -248,6 +253,7 @@ impl Default for Config {
             host_groups: Vec::new(),
             interfaces: Vec::new(),
             feeds: Vec::new(),
+            push: PushConfig::default(),
             orders: OrdersConfig::default(),
             capacity: CapacityConfig::default(),
             log: LogConfig::default(),

@@ -2,6 +2,7 @@
 
 mod hold;
 mod perimeter;
+mod push;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -72,6 +73,7 @@ pub(super) fn validate(config: &Config) -> Findings {
     never_block(config, &mut findings);
     hold::validate(config, &mut findings);
     perimeter::validate(config, &mut findings);
+    push::validate(config, &mut findings);
     numbers(config, &mut findings);
     names(config, &mut findings);
     findings

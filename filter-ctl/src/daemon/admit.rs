@@ -9,12 +9,13 @@ use super::{
     desired::SourceKey,
     engine::{Engine, actor_name, failed, invalid, refused},
     handle::{Actor, Answer, Upload},
+    receipts::Arrival,
     view::withheld_entry,
 };
 use crate::{
     audit::Event,
     config::OrdersConfig,
-    http::wire::{AddOrder, ApplyReport, Refusal, RefusalKind, WithheldEntry},
+    http::wire::{AddOrder, ApplyReport, RefusalKind, WithheldEntry},
     order::{
         FeedName, OrderId, OrderInfo, Provenance, VerifiedOrder,
         field::{parse_moment, parse_port_range, parse_protocol, parse_until},
@@ -32,7 +33,9 @@ impl Engine {
     pub(super) fn apply(&mut self, upload: Upload, actor: &Actor) -> Answer<ApplyReport> {
         let received_at = Timestamp::now();
         let transport_feed = upload.feed.clone();
-        let result = self.apply_bundle(upload, actor, received_at);
+        let mut arrival = Arrival::of(&upload, received_at);
+        let result = self.apply_bundle(upload, actor, &mut arrival);
+        self.give_receipt(&arrival, &result);
         // What failed was not judged: it is no refusal, and can be tried again.
         if let Err(refusal) = &result
             && refusal.kind == RefusalKind::Refused
@@ -46,8 +49,9 @@ impl Engine {
         &mut self,
         upload: Upload,
         actor: &Actor,
-        received_at: Timestamp,
+        arrival: &mut Arrival,
     ) -> Answer<ApplyReport> {
+        let received_at = arrival.received_at;
         self.check_time(received_at)?;
         let Upload {
             feed: transport_feed,
@@ -74,9 +78,9 @@ impl Engine {
                 ..Context::new(received_at, &self.timezone)
             };
             admit(&untrusted, &self.trust, &context)
-                .map_err(|error| refused(error.code(), error.to_string()))?
         };
-        match admission {
+        arrival.judged(&untrusted, &admission, &self.timezone);
+        match admission.map_err(|error| refused(error.code(), error.to_string()))? {
             Admission::Repeat { feed, mark } if self.damaged.contains(feed.as_str()) => {
                 self.repair(&untrusted, &feed, &mark, actor, received_at)
             }
@@ -200,7 +204,12 @@ impl Engine {
     }
 
     /// What became of the entries of a source that is in force.
-    fn report(&self, order: &VerifiedOrder, status: &str, received_at: Timestamp) -> ApplyReport {
+    pub(super) fn report(
+        &self,
+        order: &VerifiedOrder,
+        status: &str,
+        received_at: Timestamp,
+    ) -> ApplyReport {
         let (epoch, seq) = match order.provenance() {
             Provenance::Bundle { epoch, seq, .. } => (Some(*epoch), Some(*seq)),
             Provenance::Operator { .. } => (None, None),
@@ -377,26 +386,5 @@ impl Engine {
                 "the clock says {now}, but it has been {floor} here already; set it right first"
             ),
         ))
-    }
-
-    fn note_refusal(&mut self, feed: Option<FeedName>, refusal: &Refusal, actor: &Actor) {
-        tracing::warn!(
-            code = refusal.code,
-            actor = actor.name,
-            "a bundle was refused: {}",
-            refusal.error
-        );
-        let name = feed.as_ref().map_or("unknown", FeedName::as_str).to_owned();
-        self.record(
-            Event::new(&actor_name(actor), "bundle_refused", name)
-                .detail("code", &refusal.code)
-                .detail("error", &refusal.error),
-        );
-        let unknown = || FeedName::try_from("unknown".to_owned()).ok();
-        if let Some(feed) = feed.or_else(unknown) {
-            let record = self.feeds.entry(feed).or_default();
-            *record.refused.entry(refusal.code.clone()).or_default() += 1;
-            record.last_refusal = Some(refusal.clone());
-        }
     }
 }

@@ -22,11 +22,15 @@ use super::{
     local::Local,
     publish::Shown,
     trail::Trail,
+    receipts::Receipts,
     view::View,
 };
 use crate::{
     config::Config,
-    http::wire::{Alarm, Refusal, RefusalKind},
+    http::{
+        push::monitor::PushMonitor,
+        wire::{Alarm, Refusal, RefusalKind},
+    },
     kernel::{
         attach::{self, Attached},
         clock::boot_clock,
@@ -90,6 +94,8 @@ pub(super) struct Engine {
     pub(super) started_at: Timestamp,
     pub(super) view: watch::Sender<Arc<View>>,
     pub(super) shown: Shown,
+    pub(super) receipts: Receipts,
+    pub(super) push: PushMonitor,
 }
 
 /// What is remembered of a feed, besides its bundle, while the service runs.
@@ -320,6 +326,8 @@ impl Engine {
         self.leave_old_maps();
         self.check_feeds(now);
         self.seal_audit(now, false);
+        self.check_push();
+        self.complete_receipts_regularly();
     }
 
     /// Reads the counters into the totals.

@@ -9,12 +9,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::view::View;
 use crate::{
+    feed::hints::Hints,
     http::wire::{
         AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
         InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal,
         RefusalKind, RemoveException, Stats, Status, Withdraw,
     },
     order::{FeedName, OrderId},
+    receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed},
 };
 
 /// Changes that may wait; a further one is refused as `busy`.
@@ -79,14 +81,22 @@ pub enum Command {
 pub struct Handle {
     commands: mpsc::Sender<Command>,
     view: watch::Receiver<std::sync::Arc<View>>,
+    receipts: ReceiptDir,
+    hints: Hints,
 }
 
 impl Handle {
     pub(super) fn new(
         commands: mpsc::Sender<Command>,
         view: watch::Receiver<std::sync::Arc<View>>,
+        receipts: ReceiptDir,
     ) -> Self {
-        Self { commands, view }
+        Self {
+            commands,
+            view,
+            receipts,
+            hints: Hints::default(),
+        }
     }
 
     /// A door without a service behind it: the test sees the commands, and writes the view.
@@ -94,7 +104,7 @@ impl Handle {
     pub(crate) fn for_test(view: View) -> (Self, mpsc::Receiver<Command>) {
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
         let (_, view) = watch::channel(std::sync::Arc::new(view));
-        (Self::new(commands, view), received)
+        (Self::new(commands, view, ReceiptDir::default()), received)
     }
 
     async fn ask<T>(
@@ -234,6 +244,49 @@ impl Handle {
         self.view.borrow().exceptions()
     }
 
+    /// A receipt with its signature, or that there is none. Waits for the disk and for nothing else.
+    pub async fn receipt(&self, feed: FeedName, id: ReceiptId) -> Answer<Signed> {
+        let missing = refusal_of(
+            RefusalKind::NotFound,
+            "no_such_receipt",
+            format!("there is no receipt {} of feed {feed}", id.as_str()),
+        );
+        let found = self.read(move |receipts| receipts.read(&feed, &id)).await?;
+        found.ok_or(missing)
+    }
+
+    /// The file of the appliance's public key, by which receipts verify.
+    pub async fn public_key(&self) -> Answer<String> {
+        let found = self.read(ReceiptDir::public_key).await?;
+        found.ok_or_else(|| {
+            let error = "the appliance has no key yet; see the alarms of `filter-ctl status`";
+            refusal("no_key", error.to_owned())
+        })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&ReceiptDir) -> Result<T, ReceiptError> + Send + 'static,
+    ) -> Answer<T> {
+        let receipts = self.receipts.clone();
+        match tokio::task::spawn_blocking(move || read(&receipts)).await {
+            Ok(result) => result.map_err(|error| refusal("cannot_read", error.to_string())),
+            Err(_) => Err(stopping()),
+        }
+    }
+
+    /// Hints that there is something new of a feed; false if nobody pulls it.
+    #[must_use]
+    pub fn hint(&self, feed: &FeedName) -> bool {
+        self.hints.give(feed)
+    }
+
+    /// Where the tasks that pull feeds wait for hints.
+    #[must_use]
+    pub const fn hints(&self) -> &Hints {
+        &self.hints
+    }
+
     /// The view itself, for the metrics.
     #[must_use]
     pub fn view(&self) -> std::sync::Arc<View> {
@@ -246,8 +299,12 @@ fn stopping() -> Refusal {
 }
 
 fn refusal(code: &str, error: String) -> Refusal {
+    refusal_of(RefusalKind::Failed, code, error)
+}
+
+fn refusal_of(kind: RefusalKind, code: &str, error: String) -> Refusal {
     Refusal {
-        kind: RefusalKind::Failed,
+        kind,
         code: code.to_owned(),
         error,
     }

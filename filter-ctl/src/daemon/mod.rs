@@ -15,6 +15,8 @@
 //! - `drift`: whether the kernel holds what was put there;
 //! - `offload`: whether network cards leave in frames what the settings go by;
 //! - `publish`: from state to view;
+//! - `receipts`: what is stated of each bundle, signed;
+//! - `push`: the listener for authorities, as far as the engine has to do with it;
 //! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
 
 mod admit;
@@ -32,6 +34,8 @@ mod leave;
 pub(crate) mod local;
 mod offload;
 mod publish;
+mod push;
+mod receipts;
 mod reload;
 pub mod start;
 pub(crate) mod stored;

@@ -70,6 +70,7 @@ impl Engine {
                 capacity_errors: self.capacity_errors,
                 drifts: self.drifts,
                 refused_bundles: self.refused_bundles(),
+                push: self.push.counts(),
                 enforce: self.enforce_durations,
                 publish: self.publish_durations,
             },

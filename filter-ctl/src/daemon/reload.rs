@@ -8,6 +8,7 @@ use super::{
     engine::{Engine, actor_name, failed, invalid},
     handle::{Actor, Answer},
     offload,
+    push::check_certificates,
     start::read_trust,
 };
 use crate::{
@@ -31,6 +32,7 @@ impl Engine {
         self.check_unchanged(&config)?;
         let trust = read_trust(&config.trust_file)
             .map_err(|error| invalid("trust_file", error.to_string()))?;
+        check_certificates(&config)?;
         let before = (self.config.clone(), self.ledger.clone());
         self.config = config;
         let outcome = self.note_interfaces().and_then(|()| {
@@ -85,6 +87,7 @@ impl Engine {
             ("control_socket", old.control_socket == new.control_socket),
             ("pin_dir", old.pin_dir == new.pin_dir),
             ("metrics_listen", old.metrics_listen == new.metrics_listen),
+            ("push.listen", old.push.listen == new.push.listen),
             ("timezone", old.timezone == new.timezone),
             ("capacity", old.capacity == new.capacity),
             ("log", old.log == new.log),

@@ -22,6 +22,7 @@ use super::{
     inherit::{INSTANCES_MAX, choose_instance, load_ledger},
     local::Local,
     publish::Shown,
+    receipts::Receipts,
     stored::Stored,
     trail::Trail,
     view::View,
@@ -29,6 +30,7 @@ use super::{
 use crate::{
     audit::Event,
     config::{CapacityConfig, Config},
+    http::push::monitor::PushMonitor,
     kernel::{
         KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher,
     },
@@ -40,6 +42,7 @@ use crate::{
         trust::{TrustError, TrustFile},
     },
     policy::RuleSet,
+    receipt::store::ReceiptDir,
     table::compile::Capacity,
 };
 
@@ -108,6 +111,7 @@ pub(super) fn start(
     let started = Event::new("filter-ctl", "start", env!("CARGO_PKG_VERSION"))
         .detail("config", config_path.display())
         .detail("instance", chosen.number);
+    let receipts = Receipts::open(ReceiptDir::new(&config.state_dir), &config.state_dir);
     let floor = TimeFloor::load(&config.state_dir);
     let (sender, receiver) = watch::channel(Arc::new(View::starting()));
     let mut engine = Engine {
@@ -144,6 +148,8 @@ pub(super) fn start(
         started_at: Timestamp::now(),
         view: sender,
         shown: Shown::default(),
+        receipts,
+        push: PushMonitor::default(),
         config_path,
         config,
     };
@@ -162,6 +168,7 @@ pub(super) fn start(
         }
         return Err(error);
     }
+    engine.complete_receipts();
     engine.publish_view();
     Ok((engine, receiver, lock))
 }

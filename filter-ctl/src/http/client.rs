@@ -25,9 +25,15 @@ use super::{
         AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
         InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal,
         RemoveException, Stats, Status, Withdraw,
+        AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
+        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException,
+        SignedReceipt, Stats, Status, Withdraw,
     },
 };
-use crate::order::{FeedName, OrderId, hex};
+use crate::{
+    order::{FeedName, OrderId, hex},
+    receipt::store::ReceiptId,
+};
 
 /// The time to connect.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
@@ -153,6 +159,16 @@ impl Client {
     pub async fn order(&self, id: &OrderId) -> Result<OrderDetail, ClientError> {
         self.get(with_query(path::ORDER, "id", &id.to_string()))
             .await
+    }
+
+    /// What the appliance has stated of a bundle.
+    pub async fn receipt(
+        &self,
+        feed: &FeedName,
+        id: &ReceiptId,
+    ) -> Result<SignedReceipt, ClientError> {
+        let target = with_query(path::RECEIPTS, "feed", feed.as_str());
+        self.get(format!("{target}&id={}", id.as_str())).await
     }
 
     /// What is never blocked.

@@ -32,6 +32,8 @@ pub const ATTACH: &str = "/v1/attach";
 pub const DETACH: &str = "/v1/detach";
 /// [`super::wire::PanicRequest`].
 pub const PANIC: &str = "/v1/panic";
+/// [`super::wire::SignedReceipt`], of the query's `feed` and `id`.
+pub const RECEIPTS: &str = "/v1/receipts";
 /// No body.
 pub const RELOAD: &str = "/v1/reload";
 

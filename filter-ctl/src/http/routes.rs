@@ -1,6 +1,6 @@
 //! From a request to the handle and back. Nothing is decided here but who may ask.
 
-mod body;
+pub(super) mod body;
 
 use std::sync::Arc;
 
@@ -21,11 +21,14 @@ use super::{
     wire::{
         AddException, AddOrder, DecideHold, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
         RemoveException, Withdraw,
+        AddException, AddOrder, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
+        RemoveException, SignedReceipt, Withdraw,
     },
 };
 use crate::{
     daemon::handle::{Actor, Handle, Upload},
     order::{FeedName, OrderId},
+    receipt::store::{ReceiptId, Signed},
 };
 
 /// Bundles that are received at a time; further ones wait, because each is held in memory.
@@ -56,6 +59,7 @@ pub(super) fn router(handle: Handle) -> Router {
         .route(path::DETACH, post(detach))
         .route(path::PANIC, post(panic))
         .route(path::RELOAD, post(reload))
+        .route(path::RECEIPTS, get(receipt))
         .layer(DefaultBodyLimit::max(path::BODY_MAX));
     let orders = Router::new()
         .route(path::ORDERS, get(orders).post(add_order))
@@ -216,6 +220,39 @@ async fn order(
                 })
             });
     Answer(found).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReceiptQuery {
+    feed: FeedName,
+    id: String,
+}
+
+async fn receipt(
+    _: Reader,
+    State(service): State<Service>,
+    query: Result<Query<ReceiptQuery>, QueryRejection>,
+) -> Response {
+    let Query(ReceiptQuery { feed, id }) = match query {
+        Ok(query) => query,
+        Err(error) => return refuse(invalid(error.body_text())),
+    };
+    let Some(id) = ReceiptId::parse(&id) else {
+        let error = format!("`{id}` is no receipt: expected 64 lower-case hexadecimal digits");
+        return refuse(invalid(error));
+    };
+    let found = service.handle.receipt(feed, id).await;
+    Answer(found.map(
+        |Signed {
+             document,
+             signature,
+         }| SignedReceipt {
+            document,
+            signature,
+        },
+    ))
+    .into_response()
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@
 //! never go backwards.
 
 mod hold;
+mod push;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -13,6 +14,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
+pub use self::push::{
+    PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt,
+};
 use crate::{
     kernel::attach::Mode,
     order::{Direction, FeedName, OrderId},

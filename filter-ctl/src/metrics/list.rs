@@ -6,7 +6,13 @@ use filter_common::{abi::ABI_VERSION, verdict::Reason};
 use jiff::Timestamp;
 
 use super::{Extras, Sample, family::Family};
-use crate::http::wire::{Count, FeedStatus, InterfaceStats, ReasonStats, Stats, Status};
+use crate::{
+    http::{
+        push::monitor::PushCounts,
+        wire::{Count, FeedStatus, InterfaceStats, ReasonStats, Stats, Status},
+    },
+    order::FeedName,
+};
 
 /// All metrics but those of the process.
 pub(super) fn families(sample: &Sample<'_>) -> Vec<Family> {
@@ -14,6 +20,7 @@ pub(super) fn families(sample: &Sample<'_>) -> Vec<Family> {
     families.extend(tables(sample.status, sample.extras));
     families.extend(packets(sample.stats));
     families.extend(feeds(sample));
+    families.extend(push(&sample.extras.push));
     families
 }
 
@@ -89,6 +96,25 @@ fn service(status: &Status, extras: &Extras) -> Vec<Family> {
             "The writing of a generation into the kernel",
             publish,
         ),
+    ]
+}
+
+/// What authorities ask of their listener.
+fn push(counts: &PushCounts) -> Vec<Family> {
+    vec![
+        Family::counter(
+            "levee_push_requests_total",
+            "Requests of authorities, by feed and HTTP status",
+        )
+        .each(&counts.requests, |family, ((feed, code), count)| {
+            let feed = feed.as_ref().map_or("", FeedName::as_str);
+            family.with(&[("feed", feed), ("code", &code.to_string())], *count)
+        }),
+        Family::counter(
+            "levee_push_handshakes_failed_total",
+            "Connections to the authorities' listener that ended before both certificates were accepted",
+        )
+        .with(&[], counts.handshakes_failed),
     ]
 }
 

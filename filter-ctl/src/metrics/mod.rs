@@ -22,7 +22,10 @@ use prometheus::{
 
 pub use self::durations::Durations;
 use crate::{
-    http::wire::{Stats, Status},
+    http::{
+        push::monitor::PushCounts,
+        wire::{Stats, Status},
+    },
     order::FeedName,
 };
 
@@ -46,6 +49,8 @@ pub struct Extras {
     pub drifts: u64,
     /// Bundles refused since the service started.
     pub refused_bundles: Vec<RefusedBundles>,
+    /// Requests to the listener for authorities.
+    pub push: PushCounts,
     /// From the receipt of an order to its enforcement.
     pub enforce: Durations,
     /// The writing of a generation into the kernel.

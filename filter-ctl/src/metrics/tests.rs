@@ -20,6 +20,10 @@ fn scrape() -> String {
             code: "bad_signature".to_owned(),
             count: 2,
         }],
+        push: PushCounts {
+            requests: [((Some(samples::feed()), 202), 3)].into(),
+            handshakes_failed: 1,
+        },
         ..Extras::default()
     };
     extras.publish.observe(Duration::from_millis(20));
@@ -50,6 +54,8 @@ fn series_have_their_labels_and_values() {
         "levee_publish_seconds_bucket{le=\"0.025\"} 1",
         "levee_publish_seconds_count 1",
         "levee_bypass 0",
+        "levee_push_requests_total{feed=\"ncsc\",code=\"202\"} 3",
+        "levee_push_handshakes_failed_total 1",
     ] {
         assert!(text.lines().any(|l| l == line), "no `{line}` in\n{text}");
     }

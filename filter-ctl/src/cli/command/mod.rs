@@ -3,6 +3,7 @@
 //! - [`run`]: the service itself;
 //! - [`check`]: the configuration, without changing anything;
 //! - [`status`], [`stats`], [`explain`], [`feed`]: looking;
+//! - [`receipt`]: what was stated of a bundle;
 //! - [`order`], [`exception`]: what is blocked and what never is;
 //! - [`interface`], [`kill_switch`], [`reload`]: operating;
 //! - [`bundle`]: the authority's side, without a service;
@@ -20,6 +21,7 @@ pub mod generate;
 pub mod interface;
 pub mod kill_switch;
 pub mod order;
+pub mod receipt;
 pub mod reload;
 pub mod run;
 pub mod simulate;
@@ -66,6 +68,7 @@ pub fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Order(command) => order::run(&context, command),
         Command::Exception(command) => exception::run(&context, command),
         Command::Feed(command) => feed::run(&context, &command),
+        Command::Receipt(command) => receipt::run(&context, &command),
         Command::Bundle(command) => bundle::run(&context, command),
         Command::Audit(command) => audit::run(&context, command),
         Command::Attach(args) => interface::attach(&context, &args),

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod feed;
 pub mod hold;
 pub mod order;
+pub mod receipt;
 pub mod simulate;
 pub mod stats;
 pub mod status;

@@ -51,6 +51,7 @@ fn the_defaults_it_states_are_those_of_the_code() {
     let mut interface = config.interfaces.remove(0);
     interface.vlans.clear();
     config.host_groups.clear();
+    config.push = Config::default().push;
     let feed = config.feeds.remove(0);
     assert_eq!(config, Config::default());
     let bare = "[[interface]]\nname = \"eth0\"\nrole = \"upstream\"\n[[feed]]\nname = \"ncsc\"\n";
@@ -79,6 +80,8 @@ fn the_example_has_every_setting() {
         "[[interface.vlan]]",
         "[[host_group]]",
         "[[feed]]",
+        "[push]",
+        "[[push.client]]",
     ] {
         let start = if table.is_empty() {
             0

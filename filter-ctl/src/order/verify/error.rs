@@ -220,6 +220,22 @@ pub enum AdmissionError {
 }
 
 impl AdmissionError {
+    /// Whether a good signature by a known key had been found before this went wrong: what a stranger
+    /// sends never gets that far.
+    #[must_use]
+    pub const fn is_by_known_key(&self) -> bool {
+        !matches!(
+            self,
+            Self::BundleTooLarge { .. }
+                | Self::Unsigned
+                | Self::TooManySignatures(_)
+                | Self::SignatureTooLarge { .. }
+                | Self::SignatureMalformed(_)
+                | Self::UnknownKey(_)
+                | Self::BadSignature(_)
+        )
+    }
+
     /// The stable name of the error, as in receipts, metrics and HTTP answers. A malformed bundle has
     /// the name that [`ParseErrorKind::code`](crate::order::parse::ParseErrorKind::code) gives it.
     #[must_use]
