@@ -149,7 +149,8 @@ impl Sealer {
             .mode(0o640)
             .open(&path)
             .map_err(io_error("open"))?;
-        file.set_len(whole).map_err(io_error("cut the torn end of"))?;
+        file.set_len(whole)
+            .map_err(io_error("cut the torn end of"))?;
         Ok(Self {
             file,
             appliance,
@@ -196,7 +197,10 @@ impl Sealer {
             serde_json::to_vec(&checkpoint).map_err(|error| AuditError::Sign(error.to_string()))?;
         line.push(b'\n');
         let end = self.file.metadata().map_err(io_error)?.len();
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        let written = self
+            .file
+            .write_all(&line)
+            .and_then(|()| self.file.sync_data());
         if let Err(error) = written {
             // Half a line is cut at the next opening, if this fails.
             let _best_effort = self.file.set_len(end);

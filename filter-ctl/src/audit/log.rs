@@ -119,7 +119,10 @@ impl Audit {
         }
         let hash = hash(&line);
         line.push(b'\n');
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        let written = self
+            .file
+            .write_all(&line)
+            .and_then(|()| self.file.sync_data());
         if let Err(error) = written {
             // Half a line would hide all that follow it. If even this fails, the next opening cuts it.
             let _best_effort = self.file.set_len(self.bytes);
@@ -231,9 +234,13 @@ fn at_checkpoint(
         let start = lines.iter().rposition(|byte| *byte == b'\n');
         &lines[start.map_or(0, |before| before + 1)..]
     });
-    let prev = line.map(hash).filter(|hash| hex::encode(hash) == checkpoint.hash);
+    let prev = line
+        .map(hash)
+        .filter(|hash| hex::encode(hash) == checkpoint.hash);
     let prev = prev.ok_or_else(|| {
-        damaged_at(format!("it is not record {n} that a checkpoint was signed over"))
+        damaged_at(format!(
+            "it is not record {n} that a checkpoint was signed over"
+        ))
     })?;
     Ok(End {
         next: n + 1,

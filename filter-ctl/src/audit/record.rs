@@ -71,7 +71,6 @@ pub struct Record {
     pub prev: String,
 }
 
-
 impl Record {
     /// The record of an event.
     pub(super) fn new(event: Event, n: u64, at: Timestamp, prev: &Hash) -> Self {

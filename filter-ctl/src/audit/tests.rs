@@ -60,7 +60,10 @@ fn any_changed_byte_of_a_sealed_or_linked_record_is_found_by_verify_and_its_line
         fs::write(&path, &bad).unwrap();
         let found = verified(directory.path());
         assert!(!found.intact, "byte {position} was changed unnoticed");
-        let line = 1 + good[..position].iter().filter(|byte| **byte == b'\n').count() as u64;
+        let line = 1 + good[..position]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count() as u64;
         let named = found.damages[0].line;
         assert!(named == line || named == line + 1, "{line}: {found:?}");
     }
@@ -96,7 +99,10 @@ fn a_log_cut_off_behind_its_checkpoint_is_found_by_verify_and_at_the_start() {
         assert!(!found.intact);
         assert_eq!(found.damages[0].line, keep as u64 + 1);
         let opened = Audit::open(directory.path());
-        assert!(matches!(opened, Err(AuditError::Damaged { .. })), "{opened:?}");
+        assert!(
+            matches!(opened, Err(AuditError::Damaged { .. })),
+            "{opened:?}"
+        );
     }
     fs::remove_file(directory.path().join(FILE)).unwrap();
     assert!(!verified(directory.path()).intact);

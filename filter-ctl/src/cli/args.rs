@@ -6,10 +6,8 @@ use clap::{Parser, Subcommand};
 
 use super::{
     command::{
-        audit, bundle, check, exception, explain, feed, generate, interface, kill_switch, order, reload,
-        run, simulate, stats, status,
-        bundle, check, exception, explain, feed, generate, interface, kill_switch, order, receipt,
-        reload, run, simulate, stats, status,
+        audit, bundle, check, exception, explain, feed, generate, interface, kill_switch, order,
+        receipt, reload, run, simulate, stats, status,
     },
     output::Format,
 };

@@ -21,8 +21,8 @@ use super::{
     leave::Left,
     local::Local,
     publish::Shown,
-    trail::Trail,
     receipts::Receipts,
+    trail::Trail,
     view::View,
 };
 use crate::{

@@ -24,10 +24,7 @@ use super::{
     wire::{
         AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
         InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal,
-        RemoveException, Stats, Status, Withdraw,
-        AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
-        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException,
-        SignedReceipt, Stats, Status, Withdraw,
+        RemoveException, SignedReceipt, Stats, Status, Withdraw,
     },
 };
 use crate::{

@@ -20,8 +20,6 @@ use super::{
     peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
     wire::{
         AddException, AddOrder, DecideHold, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
-        RemoveException, Withdraw,
-        AddException, AddOrder, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
         RemoveException, SignedReceipt, Withdraw,
     },
 };

@@ -184,8 +184,12 @@ impl ShowArgs {
             ..
         } = self;
         since.is_none_or(|since| record.at >= since)
-            && actor.as_ref().is_none_or(|actor| record.actor.contains(actor))
-            && action.as_ref().is_none_or(|action| record.action == *action)
+            && actor
+                .as_ref()
+                .is_none_or(|actor| record.actor.contains(actor))
+            && action
+                .as_ref()
+                .is_none_or(|action| record.action == *action)
     }
 }
 
