@@ -11,8 +11,8 @@ use super::view::View;
 use crate::{
     http::wire::{
         AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
-        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RefusalKind,
-        RemoveException, Stats, Status, Withdraw,
+        NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest, Refusal,
+        RefusalKind, RemoveException, ReportSent, Stats, Status, Withdraw,
     },
     order::{FeedName, OrderId},
 };
@@ -58,6 +58,8 @@ pub enum Command {
     AddException(AddException, Actor, oneshot::Sender<Answer<Changed>>),
     /// Drop an exception.
     RemoveException(RemoveException, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Note that the report on a letter was sent.
+    ReportSent(ReportSent, Actor, oneshot::Sender<Answer<Changed>>),
     /// Put the program on an interface.
     Attach(InterfaceRequest, Actor, oneshot::Sender<Answer<Changed>>),
     /// Take it off.
@@ -150,6 +152,12 @@ impl Handle {
             .await
     }
 
+    /// See [`Command::ReportSent`].
+    pub async fn report_sent(&self, request: ReportSent, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::ReportSent(request, actor, answer))
+            .await
+    }
+
     /// See [`Command::Attach`].
     pub async fn attach(&self, request: InterfaceRequest, actor: Actor) -> Answer<Changed> {
         self.ask(|answer| Command::Attach(request, actor, answer))
@@ -203,6 +211,13 @@ impl Handle {
     pub fn order(&self, id: &OrderId) -> Option<OrderDetail> {
         let view = self.view.borrow().clone();
         view.order(id)
+    }
+
+    /// What became of an order.
+    #[must_use]
+    pub fn report(&self, id: &OrderId) -> Option<OrderReport> {
+        let view = self.view.borrow().clone();
+        view.report(id, jiff::Timestamp::now())
     }
 
     /// What is never blocked.

@@ -26,6 +26,7 @@ mod engine;
 pub mod handle;
 mod inherit;
 mod leave;
+pub(crate) mod letters;
 pub(crate) mod local;
 mod offload;
 mod publish;

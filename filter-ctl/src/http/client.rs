@@ -23,7 +23,7 @@ use super::{
     path,
     wire::{
         AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
-        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException, Stats,
+        NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest, Refusal, RemoveException, ReportSent, Stats,
         Status, Withdraw,
     },
 };
@@ -153,6 +153,17 @@ impl Client {
     pub async fn order(&self, id: &OrderId) -> Result<OrderDetail, ClientError> {
         self.get(with_query(path::ORDER, "id", &id.to_string()))
             .await
+    }
+
+    /// What became of an order.
+    pub async fn report(&self, id: &OrderId) -> Result<OrderReport, ClientError> {
+        self.get(with_query(path::REPORT, "id", &id.to_string()))
+            .await
+    }
+
+    /// Notes that the report on a letter was sent.
+    pub async fn report_sent(&self, request: &ReportSent) -> Result<Changed, ClientError> {
+        self.post(path::REPORT_SENT, request).await
     }
 
     /// What is never blocked.

@@ -20,7 +20,7 @@ use super::{
     peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
     wire::{
         AddException, AddOrder, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
-        RemoveException, Withdraw,
+        RemoveException, ReportSent, Withdraw,
     },
 };
 use crate::{
@@ -49,6 +49,8 @@ pub(super) fn router(handle: Handle) -> Router {
         .route(path::EXCEPTIONS_REMOVE, post(remove_exception))
         .route(path::WITHDRAW, post(withdraw))
         .route(path::REINSTATE, post(reinstate))
+        .route(path::REPORT, get(report))
+        .route(path::REPORT_SENT, post(report_sent))
         .route(path::ATTACH, post(attach))
         .route(path::DETACH, post(detach))
         .route(path::PANIC, post(panic))
@@ -196,11 +198,26 @@ async fn order(
     State(service): State<Service>,
     query: Result<Query<OrderQuery>, QueryRejection>,
 ) -> Response {
+    of_order(query, |id| service.handle.order(id))
+}
+
+async fn report(
+    _: Reader,
+    State(service): State<Service>,
+    query: Result<Query<OrderQuery>, QueryRejection>,
+) -> Response {
+    of_order(query, |id| service.handle.report(id))
+}
+
+fn of_order<T: Serialize>(
+    query: Result<Query<OrderQuery>, QueryRejection>,
+    find: impl Fn(&OrderId) -> Option<T>,
+) -> Response {
     let found =
         query
             .map_err(|error| invalid(error.body_text()))
             .and_then(|Query(OrderQuery { id })| {
-                service.handle.order(&id).ok_or_else(|| {
+                find(&id).ok_or_else(|| {
                     refusal(
                         RefusalKind::NotFound,
                         "no_such_order",
@@ -253,6 +270,7 @@ changes!(
     reinstate: Withdraw,
     add_exception: AddException,
     remove_exception: RemoveException,
+    report_sent: ReportSent,
     attach: InterfaceRequest,
     detach: InterfaceRequest,
     panic: PanicRequest,

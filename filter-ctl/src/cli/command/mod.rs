@@ -6,6 +6,7 @@
 //! - [`order`], [`exception`]: what is blocked and what never is;
 //! - [`interface`], [`kill_switch`], [`reload`]: operating;
 //! - [`bundle`]: the authority's side, without a service;
+//! - [`report`]: what became of an order, for the authority;
 //! - [`audit`]: who did what, without a service;
 //! - [`simulate`]: what would become of recorded packets, without a service;
 //! - [`generate`]: completions and manual pages.
@@ -21,6 +22,7 @@ pub mod interface;
 pub mod kill_switch;
 pub mod order;
 pub mod reload;
+pub mod report;
 pub mod run;
 pub mod simulate;
 pub mod stats;
@@ -67,6 +69,7 @@ pub fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Exception(command) => exception::run(&context, command),
         Command::Feed(command) => feed::run(&context, &command),
         Command::Bundle(command) => bundle::run(&context, command),
+        Command::Report(args) => report::run(&context, &args),
         Command::Audit(command) => audit::run(&context, command),
         Command::Attach(args) => interface::attach(&context, &args),
         Command::Detach(args) => interface::detach(&context, &args),

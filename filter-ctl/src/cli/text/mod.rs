@@ -4,12 +4,14 @@
 //! - here: numbers and times;
 //! - [`table`]: columns that line up;
 //! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`simulate`]: a document
-//!   each.
+//!   each;
+//! - [`report`]: what became of an order, for the authority that asked.
 
 pub mod exception;
 pub mod explain;
 pub mod feed;
 pub mod order;
+pub mod report;
 pub mod simulate;
 pub mod stats;
 pub mod status;
