@@ -8,6 +8,8 @@ use super::{
     command::{
         audit, bundle, check, exception, explain, feed, generate, interface, kill_switch, order,
         receipt, reload, run, simulate, stats, status,
+        audit, bundle, check, exception, explain, feed, generate, interface, kill_switch, order, reload, report,
+        run, simulate, stats, status,
     },
     output::Format,
 };
@@ -87,6 +89,8 @@ pub enum Command {
     /// Make keys; sign, verify and look into bundles. Needs no service
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
+    /// Print what became of an order, for the authority that asked
+    Report(report::ReportArgs),
     /// Read and verify the audit log. Needs no service
     #[command(subcommand)]
     Audit(audit::AuditCommand),

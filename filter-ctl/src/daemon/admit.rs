@@ -284,7 +284,7 @@ impl Engine {
             ..LetterLimits::default()
         };
         let Entered { order: letter, .. } =
-            enter(self.letters.get(&id.reference), &letter, &limits)
+            enter(self.letters.get(&id.reference).map(|letter| &**letter), &letter, &limits)
                 .map_err(|error| invalid(error.code(), error.to_string()))?;
         let order = letter
             .verified()
@@ -299,7 +299,8 @@ impl Engine {
             .map_err(|error| failed("commit", error.to_string()))?;
         let admitted_at = Timestamp::now();
         self.sources = sources;
-        self.letters.insert(id.reference.clone(), letter);
+        self.letters
+            .insert(id.reference.clone(), Arc::new(letter));
         self.record(
             Event::new(&actor_name(actor), "order_add", id.to_string())
                 .detail("issuer", &request.issuer)
@@ -363,7 +364,9 @@ impl Engine {
             user: actor.name.clone(),
             entered_at: now,
             deadline,
+            date: request.date,
             entries: request.nets.iter().map(entry).collect(),
+            not_enforceable: request.not_enforceable.clone(),
         })
     }
 

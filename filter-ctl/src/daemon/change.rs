@@ -62,6 +62,10 @@ impl Engine {
                 let result = self.remove_exception(&request, &actor);
                 self.reply(answer, result);
             }
+            Command::ReportSent(request, actor, answer) => {
+                let result = self.report_sent(&request, &actor);
+                self.reply(answer, result);
+            }
             Command::Attach(request, actor, answer) => {
                 let result = self.attach(&request, &actor);
                 self.reply(answer, result);

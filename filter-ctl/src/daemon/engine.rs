@@ -68,7 +68,7 @@ pub(super) struct Engine {
     pub(super) sources: Sources,
     /// What was admitted last of each feed; the same as on disk.
     pub(super) marks: BTreeMap<FeedName, Mark>,
-    pub(super) letters: BTreeMap<Box<str>, OperatorOrder>,
+    pub(super) letters: BTreeMap<Box<str>, Arc<OperatorOrder>>,
     /// Feeds, and other stored things, that cannot be read. While there is one, what is in force stays.
     pub(super) damaged: BTreeSet<String>,
     pub(super) rules: Arc<RuleSet>,
@@ -146,6 +146,7 @@ impl Engine {
             Ok(generation) => {
                 self.clear_alarm("enforce_failed", "kernel");
                 self.clear_alarm("capacity", "tables");
+                self.note_enforced(generation);
                 Ok(generation)
             }
             Err(error) => {

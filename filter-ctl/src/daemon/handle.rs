@@ -14,6 +14,9 @@ use crate::{
         AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
         InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal,
         RefusalKind, RemoveException, Stats, Status, Withdraw,
+        AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
+        NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest, Refusal,
+        RefusalKind, RemoveException, ReportSent, Stats, Status, Withdraw,
     },
     order::{FeedName, OrderId},
     receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed},
@@ -64,6 +67,8 @@ pub enum Command {
     AddException(AddException, Actor, oneshot::Sender<Answer<Changed>>),
     /// Drop an exception.
     RemoveException(RemoveException, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Note that the report on a letter was sent.
+    ReportSent(ReportSent, Actor, oneshot::Sender<Answer<Changed>>),
     /// Put the program on an interface.
     Attach(InterfaceRequest, Actor, oneshot::Sender<Answer<Changed>>),
     /// Take it off.
@@ -176,6 +181,12 @@ impl Handle {
             .await
     }
 
+    /// See [`Command::ReportSent`].
+    pub async fn report_sent(&self, request: ReportSent, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::ReportSent(request, actor, answer))
+            .await
+    }
+
     /// See [`Command::Attach`].
     pub async fn attach(&self, request: InterfaceRequest, actor: Actor) -> Answer<Changed> {
         self.ask(|answer| Command::Attach(request, actor, answer))
@@ -236,6 +247,11 @@ impl Handle {
     pub fn holds(&self) -> Holds {
         let view = self.view.borrow().clone();
         view.holds()
+    /// What became of an order.
+    #[must_use]
+    pub fn report(&self, id: &OrderId) -> Option<OrderReport> {
+        let view = self.view.borrow().clone();
+        view.report(id, jiff::Timestamp::now())
     }
 
     /// What is never blocked.

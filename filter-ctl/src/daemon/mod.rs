@@ -31,6 +31,7 @@ mod feed_switch;
 pub mod handle;
 mod inherit;
 mod leave;
+pub(crate) mod letters;
 pub(crate) mod local;
 mod offload;
 mod publish;

@@ -59,6 +59,7 @@ impl Engine {
     pub(super) fn publish_view(&mut self) {
         let now = Timestamp::now();
         let (stats, totals) = self.counted(now);
+        let (deadlines, overdue) = self.deadlines(now);
         let view = View {
             status: self.status(now),
             stats,
@@ -71,6 +72,9 @@ impl Engine {
                 drifts: self.drifts,
                 refused_bundles: self.refused_bundles(),
                 push: self.push.counts(),
+                audit_failures: self.audit.failures,
+                deadlines,
+                overdue,
                 enforce: self.enforce_durations,
                 publish: self.publish_durations,
             },
@@ -79,6 +83,8 @@ impl Engine {
             sources: self.sources.values().map(Arc::clone).collect(),
             totals,
             never_block: self.never_block_entries(now),
+            letters: self.letters.values().map(Arc::clone).collect(),
+            audit_record: self.audit.last(),
         };
         self.view.send_replace(Arc::new(view));
     }

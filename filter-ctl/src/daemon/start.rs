@@ -234,7 +234,9 @@ impl Engine {
         } = stored;
         self.sources.extend(sources);
         self.marks.extend(marks);
-        self.letters.extend(letters);
+        let letters = letters.into_iter();
+        self.letters
+            .extend(letters.map(|(reference, letter)| (reference, Arc::new(letter))));
         for (feed, alarm) in alarms {
             self.raise(alarm.code(), feed.as_str(), alarm.to_string());
         }

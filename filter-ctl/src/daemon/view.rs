@@ -9,6 +9,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::approval::ApprovalRecord;
+use super::letters::letter_info;
 use crate::{
     http::wire::{
         CoveringEntry, Explanation, HeldEntry, Holds, NeverBlockEntry, OrderDetail, OrderSummary,
@@ -19,7 +20,9 @@ use crate::{
         ledger::{Ledger, Tally},
         report::{self, real, would},
     },
-    order::{FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field},
+    order::{
+        FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field, letter::OperatorOrder,
+    },
     policy::{Rule, RuleSet, Withheld, WithheldReason},
     table::explain::{covering, never_block_of},
 };
@@ -46,6 +49,10 @@ pub struct View {
     pub totals: Arc<BTreeMap<OrderId, Tally>>,
     /// What is never blocked.
     pub never_block: Arc<Vec<NeverBlockEntry>>,
+    /// What operators have entered.
+    pub letters: Vec<Arc<OperatorOrder>>,
+    /// The number of the audit log's last record; `None` while the log cannot be opened.
+    pub audit_record: Option<u64>,
 }
 
 impl View {
@@ -71,6 +78,8 @@ impl View {
             sources: Vec::new(),
             totals: Arc::new(BTreeMap::new()),
             never_block: Arc::new(Vec::new()),
+            letters: Vec::new(),
+            audit_record: None,
         }
     }
 
@@ -229,7 +238,15 @@ impl View {
             summary,
             entries: mine.map(|rule| self.covering_entry(&rule)).collect(),
             not_enforced: withheld.map(|entry| withheld_entry(&entry)).collect(),
+            letter: self.letter(id).map(letter_info),
         })
+    }
+
+    fn letter(&self, id: &OrderId) -> Option<&OperatorOrder> {
+        let mut letters = self.letters.iter();
+        letters
+            .find(|letter| id.feed.as_str() == FeedName::OPERATOR && letter.info.reference == id.reference)
+            .map(|letter| &**letter)
     }
 
     /// Every order that a source names, with what it says of itself.

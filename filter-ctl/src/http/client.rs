@@ -25,6 +25,9 @@ use super::{
         AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
         InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal,
         RemoveException, SignedReceipt, Stats, Status, Withdraw,
+        AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
+        NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest, Refusal, RemoveException, ReportSent, Stats,
+        Status, Withdraw,
     },
 };
 use crate::{
@@ -166,6 +169,15 @@ impl Client {
     ) -> Result<SignedReceipt, ClientError> {
         let target = with_query(path::RECEIPTS, "feed", feed.as_str());
         self.get(format!("{target}&id={}", id.as_str())).await
+    /// What became of an order.
+    pub async fn report(&self, id: &OrderId) -> Result<OrderReport, ClientError> {
+        self.get(with_query(path::REPORT, "id", &id.to_string()))
+            .await
+    }
+
+    /// Notes that the report on a letter was sent.
+    pub async fn report_sent(&self, request: &ReportSent) -> Result<Changed, ClientError> {
+        self.post(path::REPORT_SENT, request).await
     }
 
     /// What is never blocked.

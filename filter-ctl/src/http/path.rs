@@ -10,6 +10,10 @@ pub const EXPLAIN: &str = "/v1/explain";
 pub const ORDERS: &str = "/v1/orders";
 /// [`super::wire::OrderDetail`], of the query's `id`.
 pub const ORDER: &str = "/v1/order";
+/// [`super::wire::OrderReport`], of the query's `id`.
+pub const REPORT: &str = "/v1/report";
+/// [`super::wire::ReportSent`].
+pub const REPORT_SENT: &str = "/v1/report/sent";
 /// A list of [`super::wire::NeverBlockEntry`]; to enter one, [`super::wire::AddException`].
 pub const EXCEPTIONS: &str = "/v1/exceptions";
 /// [`super::wire::RemoveException`].

@@ -21,6 +21,8 @@ use super::{
     wire::{
         AddException, AddOrder, DecideHold, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
         RemoveException, SignedReceipt, Withdraw,
+        AddException, AddOrder, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
+        RemoveException, ReportSent, Withdraw,
     },
 };
 use crate::{
@@ -53,6 +55,8 @@ pub(super) fn router(handle: Handle) -> Router {
         .route(path::HOLDS, get(holds))
         .route(path::APPROVE, post(approve))
         .route(path::REJECT, post(reject))
+        .route(path::REPORT, get(report))
+        .route(path::REPORT_SENT, post(report_sent))
         .route(path::ATTACH, post(attach))
         .route(path::DETACH, post(detach))
         .route(path::PANIC, post(panic))
@@ -205,11 +209,26 @@ async fn order(
     State(service): State<Service>,
     query: Result<Query<OrderQuery>, QueryRejection>,
 ) -> Response {
+    of_order(query, |id| service.handle.order(id))
+}
+
+async fn report(
+    _: Reader,
+    State(service): State<Service>,
+    query: Result<Query<OrderQuery>, QueryRejection>,
+) -> Response {
+    of_order(query, |id| service.handle.report(id))
+}
+
+fn of_order<T: Serialize>(
+    query: Result<Query<OrderQuery>, QueryRejection>,
+    find: impl Fn(&OrderId) -> Option<T>,
+) -> Response {
     let found =
         query
             .map_err(|error| invalid(error.body_text()))
             .and_then(|Query(OrderQuery { id })| {
-                service.handle.order(&id).ok_or_else(|| {
+                find(&id).ok_or_else(|| {
                     refusal(
                         RefusalKind::NotFound,
                         "no_such_order",
@@ -297,6 +316,7 @@ changes!(
     reject: DecideHold,
     add_exception: AddException,
     remove_exception: RemoveException,
+    report_sent: ReportSent,
     attach: InterfaceRequest,
     detach: InterfaceRequest,
     panic: PanicRequest,

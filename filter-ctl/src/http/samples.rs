@@ -218,6 +218,7 @@ pub(crate) fn order_detail() -> OrderDetail {
         summary: order_summary(),
         entries: vec![covering_entry()],
         not_enforced: vec![withheld_entry()],
+        letter: None,
     }
 }
 

@@ -6,20 +6,22 @@
 
 mod hold;
 mod push;
+mod letter;
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
 pub use self::push::{
     PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt,
 };
+pub use self::letter::{LetterInfo, OrderReport, ReportItem, ReportSent};
 use crate::{
     kernel::attach::Mode,
-    order::{Direction, FeedName, OrderId},
+    order::{Direction, FeedName, OrderId, letter::Indicator},
 };
 
 /// Packets and their bytes.
@@ -396,6 +398,9 @@ pub struct OrderDetail {
     pub entries: Vec<CoveringEntry>,
     /// Its other entries.
     pub not_enforced: Vec<WithheldEntry>,
+    /// What the letter says, for an operator's order.
+    #[serde(default)]
+    pub letter: Option<LetterInfo>,
 }
 
 /// The answer to `POST /v1/bundles` (a multipart body with one `bundle` and one or more `signature`
@@ -451,6 +456,12 @@ pub struct AddOrder {
     /// By when the authority expects it done.
     #[serde(default)]
     pub deadline: Option<String>,
+    /// The date of the letter.
+    #[serde(default)]
+    pub date: Option<Date>,
+    /// What the letter asks for that no packet filter can do.
+    #[serde(default)]
+    pub not_enforceable: Vec<Indicator>,
     /// What to block.
     pub nets: Vec<IpNet>,
     /// Which packets.

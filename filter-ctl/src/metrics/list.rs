@@ -21,6 +21,7 @@ pub(super) fn families(sample: &Sample<'_>) -> Vec<Family> {
     families.extend(packets(sample.stats));
     families.extend(feeds(sample));
     families.extend(push(&sample.extras.push));
+    families.extend(letters(sample.extras));
     families
 }
 
@@ -331,6 +332,29 @@ fn feeds(sample: &Sample<'_>) -> Vec<Family> {
                 refused.count,
             )
         }),
+    ]
+}
+
+/// The audit log, and what authorities wait for.
+fn letters(extras: &Extras) -> Vec<Family> {
+    vec![
+        Family::counter(
+            "levee_audit_failures_total",
+            "Records of the audit log that could not be written since the service started",
+        )
+        .with(&[], extras.audit_failures),
+        Family::gauge(
+            "levee_order_deadline_seconds",
+            "Until the report on an operator's order is due; negative once that has passed",
+        )
+        .each(&extras.deadlines, |family, deadline| {
+            family.with_signed(&[("order", &deadline.order)], deadline.seconds)
+        }),
+        Family::gauge(
+            "levee_orders_overdue",
+            "Operators' orders whose report is overdue",
+        )
+        .with(&[], extras.overdue),
     ]
 }
 

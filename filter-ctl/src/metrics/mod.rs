@@ -51,10 +51,25 @@ pub struct Extras {
     pub refused_bundles: Vec<RefusedBundles>,
     /// Requests to the listener for authorities.
     pub push: PushCounts,
+    /// Records of the audit log that could not be written since the service started.
+    pub audit_failures: u64,
+    /// The nearest deadlines of letters on which no report was sent.
+    pub deadlines: Vec<Deadline>,
+    /// How many of all such deadlines have passed.
+    pub overdue: u64,
     /// From the receipt of an order to its enforcement.
     pub enforce: Durations,
     /// The writing of a generation into the kernel.
     pub publish: Durations,
+}
+
+/// How long there is until a report is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// The reference, short and no address.
+    pub order: String,
+    /// Seconds; negative once it has passed.
+    pub seconds: i64,
 }
 
 /// Bundles of a feed that were refused for the same reason.

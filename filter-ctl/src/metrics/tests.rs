@@ -15,6 +15,12 @@ fn scrape() -> String {
         v6_prefixes_capacity: 262_144,
         capacity_errors: 1,
         drifts: 2,
+        audit_failures: 3,
+        deadlines: vec![Deadline {
+            order: "298/VNCERT-DPUC".to_owned(),
+            seconds: -60,
+        }],
+        overdue: 1,
         refused_bundles: vec![RefusedBundles {
             feed: FeedName::operator(),
             code: "bad_signature".to_owned(),
@@ -56,6 +62,8 @@ fn series_have_their_labels_and_values() {
         "levee_bypass 0",
         "levee_push_requests_total{feed=\"ncsc\",code=\"202\"} 3",
         "levee_push_handshakes_failed_total 1",
+        "levee_order_deadline_seconds{order=\"298/VNCERT-DPUC\"} -60",
+        "levee_orders_overdue 1",
     ] {
         assert!(text.lines().any(|l| l == line), "no `{line}` in\n{text}");
     }

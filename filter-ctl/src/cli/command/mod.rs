@@ -7,6 +7,7 @@
 //! - [`order`], [`exception`]: what is blocked and what never is;
 //! - [`interface`], [`kill_switch`], [`reload`]: operating;
 //! - [`bundle`]: the authority's side, without a service;
+//! - [`report`]: what became of an order, for the authority;
 //! - [`audit`]: who did what, without a service;
 //! - [`simulate`]: what would become of recorded packets, without a service;
 //! - [`generate`]: completions and manual pages.
@@ -23,6 +24,7 @@ pub mod kill_switch;
 pub mod order;
 pub mod receipt;
 pub mod reload;
+pub mod report;
 pub mod run;
 pub mod simulate;
 pub mod stats;
@@ -70,6 +72,7 @@ pub fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Feed(command) => feed::run(&context, &command),
         Command::Receipt(command) => receipt::run(&context, &command),
         Command::Bundle(command) => bundle::run(&context, command),
+        Command::Report(args) => report::run(&context, &args),
         Command::Audit(command) => audit::run(&context, command),
         Command::Attach(args) => interface::attach(&context, &args),
         Command::Detach(args) => interface::detach(&context, &args),

@@ -4,7 +4,8 @@
 //! - here: numbers and times;
 //! - [`table`]: columns that line up;
 //! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`simulate`]: a document
-//!   each.
+//!   each;
+//! - [`report`]: what became of an order, for the authority that asked.
 
 pub mod exception;
 pub mod explain;
@@ -12,6 +13,7 @@ pub mod feed;
 pub mod hold;
 pub mod order;
 pub mod receipt;
+pub mod report;
 pub mod simulate;
 pub mod stats;
 pub mod status;

@@ -257,6 +257,8 @@ fn letter(reference: &str) -> OperatorOrder {
         user: "an".to_owned(),
         entered_at: time("2026-11-23T09:00:00Z"),
         deadline: None,
+        date: None,
+        not_enforceable: Vec::new(),
         entries: vec![LetterEntry::new(net, Some(time("2026-12-10T00:00:00Z")))],
     };
     enter(None, &letter, &LetterLimits::default())
