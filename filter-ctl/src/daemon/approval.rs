@@ -52,14 +52,18 @@ impl ApprovalRecord {
         usize::from(persons.max().unwrap_or(0)).max(1)
     }
 
+    /// How many further persons it takes. Root is nobody where it takes two.
+    fn missing(&self, config: &ApprovalConfig) -> usize {
+        let needed = self.needed(config);
+        let counts = |person: &&Person| needed < 2 || person.uid != 0;
+        needed.saturating_sub(self.approved.iter().filter(counts).count())
+    }
+
     /// The decision, once it is one.
     pub(crate) fn decision(&self, config: &ApprovalConfig) -> Option<Approval> {
-        let needed = self.needed(config);
-        let count = self.approved.iter();
-        let count = count.filter(|person| needed < 2 || person.uid != 0).count();
         let decision = if self.rejected.is_some() {
             Decision::Rejected
-        } else if count >= needed {
+        } else if self.missing(config) == 0 {
             Decision::Approved(self.reasons.clone())
         } else {
             return None;
@@ -92,8 +96,7 @@ impl Engine {
             }
             let mut record = self.record_of(&local, &waiting);
             record.rejected = None;
-            let needed = record.needed(&self.config.approval);
-            if needed > 1 && person.uid == 0 {
+            if person.uid == 0 && record.needed(&self.config.approval) > 1 {
                 let error = "this takes two users other than root, and root is not counted; run the \
                              command as yourself, a member of the groups `levee` and `levee-admin`";
                 return Err(refused("root_cannot_approve", error.to_owned()));
@@ -102,10 +105,9 @@ impl Engine {
                 continue;
             }
             record.approved.push(person.clone());
-            if record.decision(&self.config.approval).is_some() {
-                through += 1;
-            } else {
-                missing = missing.max(needed - record.approved.len());
+            match record.missing(&self.config.approval) {
+                0 => through += 1,
+                more => missing = missing.max(more),
             }
             entries += 1;
             replace(&mut local, record)?;
@@ -238,5 +240,56 @@ fn subject(request: &DecideHold) -> String {
     match &request.entry {
         Some(entry) => format!("entry {entry} of order {}", request.id),
         None => format!("order {}", request.id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(uid: u32) -> Person {
+        Person {
+            uid,
+            name: format!("user {uid}"),
+            at: Timestamp::UNIX_EPOCH,
+            reason: "checked".to_owned(),
+        }
+    }
+
+    fn record(approved: &[u32]) -> ApprovalRecord {
+        ApprovalRecord {
+            order: OrderId {
+                feed: crate::order::FeedName::operator(),
+                reference: "1".into(),
+            },
+            entry: "e1".into(),
+            net: "198.51.100.0/24".parse().unwrap(),
+            reasons: vec![HoldReason::OwnSpace, HoldReason::ShortPrefix],
+            approved: approved.iter().map(|uid| person(*uid)).collect(),
+            rejected: None,
+        }
+    }
+
+    #[test]
+    fn the_strictest_reason_says_how_many_it_takes_and_root_counts_only_where_one_does() {
+        let config = |own_space, short_prefix| ApprovalConfig {
+            own_space,
+            short_prefix,
+            shared_infrastructure: 2,
+        };
+        let passes = |approved: &[u32], config| record(approved).decision(&config).is_some();
+        assert!(!passes(&[], config(1, 1)));
+        assert!(passes(&[0], config(1, 1)));
+        assert!(!passes(&[1000], config(1, 2)));
+        assert!(!passes(&[0, 1000], config(2, 1)));
+        assert!(passes(&[1000, 1001], config(2, 2)));
+    }
+
+    #[test]
+    fn a_rejection_outweighs_approvals() {
+        let mut record = record(&[1000, 1001]);
+        record.rejected = Some(person(1002));
+        let decision = record.decision(&ApprovalConfig::default());
+        assert_eq!(decision.map(|d| d.decision), Some(Decision::Rejected));
     }
 }

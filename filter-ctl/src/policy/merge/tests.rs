@@ -11,6 +11,7 @@ use crate::{
     order::{Direction, EntriesBuilder, OrderInfo, RefusalReason, RefusedEntry, Terms},
     policy::{
         HoldReason, WithheldReason,
+        hold::Decision,
         protected::{Overlap, Walk},
     },
 };
