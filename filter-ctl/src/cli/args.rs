@@ -4,15 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{
-    command::{
-        audit, bundle, check, exception, explain, feed, generate, interface, kill_switch, order,
-        receipt, reload, run, simulate, stats, status,
-        audit, bundle, check, exception, explain, feed, generate, interface, kill_switch, order, reload, report,
-        run, simulate, stats, status,
-    },
-    output::Format,
-};
+use super::{command::{audit, bundle, check, exception, explain, feed, generate, interface, kill_switch, order, receipt, reload, run, simulate, stats, status, report}, output::Format};
 use crate::config::DEFAULT_CONTROL_SOCKET;
 
 /// Levee: a network perimeter filter for ISPs

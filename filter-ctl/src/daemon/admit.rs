@@ -5,25 +5,8 @@ use std::{collections::HashSet, sync::Arc};
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{
-    desired::SourceKey,
-    engine::{Engine, actor_name, failed, invalid, refused},
-    handle::{Actor, Answer, Upload},
-    receipts::Arrival,
-    view::withheld_entry,
-};
-use crate::{
-    audit::Event,
-    config::OrdersConfig,
-    http::wire::{AddOrder, ApplyReport, RefusalKind, WithheldEntry},
-    order::{
-        FeedName, OrderId, OrderInfo, Provenance, VerifiedOrder,
-        field::{parse_moment, parse_port_range, parse_protocol, parse_until},
-        hex,
-        letter::{Entered, Letter, LetterEntry, LetterLimits, enter},
-        verify::{Admission, Admitted, Context, Mark, ReadmitAlarm, UntrustedOrder, admit},
-    },
-};
+use super::{desired::SourceKey, engine::{Engine, actor_name, failed, invalid, refused}, handle::{Actor, Answer, Upload}, receipts::Arrival, view::withheld_entry};
+use crate::{audit::Event, config::OrdersConfig, http::wire::{AddOrder, ApplyReport, RefusalKind, WithheldEntry}, order::{FeedName, OrderId, OrderInfo, Provenance, VerifiedOrder, field::{parse_moment, parse_port_range, parse_protocol, parse_until}, hex, letter::{Entered, Letter, LetterEntry, LetterLimits, enter}, verify::{Admission, Admitted, Context, Mark, ReadmitAlarm, UntrustedOrder, admit}}};
 
 /// Withheld entries that a report lists; their number is always complete.
 const REPORTED_MAX: usize = 1000;

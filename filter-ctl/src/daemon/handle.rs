@@ -8,19 +8,7 @@ use std::net::IpAddr;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::view::View;
-use crate::{
-    feed::hints::Hints,
-    http::wire::{
-        AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
-        InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal,
-        RefusalKind, RemoveException, Stats, Status, Withdraw,
-        AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
-        NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest, Refusal,
-        RefusalKind, RemoveException, ReportSent, Stats, Status, Withdraw,
-    },
-    order::{FeedName, OrderId},
-    receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed},
-};
+use crate::{feed::hints::Hints, http::wire::{AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RefusalKind, RemoveException, Stats, Status, Withdraw, OrderReport, ReportSent}, order::{FeedName, OrderId}, receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed}};
 
 /// Changes that may wait; a further one is refused as `busy`.
 pub const COMMANDS_MAX: usize = 64;

@@ -5,20 +5,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{
-    engine::{Engine, actor_name, failed, not_found},
-    handle::{Actor, Answer},
-    view::View,
-};
-use crate::{
-    audit::Event,
-    http::wire::{Changed, LetterInfo, OrderDetail, OrderReport, ReportItem, ReportSent},
-    metrics::Deadline,
-    order::{
-        FeedName, OrderId,
-        letter::{FirstEnforced, OperatorOrder},
-    },
-};
+use super::{engine::{Engine, actor_name, failed, not_found}, handle::{Actor, Answer}, view::View};
+use crate::{audit::Event, http::wire::{Changed, LetterInfo, OrderDetail, OrderReport, ReportItem, ReportSent}, metrics::Deadline, order::{FeedName, OrderId, letter::{FirstEnforced, OperatorOrder}}};
 
 /// Deadlines that metrics show: the nearest, those that have passed first.
 pub(super) const DEADLINES_MAX: usize = 100;

@@ -4,22 +4,8 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{
-    engine::{Engine, actor_name, failed, invalid},
-    handle::{Actor, Answer},
-    offload,
-    push::check_certificates,
-    start::read_trust,
-};
-use crate::{
-    audit::Event,
-    config::{
-        Config,
-        load::{Loaded, load},
-    },
-    http::wire::Changed,
-    order::FeedName,
-};
+use super::{engine::{Engine, actor_name, failed, invalid}, handle::{Actor, Answer}, offload, push::check_certificates, start::read_trust};
+use crate::{audit::Event, config::{Config, load::{Loaded, load}}, http::wire::Changed, order::FeedName};
 
 /// Alarms whose subject is a configured interface: they end with its configuration.
 const INTERFACE_ALARMS: [&str; 2] = ["not_attached", offload::ALARM];

@@ -3,48 +3,13 @@
 //! What the kernel enforces is not touched until everything that was stored has been read back. If
 //! what it enforces is what the stored orders amount to, it is not touched at all.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::{DirBuilder, File},
-    io,
-    os::{fd::AsFd as _, unix::fs::DirBuilderExt as _},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::{BTreeMap, BTreeSet}, fs::{DirBuilder, File}, io, os::{fd::AsFd as _, unix::fs::DirBuilderExt as _}, path::{Path, PathBuf}, sync::Arc};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{
-    clock::TimeFloor,
-    desired::Sources,
-    engine::Engine,
-    inherit::{INSTANCES_MAX, choose_instance, load_ledger},
-    local::Local,
-    publish::Shown,
-    receipts::Receipts,
-    stored::Stored,
-    trail::Trail,
-    view::View,
-};
-use crate::{
-    audit::Event,
-    config::{CapacityConfig, Config},
-    http::push::monitor::PushMonitor,
-    kernel::{
-        KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher,
-    },
-    metrics::Durations,
-    observe::ledger::LedgerError,
-    order::{
-        FeedName,
-        store::{Store, StoreError},
-        trust::{TrustError, TrustFile},
-    },
-    policy::RuleSet,
-    receipt::store::ReceiptDir,
-    table::compile::Capacity,
-};
+use super::{clock::TimeFloor, desired::Sources, engine::Engine, inherit::{INSTANCES_MAX, choose_instance, load_ledger}, local::Local, publish::Shown, receipts::Receipts, stored::Stored, trail::Trail, view::View};
+use crate::{audit::Event, config::{CapacityConfig, Config}, http::push::monitor::PushMonitor, kernel::{KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher}, metrics::Durations, observe::ledger::LedgerError, order::{FeedName, store::{Store, StoreError}, trust::{TrustError, TrustFile}}, policy::RuleSet, receipt::store::ReceiptDir, table::compile::Capacity};
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]

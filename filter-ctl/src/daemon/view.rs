@@ -1,31 +1,12 @@
 //! A snapshot of the service, from which all reads are answered.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::{BTreeMap, HashMap}, net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 
 use super::approval::ApprovalRecord;
 use super::letters::letter_info;
-use crate::{
-    http::wire::{
-        CoveringEntry, Explanation, HeldEntry, Holds, NeverBlockEntry, OrderDetail, OrderSummary,
-        Stats, Status, WithheldEntry,
-    },
-    metrics,
-    observe::{
-        ledger::{Ledger, Tally},
-        report::{self, real, would},
-    },
-    order::{
-        FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field, letter::OperatorOrder,
-    },
-    policy::{Rule, RuleSet, Withheld, WithheldReason},
-    table::explain::{covering, never_block_of},
-};
+use crate::{http::wire::{CoveringEntry, Explanation, HeldEntry, Holds, NeverBlockEntry, OrderDetail, OrderSummary, Stats, Status, WithheldEntry}, metrics, observe::{ledger::{Ledger, Tally}, report::{self, real, would}}, order::{FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field, letter::OperatorOrder}, policy::{Rule, RuleSet, Withheld, WithheldReason}, table::explain::{covering, never_block_of}};
 
 /// Entries that `order holds` lists; the others are counted.
 const HOLDS_LISTED_MAX: usize = 1_000;

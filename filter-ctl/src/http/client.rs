@@ -1,39 +1,16 @@
 //! Asks the service.
 
-use std::{
-    io,
-    net::IpAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, net::IpAddr, path::{Path, PathBuf}, time::Duration};
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::{
-    Method, Request,
-    body::{Bytes, Incoming},
-    client::conn::http1,
-    header::{CONTENT_TYPE, HOST},
-};
+use hyper::{Method, Request, body::{Bytes, Incoming}, client::conn::http1, header::{CONTENT_TYPE, HOST}};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 use tokio::{net::UnixStream, time::timeout};
 
-use super::{
-    path,
-    wire::{
-        AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
-        InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal,
-        RemoveException, SignedReceipt, Stats, Status, Withdraw,
-        AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
-        NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest, Refusal, RemoveException, ReportSent, Stats,
-        Status, Withdraw,
-    },
-};
-use crate::{
-    order::{FeedName, OrderId, hex},
-    receipt::store::ReceiptId,
-};
+use super::{path, wire::{AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException, SignedReceipt, Stats, Status, Withdraw, OrderReport, ReportSent}};
+use crate::{order::{FeedName, OrderId, hex}, receipt::store::ReceiptId};
 
 /// The time to connect.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);

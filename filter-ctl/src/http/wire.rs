@@ -15,14 +15,9 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
-pub use self::push::{
-    PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt,
-};
+pub use self::push::{PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt};
 pub use self::letter::{LetterInfo, OrderReport, ReportItem, ReportSent};
-use crate::{
-    kernel::attach::Mode,
-    order::{Direction, FeedName, OrderId, letter::Indicator},
-};
+use crate::{kernel::attach::Mode, order::{Direction, FeedName, OrderId, letter::Indicator}};
 
 /// Packets and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

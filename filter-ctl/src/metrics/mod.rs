@@ -15,19 +15,10 @@ mod list;
 #[cfg(test)]
 mod tests;
 
-use prometheus::{
-    Encoder as _, TextEncoder, core::Collector as _, process_collector::ProcessCollector,
-    proto::MetricFamily,
-};
+use prometheus::{Encoder as _, TextEncoder, core::Collector as _, process_collector::ProcessCollector, proto::MetricFamily};
 
 pub use self::durations::Durations;
-use crate::{
-    http::{
-        push::monitor::PushCounts,
-        wire::{Stats, Status},
-    },
-    order::FeedName,
-};
+use crate::{http::{push::monitor::PushCounts, wire::{Stats, Status}}, order::FeedName};
 
 /// The `Content-Type` of what [`render`] returns.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -3,16 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::Context;
-use crate::{
-    cli::{
-        failure::Failure,
-        output::{self, Outcome, json},
-        sanitize,
-        text::report::{self, Language},
-    },
-    http::{client::ClientError, wire::{OrderReport, RefusalKind, ReportSent}},
-    order::{FeedName, OrderId},
-};
+use crate::{cli::{failure::Failure, output::{self, Outcome, json}, sanitize, text::report::{self, Language}}, http::{client::ClientError, wire::{OrderReport, RefusalKind, ReportSent}}, order::{FeedName, OrderId}};
 
 /// The arguments.
 #[derive(Args, Clone, Debug)]

@@ -1,10 +1,6 @@
 //! The text of `order holds`.
 
-use super::{
-    explain::more,
-    outside,
-    table::{Side, Table},
-};
+use super::{explain::more, outside, table::{Side, Table}};
 use crate::http::wire::{HeldEntry, Holds};
 
 /// A line for each entry that waits.

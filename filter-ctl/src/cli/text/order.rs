@@ -2,15 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{
-    bytes, count, explain, fields, number, optional_time,
-    table::{Side, Table},
-    time, time_and_distance,
-};
-use crate::{
-    http::wire::{ApplyReport, CoveringEntry, LetterInfo, OrderDetail, OrderSummary},
-    order::Direction,
-};
+use super::{bytes, count, explain, fields, number, optional_time, table::{Side, Table}, time, time_and_distance};
+use crate::{http::wire::{ApplyReport, CoveringEntry, LetterInfo, OrderDetail, OrderSummary}, order::Direction};
 
 /// A line for each order.
 #[must_use]

@@ -5,10 +5,7 @@
 use jiff::Timestamp;
 
 use super::{number, time};
-use crate::{
-    cli::sanitize,
-    http::wire::{OrderReport, ReportItem},
-};
+use crate::{cli::sanitize, http::wire::{OrderReport, ReportItem}};
 
 /// The language of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::Count;
-use crate::order::{
-    FeedName, OrderId,
-    letter::{FirstEnforced, Indicator},
-};
+use crate::order::{FeedName, OrderId, letter::{FirstEnforced, Indicator}};
 
 /// What an operator has entered of a letter besides addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,17 +10,8 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    EnterError, Kind, Letter,
-    enter::{Key, check_info, check_ports},
-};
-use crate::order::{
-    Direction, EntriesBuilder, FeedName, OrderInfo, PortRange, Provenance, RefusalReason,
-    RefusedEntry, Terms, VerifiedOrder,
-    field::excerpt,
-    hex,
-    parse::{self, TEXT_BYTES_MAX},
-};
+use super::{EnterError, Kind, Letter, enter::{Key, check_info, check_ports}};
+use crate::order::{Direction, EntriesBuilder, FeedName, OrderInfo, PortRange, Provenance, RefusalReason, RefusedEntry, Terms, VerifiedOrder, field::excerpt, hex, parse::{self, TEXT_BYTES_MAX}};
 
 /// The version of the document.
 pub const OPERATOR_ORDER_VERSION: u32 = 1;

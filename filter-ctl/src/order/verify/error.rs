@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 
 use super::{BUNDLE_ORDERS_MAX, CHAIN_MAX, ISSUED_AHEAD_MAX_SECONDS, UntrustedOrder};
-use crate::order::{
-    FeedName, parse::ParseError, sign::SIGNATURES_MAX, signature::SIGNATURE_BYTES_MAX,
-};
+use crate::order::{FeedName, parse::ParseError, sign::SIGNATURES_MAX, signature::SIGNATURE_BYTES_MAX};
 
 /// Why a bundle is refused whole. The order of the variants is that of the checks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

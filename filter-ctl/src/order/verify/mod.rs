@@ -32,19 +32,8 @@ use sha2::{Digest as _, Sha256};
 
 pub(super) use self::entries::{furthest_until, judge_until};
 use self::error::check_sizes;
-pub use self::{
-    entries::BUNDLE_ORDERS_MAX,
-    error::AdmissionError,
-    readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit},
-    since::encode_since,
-};
-use super::{
-    FeedName, Provenance, VerifiedOrder, hex,
-    parse::{self, BUNDLE_BYTES_MAX_DEFAULT, Kind, Manifest},
-    signature::Detached,
-    state,
-    trust::{Scope, TrustFile, TrustedFeed, TrustedKey},
-};
+pub use self::{entries::BUNDLE_ORDERS_MAX, error::AdmissionError, readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit}, since::encode_since};
+use super::{FeedName, Provenance, VerifiedOrder, hex, parse::{self, BUNDLE_BYTES_MAX_DEFAULT, Kind, Manifest}, signature::Detached, state, trust::{Scope, TrustFile, TrustedFeed, TrustedKey}};
 
 /// How far ahead of this machine's clock a bundle may be issued, in seconds; past it, it is refused.
 pub const ISSUED_AHEAD_MAX_SECONDS: i64 = 300;
