@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use super::{
     command::{
-        bundle, check, exception, explain, feed, generate, interface, kill_switch, order, reload,
-        run, simulate, stats, status,
+        bundle, check, clock, exception, explain, feed, generate, interface, kill_switch, order, reload,
+        run, simulate, stats, status, trust,
     },
     output::Format,
 };
@@ -84,6 +84,12 @@ pub enum Command {
     /// Make keys; sign, verify and look into bundles. Needs no service
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
+    /// Who is trusted, and what the trust file may become
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
+    /// This machine's clock
+    #[command(subcommand)]
+    Clock(clock::ClockCommand),
     /// Put the program on an interface of the configuration
     Attach(interface::AttachArgs),
     /// Take the program off interfaces: they are no longer filtered

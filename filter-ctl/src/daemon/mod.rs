@@ -14,7 +14,9 @@
 //! - `drift`: whether the kernel holds what was put there;
 //! - `offload`: whether network cards leave in frames what the settings go by;
 //! - `publish`: from state to view;
-//! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
+//! - `equivocation`: an authority that signs two truths;
+//! - `local` and [`trust`]: exceptions, withdrawals and the trust file in force, on disk;
+//! - `clock`: whether the time can be right.
 
 mod admit;
 mod change;
@@ -23,6 +25,7 @@ pub(crate) mod desired;
 mod drift;
 mod enforce;
 mod engine;
+mod equivocation;
 pub mod handle;
 mod inherit;
 mod leave;
@@ -33,6 +36,7 @@ mod reload;
 pub mod start;
 pub(crate) mod stored;
 mod tasks;
+pub mod trust;
 pub mod view;
 
 pub use local::LocalError;

@@ -55,7 +55,7 @@ struct Protected {
 impl Engine {
     /// Publishes the view. Readers see the old one or the new one, whole.
     pub(super) fn publish_view(&mut self) {
-        let now = Timestamp::now();
+        let now = self.now();
         let (stats, totals) = self.counted(now);
         let view = View {
             status: self.status(now),
@@ -67,6 +67,7 @@ impl Engine {
                 v6_prefixes_capacity: u64::from(self.capacity().v6_prefixes),
                 capacity_errors: self.capacity_errors,
                 drifts: self.drifts,
+                trust: metrics::TrustExtras::of(&self.trust),
                 refused_bundles: self.refused_bundles(),
                 enforce: self.enforce_durations,
                 publish: self.publish_durations,
@@ -75,6 +76,7 @@ impl Engine {
             sources: self.sources.values().map(Arc::clone).collect(),
             totals,
             never_block: self.never_block_entries(now),
+            trust: Arc::new(self.trust_status()),
         };
         self.view.send_replace(Arc::new(view));
     }

@@ -6,7 +6,6 @@ use super::{
     engine::{Engine, actor_name, failed, invalid},
     handle::{Actor, Answer},
     offload,
-    start::read_trust,
 };
 use crate::{
     audit::Event,
@@ -27,13 +26,18 @@ impl Engine {
         let Loaded { config, .. } =
             load(&self.config_path).map_err(|error| invalid("configuration", error.to_string()))?;
         self.check_unchanged(&config)?;
-        let trust = read_trust(&config.trust_file)
-            .map_err(|error| invalid("trust_file", error.to_string()))?;
+        let trust = self.judge_trust(&config)?;
         let before = (self.config.clone(), self.ledger.clone());
         self.config = config;
         let outcome = self.note_interfaces().and_then(|()| {
             let (sources, local) = (self.sources.clone(), self.local.clone());
             self.plan(&sources, &local)
+        });
+        let outcome = outcome.and_then(|plan| {
+            if let Some(trust) = trust {
+                self.keep_trust(trust, &actor_name(actor))?;
+            }
+            Ok(plan)
         });
         let plan = match outcome {
             Ok(plan) => plan,
@@ -42,7 +46,6 @@ impl Engine {
                 return Err(refusal);
             }
         };
-        self.trust = trust;
         let subject = self.config.trust_file.display().to_string();
         self.clear_alarm("trust_file", &subject);
         let configured: Vec<String> = self

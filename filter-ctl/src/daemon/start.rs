@@ -16,13 +16,14 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    clock::TimeFloor,
+    clock::Clock,
     desired::Sources,
     engine::Engine,
     inherit::{INSTANCES_MAX, choose_instance, load_ledger},
     local::Local,
     publish::Shown,
     stored::Stored,
+    trust::Kept,
     view::View,
 };
 use crate::{
@@ -107,11 +108,12 @@ pub(super) fn start(
     let started = Event::new("filter-ctl", "start", env!("CARGO_PKG_VERSION"))
         .detail("config", config_path.display())
         .detail("instance", chosen.number);
-    let floor = TimeFloor::load(&config.state_dir);
+    let (clock, clock_alarm) = Clock::load(&config.state_dir, &chosen.instance)?;
     let (sender, receiver) = watch::channel(Arc::new(View::starting()));
     let mut engine = Engine {
         timezone,
         trust: TrustFile::default(),
+        kept_trust: Kept::Nothing,
         store,
         pins,
         instance: chosen.instance,
@@ -121,7 +123,7 @@ pub(super) fn start(
         ledger,
         audit: None,
         local: Local::default(),
-        floor,
+        clock,
         sources: Sources::new(),
         marks: BTreeMap::new(),
         letters: BTreeMap::new(),
@@ -149,11 +151,16 @@ pub(super) fn start(
     if let Some(message) = ledger_alarm {
         engine.raise("ledger_lost", "ledger.json", message);
     }
+    if let Some(message) = clock_alarm {
+        engine.raise("clock_floor_lost", "clock.json", message);
+    }
+    engine.check_clock();
     engine.open_audit();
     engine.record(started);
     engine.load_trust();
     engine.load_local();
     engine.load_sources();
+    engine.recall_equivocations();
     if let Err(error) = engine.bring_up(takes_over) {
         if takes_over && !engine.instance.is_finished()? {
             // Where this fails, the next start removes what is unfinished.
@@ -166,18 +173,6 @@ pub(super) fn start(
 }
 
 impl Engine {
-    /// Reads the trust file. Without one no feed can admit anything, and what was admitted goes on.
-    fn load_trust(&mut self) {
-        match read_trust(&self.config.trust_file) {
-            Ok(trust) => self.trust = trust,
-            Err(error) => {
-                let subject = self.config.trust_file.display().to_string();
-                let message = format!("{error}; until this is mended no bundle is admitted");
-                self.raise("trust_file", subject, message);
-            }
-        }
-    }
-
     /// Opens the audit log. One whose end makes no sense is moved aside, with an alarm: it is evidence,
     /// and must not keep the service from protecting.
     fn open_audit(&mut self) {

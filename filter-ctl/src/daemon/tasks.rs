@@ -3,7 +3,6 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
-use jiff::Timestamp;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -119,7 +118,7 @@ async fn attend(
             _ = ticks.tick() => {
                 tick += 1;
                 block_in_place(|| {
-                    engine.tick(Timestamp::now());
+                    engine.tick();
                     if tick.is_multiple_of(READ_EVERY) {
                         engine.read_counters();
                     }

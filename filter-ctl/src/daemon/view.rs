@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::{
     http::wire::{
         CoveringEntry, Explanation, NeverBlockEntry, OrderDetail, OrderSummary, Stats, Status,
-        WithheldEntry,
+        TrustStatus, WithheldEntry,
     },
     metrics,
     observe::{
@@ -40,6 +40,8 @@ pub struct View {
     pub totals: Arc<BTreeMap<OrderId, Tally>>,
     /// What is never blocked.
     pub never_block: Arc<Vec<NeverBlockEntry>>,
+    /// The trust file in force.
+    pub trust: Arc<TrustStatus>,
 }
 
 impl View {
@@ -64,6 +66,7 @@ impl View {
             sources: Vec::new(),
             totals: Arc::new(BTreeMap::new()),
             never_block: Arc::new(Vec::new()),
+            trust: Arc::default(),
         }
     }
 

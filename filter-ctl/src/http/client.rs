@@ -22,9 +22,9 @@ use tokio::{net::UnixStream, time::timeout};
 use super::{
     path,
     wire::{
-        AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
+        AcceptClock, AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
         NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException, Stats,
-        Status, Withdraw,
+        Status, TrustStatus, Withdraw,
     },
 };
 use crate::order::{FeedName, OrderId, hex};
@@ -218,6 +218,16 @@ impl Client {
     /// Sets the kill switch.
     pub async fn panic(&self, request: &PanicRequest) -> Result<Changed, ClientError> {
         self.post_within(path::PANIC, request, PANIC_TIME_MAX).await
+    }
+
+    /// The trust file in force.
+    pub async fn trust(&self) -> Result<TrustStatus, ClientError> {
+        self.get(path::TRUST.to_owned()).await
+    }
+
+    /// Says that the clock is right.
+    pub async fn accept_clock(&self, request: &AcceptClock) -> Result<Changed, ClientError> {
+        self.post(path::CLOCK_ACCEPT, request).await
     }
 
     /// Reads the configuration again.

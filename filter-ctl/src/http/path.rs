@@ -26,6 +26,10 @@ pub const ATTACH: &str = "/v1/attach";
 pub const DETACH: &str = "/v1/detach";
 /// [`super::wire::PanicRequest`].
 pub const PANIC: &str = "/v1/panic";
+/// [`super::wire::TrustStatus`].
+pub const TRUST: &str = "/v1/trust";
+/// [`super::wire::AcceptClock`].
+pub const CLOCK_ACCEPT: &str = "/v1/clock/accept";
 /// No body.
 pub const RELOAD: &str = "/v1/reload";
 

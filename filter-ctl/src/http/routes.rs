@@ -19,7 +19,7 @@ use super::{
     path,
     peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
     wire::{
-        AddException, AddOrder, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
+        AcceptClock, AddException, AddOrder, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
         RemoveException, Withdraw,
     },
 };
@@ -52,6 +52,8 @@ pub(super) fn router(handle: Handle) -> Router {
         .route(path::ATTACH, post(attach))
         .route(path::DETACH, post(detach))
         .route(path::PANIC, post(panic))
+        .route(path::TRUST, get(trust))
+        .route(path::CLOCK_ACCEPT, post(accept_clock))
         .route(path::RELOAD, post(reload))
         .layer(DefaultBodyLimit::max(path::BODY_MAX));
     let orders = Router::new()
@@ -156,6 +158,10 @@ async fn stats(_: Reader, State(service): State<Service>) -> Response {
     Answer(service.handle.stats().await).into_response()
 }
 
+async fn trust(_: Reader, State(service): State<Service>) -> Response {
+    Answer(Ok(service.handle.trust())).into_response()
+}
+
 async fn orders(_: Reader, State(service): State<Service>) -> Response {
     Answer(Ok(service.handle.orders())).into_response()
 }
@@ -256,6 +262,7 @@ changes!(
     attach: InterfaceRequest,
     detach: InterfaceRequest,
     panic: PanicRequest,
+    accept_clock: AcceptClock,
 );
 
 async fn reload(Admin(actor): Admin, State(service): State<Service>) -> Response {

@@ -4,6 +4,8 @@
 //! or removed. Times are RFC 3339 in UTC, prefixes in CIDR form, `packets` and `bytes` are totals that
 //! never go backwards.
 
+mod trust;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
@@ -13,6 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     kernel::attach::Mode,
     order::{Direction, FeedName, OrderId},
+};
+
+pub use self::trust::{
+    AcceptClock, TrustFeedStatus, TrustKeyStatus, TrustRoot, TrustStatus,
 };
 
 /// Packets and their bytes.

@@ -14,6 +14,7 @@ pub(super) fn families(sample: &Sample<'_>) -> Vec<Family> {
     families.extend(tables(sample.status, sample.extras));
     families.extend(packets(sample.stats));
     families.extend(feeds(sample));
+    families.extend(sample.extras.trust.families());
     families
 }
 
@@ -308,6 +309,6 @@ fn feeds(sample: &Sample<'_>) -> Vec<Family> {
 }
 
 /// Times before 1970 do not occur.
-fn seconds(time: Timestamp) -> u64 {
+pub(super) fn seconds(time: Timestamp) -> u64 {
     time.as_second().try_into().unwrap_or(0)
 }

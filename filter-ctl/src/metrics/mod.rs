@@ -7,11 +7,12 @@
 //! - here: what goes in and what comes out;
 //! - [`durations`]: how long things took;
 //! - `family`: one metric with its series;
-//! - `list`: every metric.
+//! - `list`: every metric; [`TrustExtras`]: those of the trust file.
 
 pub mod durations;
 mod family;
 mod list;
+mod trust;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +21,7 @@ use prometheus::{
     proto::MetricFamily,
 };
 
-pub use self::durations::Durations;
+pub use self::{durations::Durations, trust::TrustExtras};
 use crate::{
     http::wire::{Stats, Status},
     order::FeedName,
@@ -44,6 +45,8 @@ pub struct Extras {
     pub capacity_errors: u64,
     /// How often the kernel held something else than was put there.
     pub drifts: u64,
+    /// The trust file in force.
+    pub trust: TrustExtras,
     /// Bundles refused since the service started.
     pub refused_bundles: Vec<RefusedBundles>,
     /// From the receipt of an order to its enforcement.

@@ -15,6 +15,14 @@ fn scrape() -> String {
         v6_prefixes_capacity: 262_144,
         capacity_errors: 1,
         drifts: 2,
+        trust: TrustExtras {
+            version: Some(3),
+            expires: Some("2027-01-01T00:00:00Z".parse().unwrap()),
+            keys: vec![(
+                "ncsc-2026".to_owned(),
+                "2026-12-31T00:00:00Z".parse().unwrap(),
+            )],
+        },
         refused_bundles: vec![RefusedBundles {
             feed: FeedName::operator(),
             code: "bad_signature".to_owned(),
@@ -50,6 +58,8 @@ fn series_have_their_labels_and_values() {
         "levee_publish_seconds_bucket{le=\"0.025\"} 1",
         "levee_publish_seconds_count 1",
         "levee_bypass 0",
+        "levee_trust_version 3",
+        "levee_trust_key_expiry_timestamp_seconds{key=\"ncsc-2026\"} 1798675200",
     ] {
         assert!(text.lines().any(|l| l == line), "no `{line}` in\n{text}");
     }

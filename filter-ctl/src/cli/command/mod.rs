@@ -5,12 +5,14 @@
 //! - [`status`], [`stats`], [`explain`], [`feed`]: looking;
 //! - [`order`], [`exception`]: what is blocked and what never is;
 //! - [`interface`], [`kill_switch`], [`reload`]: operating;
+//! - [`trust`], [`clock`]: whose signatures are believed, and whether the time is;
 //! - [`bundle`]: the authority's side, without a service;
 //! - [`simulate`]: what would become of recorded packets, without a service;
 //! - [`generate`]: completions and manual pages.
 
 pub mod bundle;
 pub mod check;
+pub mod clock;
 pub mod exception;
 pub mod explain;
 pub mod feed;
@@ -23,6 +25,7 @@ pub mod run;
 pub mod simulate;
 pub mod stats;
 pub mod status;
+pub mod trust;
 
 use std::{fs, path::Path};
 
@@ -69,6 +72,8 @@ pub fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Detach(args) => interface::detach(&context, &args),
         Command::Panic(args) => kill_switch::run(&context, args),
         Command::Reload(reload::ReloadArgs) => reload::run(&context),
+        Command::Trust(command) => trust::run(&context, &command),
+        Command::Clock(command) => clock::run(&context, command),
         Command::Completions(args) => Ok(generate::completions(args)),
         Command::Man(args) => generate::man(&args),
     }

@@ -3,7 +3,7 @@
 //!
 //! - here: numbers and times;
 //! - [`table`]: columns that line up;
-//! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`simulate`]: a document
+//! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`simulate`], [`trust`]: a document
 //!   each.
 
 pub mod exception;
@@ -14,6 +14,7 @@ pub mod simulate;
 pub mod stats;
 pub mod status;
 pub mod table;
+pub mod trust;
 
 use std::borrow::Cow;
 

@@ -7,8 +7,9 @@
 //!    a new key before everyone knows it);
 //! 3. every signature by a known key is over exactly these bytes;
 //! 4. the first line: its form; a key may sign for its feed; the feed is that of the way it came; enough
-//!    distinct keys have signed; (epoch, seq) is above the stored mark; it has not expired; it is not
-//!    issued in the future; enough of the keys have not expired;
+//!    distinct keys have signed, revoked ones not counted; (epoch, seq) is above the stored mark; the trust
+//!    file and the bundle have not expired; it is not issued in the future; enough of the keys have not
+//!    expired;
 //! 5. the entries, against the feed's scope.
 //!
 //! Everything here is a decision about bytes and a time that are passed in. Nothing is stored.
@@ -20,7 +21,7 @@ mod since;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,7 @@ use self::error::check_sizes;
 pub use self::{
     entries::BUNDLE_ORDERS_MAX,
     error::AdmissionError,
-    readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit},
+    readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit, revoked_signers},
     since::encode_since,
 };
 use super::{
@@ -159,12 +160,16 @@ pub fn admit(
     check_way(untrusted, &manifest)?;
     check_threshold(feed, signers.len())?;
     let sha256 = Sha256::digest(bundle).into();
-    if let Some(mark) = mark(&feed.name)
-        && is_repeat(&manifest, sha256, &mark)?
-    {
-        let feed = feed.name.clone();
+    let mark = mark(&feed.name);
+    if let Some(mark) = mark.as_ref().filter(|mark| mark.sha256 == sha256) {
+        let (feed, mark) = (feed.name.clone(), mark.clone());
         return Ok(Admission::Repeat { feed, mark });
     }
+    let signers = unrevoked(feed, &signers, now)?;
+    if let Some(mark) = mark {
+        check_number(&manifest, sha256, &mark)?;
+    }
+    check_trust(trust, now)?;
     check_dates(&manifest, now)?;
     let signers = unexpired(feed, &signers, now)?;
 
@@ -286,22 +291,51 @@ fn check_threshold(feed: &TrustedFeed, found: usize) -> Result<(), AdmissionErro
     })
 }
 
-fn is_repeat(manifest: &Manifest, sha256: [u8; 32], mark: &Mark) -> Result<bool, AdmissionError> {
+/// A number above the mark. The bytes are others than those of the mark.
+fn check_number(
+    manifest: &Manifest,
+    sha256: [u8; 32],
+    mark: &Mark,
+) -> Result<(), AdmissionError> {
     let number = (manifest.epoch, manifest.seq);
-    let feed = || manifest.feed.clone();
-    if number > mark.number() {
-        Ok(false)
-    } else if number < mark.number() {
-        Err(AdmissionError::Rollback {
-            feed: feed(),
+    let feed = manifest.feed.clone();
+    match number.cmp(&mark.number()) {
+        Ordering::Greater => Ok(()),
+        Ordering::Less => Err(AdmissionError::Rollback {
+            feed,
             found: number,
             mark: mark.number(),
-        })
-    } else if sha256 == mark.sha256 {
-        Ok(true)
+        }),
+        Ordering::Equal => Err(AdmissionError::Equivocation {
+            feed,
+            number,
+            digests: [mark.sha256, sha256],
+        }),
+    }
+}
+
+fn check_trust(trust: &TrustFile, now: Timestamp) -> Result<(), AdmissionError> {
+    match trust.expires() {
+        Some(expires) if trust.has_expired(now) => {
+            Err(AdmissionError::TrustExpired { expires, now })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The signers whose keys are not revoked, of which there must be enough.
+fn unrevoked<'a>(
+    feed: &TrustedFeed,
+    signers: &[&'a TrustedKey],
+    now: Timestamp,
+) -> Result<Vec<&'a TrustedKey>, AdmissionError> {
+    let (revoked, good): (Vec<&TrustedKey>, Vec<&TrustedKey>) =
+        signers.iter().partition(|key| key.is_revoked(now));
+    if good.len() >= feed.threshold {
+        Ok(good)
     } else {
-        let feed = feed();
-        Err(AdmissionError::Equivocation { feed, number })
+        let names = listed(revoked.iter().map(|key| &*key.name));
+        Err(AdmissionError::KeyRevoked(names))
     }
 }
 
@@ -327,10 +361,8 @@ fn unexpired(
     signers: &[&TrustedKey],
     now: Timestamp,
 ) -> Result<Vec<String>, AdmissionError> {
-    let (good, expired): (Vec<&TrustedKey>, Vec<&TrustedKey>) = signers
-        .iter()
-        .copied()
-        .partition(|key| key.expires.is_none_or(|expires| expires > now));
+    let (expired, good): (Vec<&TrustedKey>, Vec<&TrustedKey>) =
+        signers.iter().partition(|key| key.has_expired(now));
     if good.len() >= feed.threshold {
         Ok(good.iter().map(|key| key.name.clone()).collect())
     } else {
