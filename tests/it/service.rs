@@ -9,6 +9,7 @@ mod perimeter;
 mod refused;
 mod restart;
 mod swaps;
+mod trust;
 mod upgrade;
 
 use std::{

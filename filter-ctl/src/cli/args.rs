@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use super::{
     command::{
-        bundle, check, clock, exception, explain, feed, generate, interface, kill_switch, order, reload,
-        run, simulate, stats, status, trust,
+        bundle, check, clock, exception, explain, feed, generate, interface, kill_switch, order,
+        reload, run, simulate, stats, status, trust,
     },
     output::Format,
 };

@@ -263,11 +263,7 @@ impl Engine {
     }
 
     /// An operator says that the clock is right. The floor becomes what it says.
-    pub(super) fn accept_clock(
-        &mut self,
-        request: &AcceptClock,
-        actor: &Actor,
-    ) -> Answer<Changed> {
+    pub(super) fn accept_clock(&mut self, request: &AcceptClock, actor: &Actor) -> Answer<Changed> {
         let now = Timestamp::now();
         let doubt = self.clock.doubt(now);
         if doubt.is_none() && !self.has_alarm("clock_floor_lost", FILE) {
@@ -336,9 +332,16 @@ mod tests {
         let restarted = Clock::start(floor, None, reading(100, -61, true));
         assert_eq!(code(&restarted, reading(100, 0, true)), None);
         assert_eq!(code(&restarted, reading(100, -59, true)), None);
-        assert_eq!(code(&restarted, reading(100, -61, true)), Some("clock_behind"));
+        assert_eq!(
+            code(&restarted, reading(100, -61, true)),
+            Some("clock_behind")
+        );
         let back = reading(100, -10 * 365 * DAY, false);
-        assert_eq!(restarted.time(back.now, back.clock), at(100), "what has ended stays ended");
+        assert_eq!(
+            restarted.time(back.now, back.clock),
+            at(100),
+            "what has ended stays ended"
+        );
     }
 
     #[test]
@@ -360,10 +363,16 @@ mod tests {
     fn a_long_pause_of_the_service_alone_is_no_doubt_and_neither_is_a_new_installation() {
         let in_force = reading(0, 0, false).clock;
         let now = reading(3 * DAY, 0, false);
-        assert_eq!(code(&Clock::start(Some(at(0)), Some(in_force), now), now), None);
+        assert_eq!(
+            code(&Clock::start(Some(at(0)), Some(in_force), now), now),
+            None
+        );
         assert_eq!(code(&Clock::start(None, None, now), now), None);
         let synchronised = reading(3 * DAY, 0, true);
-        assert_eq!(code(&Clock::start(Some(at(0)), None, synchronised), synchronised), None);
+        assert_eq!(
+            code(&Clock::start(Some(at(0)), None, synchronised), synchronised),
+            None
+        );
     }
 
     #[test]

@@ -321,7 +321,8 @@ impl Engine {
         let clock_set = self.clock_was_set();
         let due = clock_set || self.rules.next_change.is_some_and(|change| change <= now);
         let retry = self.has_alarm("enforce_failed", "kernel");
-        if (due || retry) && self.damaged.is_empty() && self.clock.doubt(Timestamp::now()).is_none() {
+        if (due || retry) && self.damaged.is_empty() && self.clock.doubt(Timestamp::now()).is_none()
+        {
             // A failure has raised its alarm and is tried again at a later tick.
             let _alarmed = self.enforce_desired();
         }

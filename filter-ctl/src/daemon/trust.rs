@@ -29,7 +29,7 @@ use crate::{
         sign::signatures_beside,
         trust::{
             TRUST_BYTES_MAX, TrustError, TrustFile,
-            succeed::{Successor, SuccessionError, UntrustedTrust, succeed},
+            succeed::{SuccessionError, Successor, UntrustedTrust, succeed},
         },
         verify::revoked_signers,
     },
@@ -286,9 +286,8 @@ impl InForce {
         let directory = state_dir.join(DIRECTORY);
         durable::create_directory(&directory)?;
         let path = directory.join(FILE);
-        let bytes = serde_json::to_vec_pretty(self).map_err(|error| {
-            durable::DurableError::at("write", &path)(io::Error::other(error))
-        })?;
+        let bytes = serde_json::to_vec_pretty(self)
+            .map_err(|error| durable::DurableError::at("write", &path)(io::Error::other(error)))?;
         durable::write_atomic(&path, &bytes)
     }
 }

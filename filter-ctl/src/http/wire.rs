@@ -17,9 +17,7 @@ use crate::{
     order::{Direction, FeedName, OrderId},
 };
 
-pub use self::trust::{
-    AcceptClock, TrustFeedStatus, TrustKeyStatus, TrustRoot, TrustStatus,
-};
+pub use self::trust::{AcceptClock, TrustFeedStatus, TrustKeyStatus, TrustRoot, TrustStatus};
 
 /// Packets and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,9 +12,9 @@
 pub mod durations;
 mod family;
 mod list;
-mod trust;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use prometheus::{
     Encoder as _, TextEncoder, core::Collector as _, process_collector::ProcessCollector,

@@ -33,8 +33,11 @@ impl TrustExtras {
 
     pub(super) fn families(&self) -> Vec<Family> {
         vec![
-            Family::gauge("levee_trust_version", "The version of the trust file in force")
-                .each(self.version, |family, version| family.with(&[], version)),
+            Family::gauge(
+                "levee_trust_version",
+                "The version of the trust file in force",
+            )
+            .each(self.version, |family, version| family.with(&[], version)),
             Family::gauge(
                 "levee_trust_expiry_timestamp_seconds",
                 "From when on nothing is admitted by the trust file in force",

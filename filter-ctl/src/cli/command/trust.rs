@@ -66,10 +66,8 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Outcome, Failure> {
         None => None,
     };
     let now = Timestamp::now();
-    let Successor { trust, signers } =
-        succeed(current.as_ref(), &read(new)?, now).map_err(|error| {
-            Failure::refused(error.code(), format!("{}: {error}", new.display()))
-        })?;
+    let Successor { trust, signers } = succeed(current.as_ref(), &read(new)?, now)
+        .map_err(|error| Failure::refused(error.code(), format!("{}: {error}", new.display())))?;
     let document = Accepted {
         accepted: true,
         signers,

@@ -38,7 +38,11 @@ pub fn text(trust: &TrustStatus, now: Timestamp) -> String {
         ("Expires", at(expires)),
         ("Root", root),
         ("In force since", at(taken_at)),
-        ("Put there by", by.as_deref().map_or_else(|| "-".to_owned(), |by| outside(by).into_owned())),
+        (
+            "Put there by",
+            by.as_deref()
+                .map_or_else(|| "-".to_owned(), |by| outside(by).into_owned()),
+        ),
         ("Signed by", listed(signers)),
         ("SHA-256", sha256.clone().unwrap_or_else(|| "-".to_owned())),
     ];

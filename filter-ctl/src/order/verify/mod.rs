@@ -292,11 +292,7 @@ fn check_threshold(feed: &TrustedFeed, found: usize) -> Result<(), AdmissionErro
 }
 
 /// A number above the mark. The bytes are others than those of the mark.
-fn check_number(
-    manifest: &Manifest,
-    sha256: [u8; 32],
-    mark: &Mark,
-) -> Result<(), AdmissionError> {
+fn check_number(manifest: &Manifest, sha256: [u8; 32], mark: &Mark) -> Result<(), AdmissionError> {
     let number = (manifest.epoch, manifest.seq);
     let feed = manifest.feed.clone();
     match number.cmp(&mark.number()) {

@@ -2,6 +2,7 @@
 
 mod checks;
 mod entries;
+mod refused;
 mod restart;
 
 use std::sync::LazyLock;
