@@ -11,6 +11,7 @@ mod push;
 mod refused;
 mod restart;
 mod swaps;
+mod trust;
 mod upgrade;
 
 use std::{

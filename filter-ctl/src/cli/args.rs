@@ -5,6 +5,13 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{command::{audit, bundle, check, exception, explain, feed, generate, interface, kill_switch, order, receipt, reload, run, simulate, stats, status, report}, output::Format};
+use super::{
+    command::{
+        bundle, check, clock, exception, explain, feed, generate, interface, kill_switch, order,
+        reload, run, simulate, stats, status, trust,
+    },
+    output::Format,
+};
 use crate::config::DEFAULT_CONTROL_SOCKET;
 
 /// Levee: a network perimeter filter for ISPs
@@ -86,6 +93,12 @@ pub enum Command {
     /// Read and verify the audit log. Needs no service
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Who is trusted, and what the trust file may become
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
+    /// This machine's clock
+    #[command(subcommand)]
+    Clock(clock::ClockCommand),
     /// Put the program on an interface of the configuration
     Attach(interface::AttachArgs),
     /// Take the program off interfaces: they are no longer filtered

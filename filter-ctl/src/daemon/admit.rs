@@ -64,6 +64,11 @@ impl Engine {
         };
         arrival.judged(&untrusted, &admission, &self.timezone);
         match admission.map_err(|error| refused(error.code(), error.to_string()))? {
+        let admission = admission.map_err(|error| {
+            self.note_equivocation(&error, &untrusted, actor);
+            refused(error.code(), error.to_string())
+        })?;
+        match admission {
             Admission::Repeat { feed, mark } if self.damaged.contains(feed.as_str()) => {
                 self.repair(&untrusted, &feed, &mark, actor, received_at)
             }
@@ -101,6 +106,7 @@ impl Engine {
         for code in ReadmitAlarm::CODES {
             self.clear_alarm(code, feed.as_str());
         }
+        self.end_equivocation(&feed);
         if self.damaged.remove(feed.as_str()) {
             self.clear_alarm("state_damaged", feed.as_str());
         }
@@ -362,15 +368,9 @@ impl Engine {
 
     /// Nothing is admitted while the clock is known to be wrong: an old bundle would look fresh.
     fn check_time(&self, now: Timestamp) -> Answer<()> {
-        if self.floor.trusts(now) {
-            return Ok(());
+        match self.clock.doubt(now) {
+            None => Ok(()),
+            Some((code, problem)) => Err(failed(code, problem)),
         }
-        let floor = self.floor.floor();
-        Err(failed(
-            "clock_behind",
-            format!(
-                "the clock says {now}, but it has been {floor} here already; set it right first"
-            ),
-        ))
     }
 }

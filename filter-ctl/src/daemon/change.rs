@@ -68,6 +68,10 @@ impl Engine {
                 };
                 self.reply(answer, result);
             }
+            Command::AcceptClock(request, actor, answer) => {
+                let result = self.accept_clock(&request, &actor);
+                self.reply(answer, result);
+            }
             Command::Reload(actor, answer) => {
                 let result = self.reload(&actor);
                 self.reply(answer, result);
@@ -202,7 +206,7 @@ impl Engine {
         if reason.trim().is_empty() {
             return Err(invalid("reason", "an exception needs a reason".to_owned()));
         }
-        let now = Timestamp::now();
+        let now = self.now();
         let until = until
             .map(|until| parse_until(&until, now, &self.timezone))
             .transpose()

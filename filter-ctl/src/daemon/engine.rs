@@ -10,6 +10,35 @@ use tokio::sync::watch;
 
 use super::{clock::TimeFloor, desired::{Plan, SourceKey, Sources, note_interfaces, plan}, drift::Proof, enforce::has_been_set, handle::{Actor, Answer}, leave::Left, local::Local, publish::Shown, receipts::Receipts, trail::Trail, view::View};
 use crate::{config::Config, http::{push::monitor::PushMonitor, wire::{Alarm, Refusal, RefusalKind}}, kernel::{attach::{self, Attached}, clock::boot_clock, instance::Instance, pins::PinDir, sync::Publisher}, metrics::Durations, observe::ledger::Ledger, order::{FeedName, letter::OperatorOrder, store::Store, trust::TrustFile, verify::Mark}, policy::RuleSet, table::compile::Capacity};
+use super::{
+    clock::Clock,
+    desired::{Plan, SourceKey, Sources, note_interfaces, plan},
+    drift::Proof,
+    enforce::has_been_set,
+    handle::{Actor, Answer},
+    leave::Left,
+    local::Local,
+    publish::Shown,
+    trust::Kept,
+    view::View,
+};
+use crate::{
+    audit::{Audit, AuditError, Event},
+    config::Config,
+    http::wire::{Alarm, Refusal, RefusalKind},
+    kernel::{
+        attach::{self, Attached},
+        clock::boot_clock,
+        instance::Instance,
+        pins::PinDir,
+        sync::Publisher,
+    },
+    metrics::Durations,
+    observe::ledger::Ledger,
+    order::{FeedName, letter::OperatorOrder, store::Store, trust::TrustFile, verify::Mark},
+    policy::RuleSet,
+    table::compile::Capacity,
+};
 
 /// Seconds after which what failed with an interface is tried again.
 pub(super) const RETRY_EVERY_SECONDS: u64 = 5;
@@ -20,6 +49,7 @@ pub(super) struct Engine {
     pub(super) config_path: PathBuf,
     pub(super) timezone: TimeZone,
     pub(super) trust: TrustFile,
+    pub(super) kept_trust: Kept,
     pub(super) store: Store,
     pub(super) pins: PinDir,
     pub(super) instance: Instance,
@@ -30,7 +60,7 @@ pub(super) struct Engine {
     pub(super) ledger: Ledger,
     pub(super) audit: Trail,
     pub(super) local: Local,
-    pub(super) floor: TimeFloor,
+    pub(super) clock: Clock,
     pub(super) sources: Sources,
     /// What was admitted last of each feed; the same as on disk.
     pub(super) marks: BTreeMap<FeedName, Mark>,
@@ -80,7 +110,7 @@ impl Engine {
     /// Plans for other sources and decisions than those in force. Changes nothing but the count of
     /// plans that did not fit.
     pub(super) fn plan(&mut self, sources: &Sources, local: &Local) -> Answer<Plan> {
-        let now = Timestamp::now();
+        let now = self.now();
         plan(
             &self.config,
             self.capacity(),
@@ -137,6 +167,11 @@ impl Engine {
         }
     }
 
+    /// Whether an alarm is raised.
+    pub(super) fn has_alarm(&self, code: &'static str, subject: &str) -> bool {
+        self.alarms.contains_key(&(code, subject.to_owned()))
+    }
+
     /// Ends an alarm.
     pub(super) fn clear_alarm(&mut self, code: &'static str, subject: &str) {
         if self.alarms.remove(&(code, subject.to_owned())).is_some() {
@@ -148,7 +183,7 @@ impl Engine {
     fn clock_was_set(&self) -> bool {
         let live = self.instance.live().ok().flatten();
         match (live, boot_clock()) {
-            (Some(live), Ok(now)) => has_been_set(live.clock, now),
+            (Some(live), Ok(now)) => has_been_set(live.clock, self.clock.for_deadlines(now)),
             (None, _) | (_, Err(_)) => false,
         }
     }
@@ -260,20 +295,15 @@ impl Engine {
     }
 
     /// What happens once a second: entries that end, interfaces that come and go, clocks, alarms.
-    pub(super) fn tick(&mut self, now: Timestamp) {
-        if let Err(error) = self.floor.observe(now, &self.config.state_dir) {
-            self.raise("state_not_writable", "clock.json", error.to_string());
-        } else {
-            self.clear_alarm("state_not_writable", "clock.json");
-        }
-        self.check_clock(now);
+    pub(super) fn tick(&mut self) {
+        self.watch_clock();
+        let now = self.now();
         self.seconds += 1;
         let clock_set = self.clock_was_set();
         let due = clock_set || self.rules.next_change.is_some_and(|change| change <= now);
-        let retry = self
-            .alarms
-            .contains_key(&("enforce_failed", "kernel".to_owned()));
-        if (due || retry) && self.damaged.is_empty() && self.floor.trusts(now) {
+        let retry = self.has_alarm("enforce_failed", "kernel");
+        if (due || retry) && self.damaged.is_empty() && self.clock.doubt(Timestamp::now()).is_none()
+        {
             // A failure has raised its alarm and is tried again at a later tick.
             let _alarmed = self.enforce_desired();
         }
@@ -288,13 +318,14 @@ impl Engine {
                 self.clear_alarm("state_not_writable", "exceptions.json");
             }
         }
-        self.check_drift_regularly(now);
+        self.check_drift_regularly();
         self.attach_all();
         self.leave_old_maps();
         self.check_feeds(now);
         self.seal_audit(now, false);
         self.check_push();
         self.complete_receipts_regularly();
+        self.check_trust_age(now);
     }
 
     /// Reads the counters into the totals.
@@ -310,19 +341,6 @@ impl Engine {
         match self.ledger.save(&self.config.state_dir) {
             Ok(()) => self.clear_alarm("state_not_writable", "ledger.json"),
             Err(error) => self.raise("state_not_writable", "ledger.json", error.to_string()),
-        }
-    }
-
-    fn check_clock(&mut self, now: Timestamp) {
-        if self.floor.trusts(now) {
-            self.clear_alarm("clock_behind", "clock");
-        } else {
-            let floor = self.floor.floor();
-            let message = format!(
-                "the clock says {now}, but it has been {floor} here already; no bundle is admitted \
-                 and no entry ends until it is right"
-            );
-            self.raise("clock_behind", "clock", message);
         }
     }
 

@@ -9,6 +9,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::view::View;
 use crate::{feed::hints::Hints, http::wire::{AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RefusalKind, RemoveException, Stats, Status, Withdraw, OrderReport, ReportSent}, order::{FeedName, OrderId}, receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed}};
+use crate::{
+    http::wire::{
+        AcceptClock, AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
+        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RefusalKind,
+        RemoveException, Stats, Status, TrustStatus, Withdraw,
+    },
+    order::{FeedName, OrderId},
+};
 
 /// Changes that may wait; a further one is refused as `busy`.
 pub const COMMANDS_MAX: usize = 64;
@@ -63,6 +71,8 @@ pub enum Command {
     Detach(InterfaceRequest, Actor, oneshot::Sender<Answer<Changed>>),
     /// Set the kill switch.
     Panic(PanicRequest, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Take the clock for right.
+    AcceptClock(AcceptClock, Actor, oneshot::Sender<Answer<Changed>>),
     /// Read the configuration again.
     Reload(Actor, oneshot::Sender<Answer<Changed>>),
     /// Read the counters now.
@@ -193,6 +203,12 @@ impl Handle {
             .await
     }
 
+    /// See [`Command::AcceptClock`].
+    pub async fn accept_clock(&self, request: AcceptClock, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::AcceptClock(request, actor, answer))
+            .await
+    }
+
     /// See [`Command::Reload`].
     pub async fn reload(&self, actor: Actor) -> Answer<Changed> {
         self.ask(|answer| Command::Reload(actor, answer)).await
@@ -207,6 +223,12 @@ impl Handle {
     #[must_use]
     pub fn status(&self) -> Status {
         self.view.borrow().status()
+    }
+
+    /// The trust file in force.
+    #[must_use]
+    pub fn trust(&self) -> TrustStatus {
+        self.view.borrow().trust.as_ref().clone()
     }
 
     /// Whether, and on whose order, an address is blocked.

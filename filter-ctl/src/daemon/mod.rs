@@ -18,6 +18,9 @@
 //! - `receipts`: what is stated of each bundle, signed;
 //! - `push`: the listener for authorities, as far as the engine has to do with it;
 //! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
+//! - `equivocation`: an authority that signs two truths;
+//! - `local` and [`trust`]: exceptions, withdrawals and the trust file in force, on disk;
+//! - `clock`: whether the time can be right.
 
 mod admit;
 mod approval;
@@ -28,6 +31,7 @@ mod drift;
 mod enforce;
 mod engine;
 mod feed_switch;
+mod equivocation;
 pub mod handle;
 mod inherit;
 mod leave;
@@ -42,6 +46,7 @@ pub mod start;
 pub(crate) mod stored;
 mod tasks;
 mod trail;
+pub mod trust;
 pub mod view;
 
 pub use local::LocalError;

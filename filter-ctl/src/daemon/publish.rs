@@ -41,7 +41,7 @@ struct Protected {
 impl Engine {
     /// Publishes the view. Readers see the old one or the new one, whole.
     pub(super) fn publish_view(&mut self) {
-        let now = Timestamp::now();
+        let now = self.now();
         let (stats, totals) = self.counted(now);
         let (deadlines, overdue) = self.deadlines(now);
         let view = View {
@@ -54,6 +54,7 @@ impl Engine {
                 v6_prefixes_capacity: u64::from(self.capacity().v6_prefixes),
                 capacity_errors: self.capacity_errors,
                 drifts: self.drifts,
+                trust: metrics::TrustExtras::of(&self.trust),
                 refused_bundles: self.refused_bundles(),
                 push: self.push.counts(),
                 audit_failures: self.audit.failures,
@@ -69,6 +70,7 @@ impl Engine {
             never_block: self.never_block_entries(now),
             letters: self.letters.values().map(Arc::clone).collect(),
             audit_record: self.audit.last(),
+            trust: Arc::new(self.trust_status()),
         };
         self.view.send_replace(Arc::new(view));
     }

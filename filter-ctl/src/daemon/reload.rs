@@ -6,6 +6,20 @@ use jiff::Timestamp;
 
 use super::{engine::{Engine, actor_name, failed, invalid}, handle::{Actor, Answer}, offload, push::check_certificates, start::read_trust};
 use crate::{audit::Event, config::{Config, load::{Loaded, load}}, http::wire::Changed, order::FeedName};
+use super::{
+    engine::{Engine, actor_name, failed, invalid},
+    handle::{Actor, Answer},
+    offload,
+};
+use crate::{
+    audit::Event,
+    config::{
+        Config,
+        load::{Loaded, load},
+    },
+    http::wire::Changed,
+    order::FeedName,
+};
 
 /// Alarms whose subject is a configured interface: they end with its configuration.
 const INTERFACE_ALARMS: [&str; 2] = ["not_attached", offload::ALARM];
@@ -19,11 +33,18 @@ impl Engine {
         let trust = read_trust(&config.trust_file)
             .map_err(|error| invalid("trust_file", error.to_string()))?;
         check_certificates(&config)?;
+        let trust = self.judge_trust(&config)?;
         let before = (self.config.clone(), self.ledger.clone());
         self.config = config;
         let outcome = self.note_interfaces().and_then(|()| {
             let (sources, local) = (self.sources.clone(), self.local.clone());
             self.plan(&sources, &local)
+        });
+        let outcome = outcome.and_then(|plan| {
+            if let Some(trust) = trust {
+                self.keep_trust(trust, &actor_name(actor))?;
+            }
+            Ok(plan)
         });
         let plan = match outcome {
             Ok(plan) => plan,
@@ -32,7 +53,6 @@ impl Engine {
                 return Err(refusal);
             }
         };
-        self.trust = trust;
         let subject = self.config.trust_file.display().to_string();
         self.clear_alarm("trust_file", &subject);
         let configured: Vec<String> = self

@@ -10,6 +10,33 @@ use tokio::sync::watch;
 
 use super::{clock::TimeFloor, desired::Sources, engine::Engine, inherit::{INSTANCES_MAX, choose_instance, load_ledger}, local::Local, publish::Shown, receipts::Receipts, stored::Stored, trail::Trail, view::View};
 use crate::{audit::Event, config::{CapacityConfig, Config}, http::push::monitor::PushMonitor, kernel::{KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher}, metrics::Durations, observe::ledger::LedgerError, order::{FeedName, store::{Store, StoreError}, trust::{TrustError, TrustFile}}, policy::RuleSet, receipt::store::ReceiptDir, table::compile::Capacity};
+use super::{
+    clock::Clock,
+    desired::Sources,
+    engine::Engine,
+    inherit::{INSTANCES_MAX, choose_instance, load_ledger},
+    local::Local,
+    publish::Shown,
+    stored::Stored,
+    trust::Kept,
+    view::View,
+};
+use crate::{
+    audit::{Audit, AuditError, Event},
+    config::{CapacityConfig, Config},
+    kernel::{
+        KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher,
+    },
+    metrics::Durations,
+    observe::ledger::LedgerError,
+    order::{
+        FeedName,
+        store::{Store, StoreError},
+        trust::{TrustError, TrustFile},
+    },
+    policy::RuleSet,
+    table::compile::Capacity,
+};
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -78,10 +105,12 @@ pub(super) fn start(
         .detail("instance", chosen.number);
     let receipts = Receipts::open(ReceiptDir::new(&config.state_dir), &config.state_dir);
     let floor = TimeFloor::load(&config.state_dir);
+    let (clock, clock_alarm) = Clock::load(&config.state_dir, &chosen.instance)?;
     let (sender, receiver) = watch::channel(Arc::new(View::starting()));
     let mut engine = Engine {
         timezone,
         trust: TrustFile::default(),
+        kept_trust: Kept::Nothing,
         store,
         pins,
         instance: chosen.instance,
@@ -91,7 +120,7 @@ pub(super) fn start(
         ledger,
         audit: Trail::default(),
         local: Local::default(),
-        floor,
+        clock,
         sources: Sources::new(),
         marks: BTreeMap::new(),
         letters: BTreeMap::new(),
@@ -121,11 +150,16 @@ pub(super) fn start(
     if let Some(message) = ledger_alarm {
         engine.raise("ledger_lost", "ledger.json", message);
     }
+    if let Some(message) = clock_alarm {
+        engine.raise("clock_floor_lost", "clock.json", message);
+    }
+    engine.check_clock();
     engine.open_audit();
     engine.record(started);
     engine.load_trust();
     engine.load_local();
     engine.load_sources();
+    engine.recall_equivocations();
     if let Err(error) = engine.bring_up(takes_over) {
         if takes_over && !engine.instance.is_finished()? {
             // Where this fails, the next start removes what is unfinished.
@@ -148,6 +182,22 @@ impl Engine {
                 let message = format!("{error}; until this is mended no bundle is admitted");
                 self.raise("trust_file", subject, message);
             }
+    /// Opens the audit log. One whose end makes no sense is moved aside, with an alarm: it is evidence,
+    /// and must not keep the service from protecting.
+    fn open_audit(&mut self) {
+        match Audit::open(&self.config.state_dir) {
+            Ok(audit) => self.audit = Some(audit),
+            Err(error @ AuditError::Damaged { .. }) => {
+                let path = self.config.state_dir.join(crate::audit::FILE);
+                let aside =
+                    path.with_extension(format!("damaged-{}", Timestamp::now().as_second()));
+                let outcome = match std::fs::rename(&path, &aside) {
+                    Ok(()) => format!("it was moved to {}", aside.display()),
+                    Err(error) => format!("it cannot be moved aside either: {error}"),
+                };
+                self.raise("audit_damaged", "audit.log", format!("{error}; {outcome}"));
+            }
+            Err(error) => self.raise("audit_failed", "audit.log", error.to_string()),
         }
     }
 

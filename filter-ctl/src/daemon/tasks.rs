@@ -5,6 +5,12 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 use jiff::Timestamp;
 use tokio::{signal::unix::{SignalKind, signal}, sync::{mpsc, watch}, task::{JoinHandle, block_in_place}, time::{MissedTickBehavior, interval}};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+    task::{JoinHandle, block_in_place},
+    time::{MissedTickBehavior, interval},
+};
 
 use super::{engine::Engine, handle::{Actor, COMMANDS_MAX, Command, Handle}, start::{StartError, start}};
 use crate::{config::{Config, PushConfig}, feed::directory, http::{health, push, server}, order::{FeedName, parse::BUNDLE_BYTES_MAX_DEFAULT}, receipt::store::ReceiptDir};
@@ -108,7 +114,7 @@ async fn attend(
             _ = ticks.tick() => {
                 tick += 1;
                 block_in_place(|| {
-                    engine.tick(Timestamp::now());
+                    engine.tick();
                     if tick.is_multiple_of(READ_EVERY) {
                         engine.read_counters();
                     }

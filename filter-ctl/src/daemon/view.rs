@@ -10,6 +10,20 @@ use crate::{http::wire::{CoveringEntry, Explanation, HeldEntry, Holds, NeverBloc
 
 /// Entries that `order holds` lists; the others are counted.
 const HOLDS_LISTED_MAX: usize = 1_000;
+use crate::{
+    http::wire::{
+        CoveringEntry, Explanation, NeverBlockEntry, OrderDetail, OrderSummary, Stats, Status,
+        TrustStatus, WithheldEntry,
+    },
+    metrics,
+    observe::{
+        ledger::{Ledger, Tally},
+        report::{self, real, would},
+    },
+    order::{FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field},
+    policy::{Rule, RuleSet, Withheld, WithheldReason},
+    table::explain::{covering, never_block_of},
+};
 
 /// The snapshot. Cheap to make: what is large in it is shared.
 #[derive(Debug)]
@@ -34,6 +48,8 @@ pub struct View {
     pub letters: Vec<Arc<OperatorOrder>>,
     /// The number of the audit log's last record; `None` while the log cannot be opened.
     pub audit_record: Option<u64>,
+    /// The trust file in force.
+    pub trust: Arc<TrustStatus>,
 }
 
 impl View {
@@ -61,6 +77,7 @@ impl View {
             never_block: Arc::new(Vec::new()),
             letters: Vec::new(),
             audit_record: None,
+            trust: Arc::default(),
         }
     }
 

@@ -11,6 +11,15 @@ use tokio::{net::UnixStream, time::timeout};
 
 use super::{path, wire::{AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException, SignedReceipt, Stats, Status, Withdraw, OrderReport, ReportSent}};
 use crate::{order::{FeedName, OrderId, hex}, receipt::store::ReceiptId};
+use super::{
+    path,
+    wire::{
+        AcceptClock, AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
+        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException, Stats,
+        Status, TrustStatus, Withdraw,
+    },
+};
+use crate::order::{FeedName, OrderId, hex};
 
 /// The time to connect.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
@@ -235,6 +244,16 @@ impl Client {
     /// Sets the kill switch.
     pub async fn panic(&self, request: &PanicRequest) -> Result<Changed, ClientError> {
         self.post_within(path::PANIC, request, PANIC_TIME_MAX).await
+    }
+
+    /// The trust file in force.
+    pub async fn trust(&self) -> Result<TrustStatus, ClientError> {
+        self.get(path::TRUST.to_owned()).await
+    }
+
+    /// Says that the clock is right.
+    pub async fn accept_clock(&self, request: &AcceptClock) -> Result<Changed, ClientError> {
+        self.post(path::CLOCK_ACCEPT, request).await
     }
 
     /// Reads the configuration again.

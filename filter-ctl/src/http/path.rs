@@ -38,6 +38,10 @@ pub const DETACH: &str = "/v1/detach";
 pub const PANIC: &str = "/v1/panic";
 /// [`super::wire::SignedReceipt`], of the query's `feed` and `id`.
 pub const RECEIPTS: &str = "/v1/receipts";
+/// [`super::wire::TrustStatus`].
+pub const TRUST: &str = "/v1/trust";
+/// [`super::wire::AcceptClock`].
+pub const CLOCK_ACCEPT: &str = "/v1/clock/accept";
 /// No body.
 pub const RELOAD: &str = "/v1/reload";
 

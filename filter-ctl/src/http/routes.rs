@@ -11,6 +11,18 @@ use tokio::sync::Semaphore;
 use self::body::{Body, UploadBody};
 use super::{path, peer::{CHANGE_GROUP, Peer, READ_GROUP, Role}, wire::{AddException, AddOrder, DecideHold, InterfaceRequest, PanicRequest, Refusal, RefusalKind, RemoveException, SignedReceipt, Withdraw, ReportSent}};
 use crate::{daemon::handle::{Actor, Handle, Upload}, order::{FeedName, OrderId}, receipt::store::{ReceiptId, Signed}};
+use super::{
+    path,
+    peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
+    wire::{
+        AcceptClock, AddException, AddOrder, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
+        RemoveException, Withdraw,
+    },
+};
+use crate::{
+    daemon::handle::{Actor, Handle, Upload},
+    order::{FeedName, OrderId},
+};
 
 /// Bundles that are received at a time; further ones wait, because each is held in memory.
 const UPLOADS_MAX: usize = 2;
@@ -41,6 +53,8 @@ pub(super) fn router(handle: Handle) -> Router {
         .route(path::ATTACH, post(attach))
         .route(path::DETACH, post(detach))
         .route(path::PANIC, post(panic))
+        .route(path::TRUST, get(trust))
+        .route(path::CLOCK_ACCEPT, post(accept_clock))
         .route(path::RELOAD, post(reload))
         .route(path::RECEIPTS, get(receipt))
         .layer(DefaultBodyLimit::max(path::BODY_MAX));
@@ -144,6 +158,10 @@ async fn status(_: Reader, State(service): State<Service>) -> Response {
 
 async fn stats(_: Reader, State(service): State<Service>) -> Response {
     Answer(service.handle.stats().await).into_response()
+}
+
+async fn trust(_: Reader, State(service): State<Service>) -> Response {
+    Answer(Ok(service.handle.trust())).into_response()
 }
 
 async fn orders(_: Reader, State(service): State<Service>) -> Response {
@@ -301,6 +319,7 @@ changes!(
     attach: InterfaceRequest,
     detach: InterfaceRequest,
     panic: PanicRequest,
+    accept_clock: AcceptClock,
 );
 
 async fn reload(Admin(actor): Admin, State(service): State<Service>) -> Response {

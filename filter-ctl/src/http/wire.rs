@@ -7,6 +7,7 @@
 mod hold;
 mod push;
 mod letter;
+mod trust;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -18,6 +19,8 @@ pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
 pub use self::push::{PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt};
 pub use self::letter::{LetterInfo, OrderReport, ReportItem, ReportSent};
 use crate::{kernel::attach::Mode, order::{Direction, FeedName, OrderId, letter::Indicator}};
+
+pub use self::trust::{AcceptClock, TrustFeedStatus, TrustKeyStatus, TrustRoot, TrustStatus};
 
 /// Packets and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

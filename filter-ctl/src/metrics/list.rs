@@ -16,6 +16,7 @@ pub(super) fn families(sample: &Sample<'_>) -> Vec<Family> {
     families.extend(feeds(sample));
     families.extend(push(&sample.extras.push));
     families.extend(letters(sample.extras));
+    families.extend(sample.extras.trust.families());
     families
 }
 
@@ -353,6 +354,6 @@ fn letters(extras: &Extras) -> Vec<Family> {
 }
 
 /// Times before 1970 do not occur.
-fn seconds(time: Timestamp) -> u64 {
+pub(super) fn seconds(time: Timestamp) -> u64 {
     time.as_second().try_into().unwrap_or(0)
 }

@@ -7,18 +7,24 @@
 //! - here: what goes in and what comes out;
 //! - [`durations`]: how long things took;
 //! - `family`: one metric with its series;
-//! - `list`: every metric.
+//! - `list`: every metric; [`TrustExtras`]: those of the trust file.
 
 pub mod durations;
 mod family;
 mod list;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use prometheus::{Encoder as _, TextEncoder, core::Collector as _, process_collector::ProcessCollector, proto::MetricFamily};
 
 pub use self::durations::Durations;
 use crate::{http::{push::monitor::PushCounts, wire::{Stats, Status}}, order::FeedName};
+pub use self::{durations::Durations, trust::TrustExtras};
+use crate::{
+    http::wire::{Stats, Status},
+    order::FeedName,
+};
 
 /// The `Content-Type` of what [`render`] returns.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -38,6 +44,8 @@ pub struct Extras {
     pub capacity_errors: u64,
     /// How often the kernel held something else than was put there.
     pub drifts: u64,
+    /// The trust file in force.
+    pub trust: TrustExtras,
     /// Bundles refused since the service started.
     pub refused_bundles: Vec<RefusedBundles>,
     /// Requests to the listener for authorities.

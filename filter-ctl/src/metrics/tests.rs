@@ -21,6 +21,14 @@ fn scrape() -> String {
             seconds: -60,
         }],
         overdue: 1,
+        trust: TrustExtras {
+            version: Some(3),
+            expires: Some("2027-01-01T00:00:00Z".parse().unwrap()),
+            keys: vec![(
+                "ncsc-2026".to_owned(),
+                "2026-12-31T00:00:00Z".parse().unwrap(),
+            )],
+        },
         refused_bundles: vec![RefusedBundles {
             feed: FeedName::operator(),
             code: "bad_signature".to_owned(),
@@ -64,6 +72,8 @@ fn series_have_their_labels_and_values() {
         "levee_push_handshakes_failed_total 1",
         "levee_order_deadline_seconds{order=\"298/VNCERT-DPUC\"} -60",
         "levee_orders_overdue 1",
+        "levee_trust_version 3",
+        "levee_trust_key_expiry_timestamp_seconds{key=\"ncsc-2026\"} 1798675200",
     ] {
         assert!(text.lines().any(|l| l == line), "no `{line}` in\n{text}");
     }

@@ -6,6 +6,7 @@
 //! - [`receipt`]: what was stated of a bundle;
 //! - [`order`], [`exception`]: what is blocked and what never is;
 //! - [`interface`], [`kill_switch`], [`reload`]: operating;
+//! - [`trust`], [`clock`]: whose signatures are believed, and whether the time is;
 //! - [`bundle`]: the authority's side, without a service;
 //! - [`report`]: what became of an order, for the authority;
 //! - [`audit`]: who did what, without a service;
@@ -15,6 +16,7 @@
 pub mod audit;
 pub mod bundle;
 pub mod check;
+pub mod clock;
 pub mod exception;
 pub mod explain;
 pub mod feed;
@@ -29,6 +31,7 @@ pub mod run;
 pub mod simulate;
 pub mod stats;
 pub mod status;
+pub mod trust;
 
 use std::{fs, path::Path};
 
@@ -72,6 +75,8 @@ pub fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Detach(args) => interface::detach(&context, &args),
         Command::Panic(args) => kill_switch::run(&context, args),
         Command::Reload(reload::ReloadArgs) => reload::run(&context),
+        Command::Trust(command) => trust::run(&context, &command),
+        Command::Clock(command) => clock::run(&context, command),
         Command::Completions(args) => Ok(generate::completions(args)),
         Command::Man(args) => generate::man(&args),
     }

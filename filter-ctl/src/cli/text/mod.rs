@@ -6,6 +6,8 @@
 //! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`simulate`]: a document
 //!   each;
 //! - [`report`]: what became of an order, for the authority that asked.
+//! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`simulate`], [`trust`]: a document
+//!   each.
 
 pub mod exception;
 pub mod explain;
@@ -18,6 +20,7 @@ pub mod simulate;
 pub mod stats;
 pub mod status;
 pub mod table;
+pub mod trust;
 
 use std::borrow::Cow;
 

@@ -4,6 +4,10 @@ use jiff::Timestamp;
 
 use super::{BUNDLE_ORDERS_MAX, CHAIN_MAX, ISSUED_AHEAD_MAX_SECONDS, UntrustedOrder};
 use crate::order::{FeedName, parse::ParseError, sign::SIGNATURES_MAX, signature::SIGNATURE_BYTES_MAX};
+use super::{ISSUED_AHEAD_MAX_SECONDS, UntrustedOrder};
+use crate::order::{
+    FeedName, hex, parse::ParseError, sign::SIGNATURES_MAX, signature::SIGNATURE_BYTES_MAX,
+};
 
 /// Why a bundle is refused whole. The order of the variants is that of the checks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +75,9 @@ pub enum AdmissionError {
         /// How many must.
         threshold: usize,
     },
+    /// Keys that would be needed for the threshold are revoked.
+    #[error("the key {0} is revoked: expected enough keys that are not")]
+    KeyRevoked(String),
     /// It is older than what was admitted last.
     #[error(
         "epoch {} seq {} of feed `{feed}`: expected more than epoch {} seq {}, \
@@ -88,14 +95,24 @@ pub enum AdmissionError {
     /// Its number was given to other bytes before. Somebody signs two truths.
     #[error(
         "epoch {} seq {} of feed `{feed}` was admitted with other bytes before: \
-         expected the same bytes, or a higher seq",
-        number.0, number.1
+         expected the same bytes, or a higher seq; SHA-256 before {}, now {}",
+        number.0, number.1, hex::encode(&digests[0]), hex::encode(&digests[1])
     )]
     Equivocation {
         /// The feed.
         feed: FeedName,
         /// The epoch and sequence number.
         number: (u64, u64),
+        /// SHA-256 of what was admitted, and of this one.
+        digests: [[u8; 32]; 2],
+    },
+    /// The trust file has expired.
+    #[error("the trust file expired at {expires}: expected one that holds at {now}")]
+    TrustExpired {
+        /// When.
+        expires: Timestamp,
+        /// What the time was.
+        now: Timestamp,
     },
     /// It has expired.
     #[error("expired at {expires_at}: expected later than {now}")]
@@ -251,8 +268,10 @@ impl AdmissionError {
             Self::KeyNotAllowed { .. } => "key_not_allowed",
             Self::WrongFeed { .. } => "wrong_feed",
             Self::ThresholdNotMet { .. } => "threshold_not_met",
+            Self::KeyRevoked(_) => "key_revoked",
             Self::Rollback { .. } => "rollback",
             Self::Equivocation { .. } => "equivocation",
+            Self::TrustExpired { .. } => "trust_expired",
             Self::Expired { .. } => "expired",
             Self::IssuedInFuture { .. } => "issued_in_future",
             Self::KeyExpired(_) => "key_expired",

@@ -12,6 +12,10 @@
 //! 5. of a delta: its base is what was admitted last;
 //! 6. the entries, against the feed's scope;
 //! 7. of a delta: it leads to the state whose digest it gives.
+//!    distinct keys have signed, revoked ones not counted; (epoch, seq) is above the stored mark; the trust
+//!    file and the bundle have not expired; it is not issued in the future; enough of the keys have not
+//!    expired;
+//! 5. the entries, against the feed's scope.
 //!
 //! Everything here is a decision about bytes and a time that are passed in. Nothing is stored.
 
@@ -23,7 +27,7 @@ mod since;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -34,6 +38,18 @@ pub(super) use self::entries::{furthest_until, judge_until};
 use self::error::check_sizes;
 pub use self::{entries::BUNDLE_ORDERS_MAX, error::AdmissionError, readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit}, since::encode_since};
 use super::{FeedName, Provenance, VerifiedOrder, hex, parse::{self, BUNDLE_BYTES_MAX_DEFAULT, Kind, Manifest}, signature::Detached, state, trust::{Scope, TrustFile, TrustedFeed, TrustedKey}};
+pub use self::{
+    entries::BUNDLE_ORDERS_MAX,
+    error::AdmissionError,
+    readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit, revoked_signers},
+    since::encode_since,
+};
+use super::{
+    FeedName, Provenance, VerifiedOrder, hex,
+    parse::{self, BUNDLE_BYTES_MAX_DEFAULT, Manifest},
+    signature::Detached,
+    trust::{Scope, TrustFile, TrustedFeed, TrustedKey},
+};
 
 /// How far ahead of this machine's clock a bundle may be issued, in seconds; past it, it is refused.
 pub const ISSUED_AHEAD_MAX_SECONDS: i64 = 300;
@@ -220,8 +236,16 @@ pub fn admit(
     {
         let feed = feed.name.clone();
         let mark = mark.clone();
+    let mark = mark(&feed.name);
+    if let Some(mark) = mark.as_ref().filter(|mark| mark.sha256 == sha256) {
+        let (feed, mark) = (feed.name.clone(), mark.clone());
         return Ok(Admission::Repeat { feed, mark });
     }
+    let signers = unrevoked(feed, &signers, now)?;
+    if let Some(mark) = mark {
+        check_number(&manifest, sha256, &mark)?;
+    }
+    check_trust(trust, now)?;
     check_dates(&manifest, now)?;
     let signers = unexpired(feed, &signers, now)?;
     let base = check_base(&manifest, before.as_ref())?;
@@ -423,22 +447,47 @@ fn check_threshold(feed: &TrustedFeed, found: usize) -> Result<(), AdmissionErro
     })
 }
 
-fn is_repeat(manifest: &Manifest, sha256: [u8; 32], mark: &Mark) -> Result<bool, AdmissionError> {
+/// A number above the mark. The bytes are others than those of the mark.
+fn check_number(manifest: &Manifest, sha256: [u8; 32], mark: &Mark) -> Result<(), AdmissionError> {
     let number = (manifest.epoch, manifest.seq);
-    let feed = || manifest.feed.clone();
-    if number > mark.number() {
-        Ok(false)
-    } else if number < mark.number() {
-        Err(AdmissionError::Rollback {
-            feed: feed(),
+    let feed = manifest.feed.clone();
+    match number.cmp(&mark.number()) {
+        Ordering::Greater => Ok(()),
+        Ordering::Less => Err(AdmissionError::Rollback {
+            feed,
             found: number,
             mark: mark.number(),
-        })
-    } else if sha256 == mark.sha256 {
-        Ok(true)
+        }),
+        Ordering::Equal => Err(AdmissionError::Equivocation {
+            feed,
+            number,
+            digests: [mark.sha256, sha256],
+        }),
+    }
+}
+
+fn check_trust(trust: &TrustFile, now: Timestamp) -> Result<(), AdmissionError> {
+    match trust.expires() {
+        Some(expires) if trust.has_expired(now) => {
+            Err(AdmissionError::TrustExpired { expires, now })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The signers whose keys are not revoked, of which there must be enough.
+fn unrevoked<'a>(
+    feed: &TrustedFeed,
+    signers: &[&'a TrustedKey],
+    now: Timestamp,
+) -> Result<Vec<&'a TrustedKey>, AdmissionError> {
+    let (revoked, good): (Vec<&TrustedKey>, Vec<&TrustedKey>) =
+        signers.iter().partition(|key| key.is_revoked(now));
+    if good.len() >= feed.threshold {
+        Ok(good)
     } else {
-        let feed = feed();
-        Err(AdmissionError::Equivocation { feed, number })
+        let names = listed(revoked.iter().map(|key| &*key.name));
+        Err(AdmissionError::KeyRevoked(names))
     }
 }
 
@@ -464,10 +513,8 @@ fn unexpired(
     signers: &[&TrustedKey],
     now: Timestamp,
 ) -> Result<Vec<String>, AdmissionError> {
-    let (good, expired): (Vec<&TrustedKey>, Vec<&TrustedKey>) = signers
-        .iter()
-        .copied()
-        .partition(|key| key.expires.is_none_or(|expires| expires > now));
+    let (expired, good): (Vec<&TrustedKey>, Vec<&TrustedKey>) =
+        signers.iter().partition(|key| key.has_expired(now));
     if good.len() >= feed.threshold {
         Ok(good.iter().map(|key| key.name.clone()).collect())
     } else {

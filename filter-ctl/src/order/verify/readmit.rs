@@ -56,6 +56,17 @@ pub enum ReadmitAlarm {
         /// The keys.
         keys: String,
     },
+    /// Keys that signed it are revoked.
+    #[error(
+        "feed `{feed}` was signed by {keys}, revoked since: what it ordered stays in force until it is \
+         withdrawn or a bundle by another key takes its place"
+    )]
+    KeyRevoked {
+        /// The feed.
+        feed: FeedName,
+        /// The keys, with the times of their revocation.
+        keys: String,
+    },
     /// Fewer trusted keys than the threshold have signed it.
     #[error(
         "feed `{feed}` is signed by {found} of {threshold} keys: what it ordered stays in force"
@@ -97,9 +108,10 @@ pub enum ReadmitAlarm {
 
 impl ReadmitAlarm {
     /// Every [`Self::code`].
-    pub const CODES: [&'static str; 6] = [
+    pub const CODES: [&'static str; 7] = [
         "unknown_feed",
         "key_not_trusted",
+        "key_revoked",
         "threshold_not_met",
         "bad_signature",
         "scope_changed",
@@ -112,6 +124,7 @@ impl ReadmitAlarm {
         match self {
             Self::UnknownFeed(_) => "unknown_feed",
             Self::KeyNotTrusted { .. } => "key_not_trusted",
+            Self::KeyRevoked { .. } => "key_revoked",
             Self::ThresholdNotMet { .. } => "threshold_not_met",
             Self::BadSignature { .. } => "bad_signature",
             Self::ScopeChanged(_) => "scope_changed",
@@ -273,6 +286,20 @@ fn out_of_scope(feed: &FeedName, error: AdmissionError) -> ReadmitError {
     }
 }
 
+/// What to say of a bundle in force whose signers the trust file revokes, from now or from a later day on.
+#[must_use]
+pub fn revoked_signers(feed: &FeedName, mark: &Mark, trust: &TrustFile) -> Option<ReadmitAlarm> {
+    let keys = mark.signers.iter().filter_map(|name| {
+        let revoked = trust.key(name)?.revoked?;
+        Some(format!("{name} (from {revoked} on)"))
+    });
+    let keys: Vec<String> = keys.collect();
+    (!keys.is_empty()).then(|| ReadmitAlarm::KeyRevoked {
+        feed: feed.clone(),
+        keys: listed(keys.iter()),
+    })
+}
+
 /// What the trust file and the stored signatures say by now.
 fn authority_alarms(committed: &Committed, trust: &TrustFile) -> Vec<ReadmitAlarm> {
     let feed = || committed.feed.clone();
@@ -315,6 +342,7 @@ fn authority_alarms(committed: &Committed, trust: &TrustFile) -> Vec<ReadmitAlar
             keys: listed(vanished.iter()),
         });
     }
+    alarms.extend(revoked_signers(&committed.feed, &committed.mark, trust));
     if signers.len() < trusted.threshold {
         alarms.push(ReadmitAlarm::ThresholdNotMet {
             feed: feed(),

@@ -3,6 +3,7 @@
 mod checks;
 mod delta;
 mod entries;
+mod refused;
 mod restart;
 
 use std::sync::LazyLock;
