@@ -9,7 +9,15 @@
 
 mod mapped;
 
-use std::{ffi::OsString, fs::{self, DirBuilder, File, OpenOptions}, io::{self, Write as _}, os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _}, path::{Path, PathBuf}, process, sync::atomic::{AtomicU64, Ordering}};
+use std::{
+    ffi::OsString,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 pub use self::mapped::map;
 

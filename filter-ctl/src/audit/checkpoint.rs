@@ -3,14 +3,23 @@
 //! A checkpoint says that record `n` has this hash and ends at this byte of the log. Since the hash covers
 //! all that came before, one checkpoint holds all records up to its own.
 
-use std::{fs::{File, OpenOptions}, io::{Read as _, Seek as _, SeekFrom, Write as _}, os::unix::fs::OpenOptionsExt as _, path::{Path, PathBuf}, time::Duration};
+use std::{
+    fs::{File, OpenOptions},
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use minisign_verify::{PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 
 use super::{Audit, AuditError};
-use crate::{appliance::Appliance, order::{hex, sign::read_public_key_file}};
+use crate::{
+    appliance::Appliance,
+    order::{hex, sign::read_public_key_file},
+};
 
 /// The file below the state directory.
 pub const FILE: &str = "audit.checkpoints";

@@ -3,11 +3,20 @@
 //! Opening reads the records since the last checkpoint and no others, so that it takes the same time however
 //! long the log has become.
 
-use std::{fs::{File, OpenOptions}, io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _}, os::unix::fs::OpenOptionsExt as _, path::{Path, PathBuf}};
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 
-use super::{AuditError, Event, FILE, LINE_BYTES_MAX, Record, checkpoint::{self, Checkpoint}, record::{GENESIS, Hash, hash}};
+use super::{
+    AuditError, Event, FILE, LINE_BYTES_MAX, Record,
+    checkpoint::{self, Checkpoint},
+    record::{GENESIS, Hash, hash},
+};
 use crate::{appliance::Appliance, order::hex};
 
 /// The log.

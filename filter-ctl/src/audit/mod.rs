@@ -21,7 +21,10 @@ pub mod verify;
 
 use std::{io, path::PathBuf};
 
-pub use self::{log::Audit, record::{Event, Record}};
+pub use self::{
+    log::Audit,
+    record::{Event, Record},
+};
 
 /// The file below the state directory.
 pub const FILE: &str = "audit.log";

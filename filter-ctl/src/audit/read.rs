@@ -1,6 +1,10 @@
 //! A file of lines, one after the other, in bounded memory.
 
-use std::{fs::File, io::{BufRead, BufReader, ErrorKind, Read as _, Take}, path::{Path, PathBuf}};
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, ErrorKind, Read as _, Take},
+    path::{Path, PathBuf},
+};
 
 use super::{AuditError, LINE_BYTES_MAX, Record};
 

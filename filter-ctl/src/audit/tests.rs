@@ -5,7 +5,11 @@ use std::{fs, path::Path};
 use jiff::Timestamp;
 use minisign_verify::PublicKey;
 
-use super::{checkpoint::{self, CHECKPOINT_EVERY, Sealer, public_key}, verify::{Verified, verify}, *};
+use super::{
+    checkpoint::{self, CHECKPOINT_EVERY, Sealer, public_key},
+    verify::{Verified, verify},
+    *,
+};
 use crate::appliance::Appliance;
 
 /// A log of five records, with a checkpoint over the fourth.

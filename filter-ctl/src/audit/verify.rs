@@ -6,7 +6,12 @@ use jiff::Timestamp;
 use minisign_verify::PublicKey;
 use serde::Serialize;
 
-use super::{AuditError, FILE, Record, checkpoint::{self, Checkpoint}, read::{Line, Lines}, record::{GENESIS, Hash, hash}};
+use super::{
+    AuditError, FILE, Record,
+    checkpoint::{self, Checkpoint},
+    read::{Line, Lines},
+    record::{GENESIS, Hash, hash},
+};
 use crate::order::hex;
 
 /// Damages that are listed; further ones are only counted.

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{command::{audit, bundle, check, exception, explain, feed, generate, interface, kill_switch, order, receipt, reload, run, simulate, stats, status, report}, output::Format};
 use super::{
     command::{
-        bundle, check, clock, exception, explain, feed, generate, interface, kill_switch, order,
-        reload, run, simulate, stats, status, trust,
+        audit, bundle, check, clock, exception, explain, feed, generate, interface, kill_switch,
+        order, receipt, reload, report, run, simulate, stats, status, trust,
     },
     output::Format,
 };

@@ -1,14 +1,25 @@
 //! The pins, for when the service is dead: the kernel goes on without it, and an engineer has to see
 //! what it does and be able to stop it.
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use nix::unistd::{User, getuid};
 use serde::Deserialize;
 
 use super::failure::Failure;
-use crate::{audit::AuditError, config::{Config, DEFAULT_PATH}, http::{client::ClientError, wire::{Stats, Status}}, observe::offline::{self, Detached, OfflineError}};
+use crate::{
+    audit::AuditError,
+    config::{Config, DEFAULT_PATH},
+    http::{
+        client::ClientError,
+        wire::{Stats, Status},
+    },
+    observe::offline::{self, Detached, OfflineError},
+};
 
 /// Where the pins and the state are.
 #[derive(Args, Clone, Debug)]

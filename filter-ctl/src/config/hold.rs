@@ -1,6 +1,10 @@
 //! What waits for a person, how many have to approve it, and the space that the guard rails look at.
 
-use std::{fs::File, io::{self, Read as _}, path::{Path, PathBuf}};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
 
 use ipnet::IpNet;
 use serde::Deserialize;

@@ -2,12 +2,24 @@
 //!
 //! Every problem is reported at once, with its line and key, so that a file is repaired in one go.
 
-use std::{fmt, fs, io, ops::Range, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    fmt, fs, io,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde::Deserialize as _;
-use toml::{Spanned, de::{DeTable, DeValue}};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
-use super::{Config, hold::{SharedError, read_shared}, validate};
+use super::{
+    Config,
+    hold::{SharedError, read_shared},
+    validate,
+};
 use crate::policy::hold::Guarded;
 
 /// A configuration that can be used.

@@ -23,7 +23,13 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-pub use self::{hold::{ApprovalConfig, HoldConfig}, never_block::{NeverBlockSetting, ScopeSetting}, perimeter::{HostGroupConfig, PoliciesConfig, TunnelSetting, VlanConfig}, push::{Fingerprint, PushClientConfig, PushConfig}, validate::log_filter};
+pub use self::{
+    hold::{ApprovalConfig, HoldConfig},
+    never_block::{NeverBlockSetting, ScopeSetting},
+    perimeter::{HostGroupConfig, PoliciesConfig, TunnelSetting, VlanConfig},
+    push::{Fingerprint, PushClientConfig, PushConfig},
+    validate::log_filter,
+};
 use crate::{kernel::attach::Mode, order::FeedName, policy::hold::Guarded};
 
 /// Where the configuration is looked for unless the command line says otherwise.

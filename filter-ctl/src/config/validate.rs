@@ -4,13 +4,19 @@ mod hold;
 mod perimeter;
 mod push;
 
-use std::{collections::{HashMap, HashSet}, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use filter_common::limits::{INTERFACES_MAX, rows_for_v4, rows_for_v6};
 use ipnet::IpNet;
 
 use super::{CapacityConfig, Config};
-use crate::order::{FeedName, trust::{SHORTEST_IPV4_FLOOR, SHORTEST_IPV6_FLOOR, UNTIL_DAYS_MAX}};
+use crate::order::{
+    FeedName,
+    trust::{SHORTEST_IPV4_FLOOR, SHORTEST_IPV6_FLOOR, UNTIL_DAYS_MAX},
+};
 
 /// Never-block prefixes per family that can be configured. The tables hold as many again for the
 /// built-in ones and the operators' exceptions. A configuration with more is refused.

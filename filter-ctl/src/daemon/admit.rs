@@ -5,8 +5,25 @@ use std::{collections::HashSet, sync::Arc};
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{desired::SourceKey, engine::{Engine, actor_name, failed, invalid, refused}, handle::{Actor, Answer, Upload}, receipts::Arrival, view::withheld_entry};
-use crate::{audit::Event, config::OrdersConfig, http::wire::{AddOrder, ApplyReport, RefusalKind, WithheldEntry}, order::{FeedName, OrderId, OrderInfo, Provenance, VerifiedOrder, field::{parse_moment, parse_port_range, parse_protocol, parse_until}, hex, letter::{Entered, Letter, LetterEntry, LetterLimits, enter}, verify::{Admission, Admitted, Context, Mark, ReadmitAlarm, UntrustedOrder, admit}}};
+use super::{
+    desired::SourceKey,
+    engine::{Engine, actor_name, failed, invalid, refused},
+    handle::{Actor, Answer, Upload},
+    receipts::Arrival,
+    view::withheld_entry,
+};
+use crate::{
+    audit::Event,
+    config::OrdersConfig,
+    http::wire::{AddOrder, ApplyReport, RefusalKind, WithheldEntry},
+    order::{
+        FeedName, OrderId, OrderInfo, Provenance, VerifiedOrder,
+        field::{parse_moment, parse_port_range, parse_protocol, parse_until},
+        hex,
+        letter::{Entered, Letter, LetterEntry, LetterLimits, enter},
+        verify::{Admission, Admitted, Context, Mark, ReadmitAlarm, UntrustedOrder, admit},
+    },
+};
 
 /// Withheld entries that a report lists; their number is always complete.
 const REPORTED_MAX: usize = 1000;
@@ -63,7 +80,6 @@ impl Engine {
             admit(&untrusted, &self.trust, &context)
         };
         arrival.judged(&untrusted, &admission, &self.timezone);
-        match admission.map_err(|error| refused(error.code(), error.to_string()))? {
         let admission = admission.map_err(|error| {
             self.note_equivocation(&error, &untrusted, actor);
             refused(error.code(), error.to_string())
@@ -272,9 +288,12 @@ impl Engine {
             until_max_days: u16::try_from(until_max_days).unwrap_or(u16::MAX),
             ..LetterLimits::default()
         };
-        let Entered { order: letter, .. } =
-            enter(self.letters.get(&id.reference).map(|letter| &**letter), &letter, &limits)
-                .map_err(|error| invalid(error.code(), error.to_string()))?;
+        let Entered { order: letter, .. } = enter(
+            self.letters.get(&id.reference).map(|letter| &**letter),
+            &letter,
+            &limits,
+        )
+        .map_err(|error| invalid(error.code(), error.to_string()))?;
         let order = letter
             .verified()
             .map_err(|error| invalid(error.code(), error.to_string()))?;
@@ -288,8 +307,7 @@ impl Engine {
             .map_err(|error| failed("commit", error.to_string()))?;
         let admitted_at = Timestamp::now();
         self.sources = sources;
-        self.letters
-            .insert(id.reference.clone(), Arc::new(letter));
+        self.letters.insert(id.reference.clone(), Arc::new(letter));
         self.record(
             Event::new(&actor_name(actor), "order_add", id.to_string())
                 .detail("issuer", &request.issuer)

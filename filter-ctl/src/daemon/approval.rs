@@ -7,8 +7,22 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{desired::feed_policy, engine::{Engine, actor_name, invalid, not_found, refused}, handle::{Actor, Answer}, local::Local};
-use crate::{audit::Event, config::ApprovalConfig, http::wire::{Changed, DecideHold, Person}, order::OrderId, policy::{HoldReason, Withheld, WithheldReason, hold::{Approval, Decision}}};
+use super::{
+    desired::feed_policy,
+    engine::{Engine, actor_name, invalid, not_found, refused},
+    handle::{Actor, Answer},
+    local::Local,
+};
+use crate::{
+    audit::Event,
+    config::ApprovalConfig,
+    http::wire::{Changed, DecideHold, Person},
+    order::OrderId,
+    policy::{
+        HoldReason, Withheld, WithheldReason,
+        hold::{Approval, Decision},
+    },
+};
 
 /// Entries about which persons can have decided at a time. A further one is refused.
 pub(super) const APPROVALS_MAX: usize = 65_536;

@@ -9,8 +9,21 @@ use filter_common::table::Scope;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::{desired::SourceKey, engine::{Engine, actor_name, failed, invalid, not_found, refused}, handle::{Actor, Answer, Command}, local::{EXCEPTIONS_MAX, Exception, Local, WITHDRAWALS_MAX, WithdrawalRecord}};
-use crate::{audit::Event, http::wire::{AddException, Changed, InterfaceRequest, PanicRequest, RemoveException, Stats, Withdraw}, kernel::attach, observe::report, order::field::parse_until};
+use super::{
+    desired::SourceKey,
+    engine::{Engine, actor_name, failed, invalid, not_found, refused},
+    handle::{Actor, Answer, Command},
+    local::{EXCEPTIONS_MAX, Exception, Local, WITHDRAWALS_MAX, WithdrawalRecord},
+};
+use crate::{
+    audit::Event,
+    http::wire::{
+        AddException, Changed, InterfaceRequest, PanicRequest, RemoveException, Stats, Withdraw,
+    },
+    kernel::attach,
+    observe::report,
+    order::field::parse_until,
+};
 
 impl Engine {
     /// Carries out a command and sends its answer. Nobody waiting for an answer is no error: the

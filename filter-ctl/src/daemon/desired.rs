@@ -2,12 +2,32 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use filter_common::{policy::PolicySet, settings::{Enforcement, InterfaceSettings, Role, Tunnels, VlanSettings}, table::Scope};
+use filter_common::{
+    policy::PolicySet,
+    settings::{Enforcement, InterfaceSettings, Role, Tunnels, VlanSettings},
+    table::Scope,
+};
 use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::local::Local;
-use crate::{config::{ActionSetting, Config, NeverBlockSetting, RoleSetting, ScopeSetting}, observe::{known::{KnownInterface, KnownVlan}, ledger::{Ledger, LedgerError}}, order::{FeedName, VerifiedOrder}, policy::{HoldReason, NeverBlock, Perimeter, RuleSet, hold::HoldPolicy, merge::{FeedPolicy, PolicyInput, ShortestPrefix, merge}, perimeter::HostGroup, special_space::special_space, special_use}, table::compile::{Capacity, CapacityError, Compiled, compile}};
+use crate::{
+    config::{ActionSetting, Config, NeverBlockSetting, RoleSetting, ScopeSetting},
+    observe::{
+        known::{KnownInterface, KnownVlan},
+        ledger::{Ledger, LedgerError},
+    },
+    order::{FeedName, VerifiedOrder},
+    policy::{
+        HoldReason, NeverBlock, Perimeter, RuleSet,
+        hold::HoldPolicy,
+        merge::{FeedPolicy, PolicyInput, ShortestPrefix, merge},
+        perimeter::HostGroup,
+        special_space::special_space,
+        special_use,
+    },
+    table::compile::{Capacity, CapacityError, Compiled, compile},
+};
 
 /// The sources of a rule set: a bundle by its feed, an operator's order by its reference.
 pub(crate) type Sources = BTreeMap<SourceKey, Arc<VerifiedOrder>>;

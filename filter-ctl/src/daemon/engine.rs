@@ -3,13 +3,15 @@
 //! [`Engine`] is called by one task only. What it does is short of I/O but for the state directory and
 //! the kernel; everything that waits lives in `tasks`.
 
-use std::{collections::{BTreeMap, BTreeSet}, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::watch;
 
-use super::{clock::TimeFloor, desired::{Plan, SourceKey, Sources, note_interfaces, plan}, drift::Proof, enforce::has_been_set, handle::{Actor, Answer}, leave::Left, local::Local, publish::Shown, receipts::Receipts, trail::Trail, view::View};
-use crate::{config::Config, http::{push::monitor::PushMonitor, wire::{Alarm, Refusal, RefusalKind}}, kernel::{attach::{self, Attached}, clock::boot_clock, instance::Instance, pins::PinDir, sync::Publisher}, metrics::Durations, observe::ledger::Ledger, order::{FeedName, letter::OperatorOrder, store::Store, trust::TrustFile, verify::Mark}, policy::RuleSet, table::compile::Capacity};
 use super::{
     clock::Clock,
     desired::{Plan, SourceKey, Sources, note_interfaces, plan},
@@ -19,13 +21,17 @@ use super::{
     leave::Left,
     local::Local,
     publish::Shown,
+    receipts::Receipts,
+    trail::Trail,
     trust::Kept,
     view::View,
 };
 use crate::{
-    audit::{Audit, AuditError, Event},
     config::Config,
-    http::wire::{Alarm, Refusal, RefusalKind},
+    http::{
+        push::monitor::PushMonitor,
+        wire::{Alarm, Refusal, RefusalKind},
+    },
     kernel::{
         attach::{self, Attached},
         clock::boot_clock,

@@ -3,8 +3,16 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{engine::{Engine, actor_name, not_found}, handle::{Actor, Answer}, local::Local};
-use crate::{audit::Event, http::wire::{Changed, PanicRequest}, order::FeedName};
+use super::{
+    engine::{Engine, actor_name, not_found},
+    handle::{Actor, Answer},
+    local::Local,
+};
+use crate::{
+    audit::Event,
+    http::wire::{Changed, PanicRequest},
+    order::FeedName,
+};
 
 /// The alarm; its subject is the feed.
 const ALARM: &str = "feed_off";

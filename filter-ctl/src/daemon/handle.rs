@@ -8,14 +8,15 @@ use std::net::IpAddr;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::view::View;
-use crate::{feed::hints::Hints, http::wire::{AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RefusalKind, RemoveException, Stats, Status, Withdraw, OrderReport, ReportSent}, order::{FeedName, OrderId}, receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed}};
 use crate::{
+    feed::hints::Hints,
     http::wire::{
-        AcceptClock, AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
-        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RefusalKind,
-        RemoveException, Stats, Status, TrustStatus, Withdraw,
+        AcceptClock, AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
+        InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest,
+        Refusal, RefusalKind, RemoveException, ReportSent, Stats, Status, TrustStatus, Withdraw,
     },
     order::{FeedName, OrderId},
+    receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed},
 };
 
 /// Changes that may wait; a further one is refused as `busy`.
@@ -257,6 +258,8 @@ impl Handle {
     pub fn holds(&self) -> Holds {
         let view = self.view.borrow().clone();
         view.holds()
+    }
+
     /// What became of an order.
     #[must_use]
     pub fn report(&self, id: &OrderId) -> Option<OrderReport> {

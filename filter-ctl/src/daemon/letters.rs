@@ -5,8 +5,20 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{engine::{Engine, actor_name, failed, not_found}, handle::{Actor, Answer}, view::View};
-use crate::{audit::Event, http::wire::{Changed, LetterInfo, OrderDetail, OrderReport, ReportItem, ReportSent}, metrics::Deadline, order::{FeedName, OrderId, letter::{FirstEnforced, OperatorOrder}}};
+use super::{
+    engine::{Engine, actor_name, failed, not_found},
+    handle::{Actor, Answer},
+    view::View,
+};
+use crate::{
+    audit::Event,
+    http::wire::{Changed, LetterInfo, OrderDetail, OrderReport, ReportItem, ReportSent},
+    metrics::Deadline,
+    order::{
+        FeedName, OrderId,
+        letter::{FirstEnforced, OperatorOrder},
+    },
+};
 
 /// Deadlines that metrics show: the nearest, those that have passed first.
 pub(super) const DEADLINES_MAX: usize = 100;
@@ -155,10 +167,13 @@ pub(crate) fn report(
         Some(enforced) => Some(enforced.at <= deadline),
         None => (deadline <= now).then_some(false),
     });
-    let after = letter.as_ref().zip(enforced).and_then(|(letter, enforced)| {
-        let after = enforced.at.as_millisecond() - letter.entered_at.as_millisecond();
-        u64::try_from(after).ok()
-    });
+    let after = letter
+        .as_ref()
+        .zip(enforced)
+        .and_then(|(letter, enforced)| {
+            let after = enforced.at.as_millisecond() - letter.entered_at.as_millisecond();
+            u64::try_from(after).ok()
+        });
     OrderReport {
         id: summary.id,
         feed: summary.feed,
@@ -216,7 +231,10 @@ fn items(detail: &OrderDetail) -> Vec<ReportItem> {
         since: None,
         until: None,
     });
-    let indicators = detail.letter.iter().flat_map(|letter| &letter.not_enforceable);
+    let indicators = detail
+        .letter
+        .iter()
+        .flat_map(|letter| &letter.not_enforceable);
     let indicators = indicators.map(|indicator| ReportItem {
         kind: indicator.kind.name().to_owned(),
         item: indicator.text.clone(),

@@ -2,7 +2,10 @@
 //!
 //! Four small files below the state directory, each replaced atomically.
 
-use std::{io, path::{Path, PathBuf}};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use filter_common::table::Scope;
 use ipnet::IpNet;
@@ -10,7 +13,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{approval::ApprovalRecord, feed_switch::FeedOff};
-use crate::{config::ApprovalConfig, durable, order::OrderId, policy::{hold::Approval, merge::Withdrawal}};
+use crate::{
+    config::ApprovalConfig,
+    durable,
+    order::OrderId,
+    policy::{hold::Approval, merge::Withdrawal},
+};
 
 /// Exceptions that can be in force at a time. A further one is refused.
 pub(super) const EXCEPTIONS_MAX: usize = 8192;

@@ -1,14 +1,30 @@
 //! What the service shows of itself: the view, made anew after every change and every tick. What of it grows with
 //! the number of orders or exceptions is made anew only when it has changed.
 
-use std::{collections::{BTreeMap, HashMap}, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use filter_common::table::Scope;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{approval::ApprovalRecord, desired::{never_block, next_exception_end}, engine::Engine, local::Exception, view::View};
-use crate::{config::{ActionSetting, NeverBlockSetting, RoleSetting}, http::wire::{FeedStatus, Generation, InterfaceStatus, NeverBlockEntry, Stats, Status}, metrics::{self, RefusedBundles}, observe::{ledger::Tally, offline, report}, order::{FeedName, OrderId, Provenance, VerifiedOrder}, policy::NeverBlock};
+use super::{
+    approval::ApprovalRecord,
+    desired::{never_block, next_exception_end},
+    engine::Engine,
+    local::Exception,
+    view::View,
+};
+use crate::{
+    config::{ActionSetting, NeverBlockSetting, RoleSetting},
+    http::wire::{FeedStatus, Generation, InterfaceStatus, NeverBlockEntry, Stats, Status},
+    metrics::{self, RefusedBundles},
+    observe::{ledger::Tally, offline, report},
+    order::{FeedName, OrderId, Provenance, VerifiedOrder},
+    policy::NeverBlock,
+};
 
 /// What of the view is large, kept until it changes.
 #[derive(Debug, Default)]

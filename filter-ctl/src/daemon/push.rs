@@ -1,8 +1,14 @@
 //! The listener for authorities, as far as the engine has to do with it: its alarm, and the certificates that a
 //! reload must find good before it changes anything.
 
-use super::{engine::{Engine, invalid}, handle::Answer};
-use crate::{config::{Config, PushConfig}, http::push::tls::Identity};
+use super::{
+    engine::{Engine, invalid},
+    handle::Answer,
+};
+use crate::{
+    config::{Config, PushConfig},
+    http::push::tls::Identity,
+};
 
 const ALARM: &str = "push_certificates";
 

@@ -6,8 +6,26 @@
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::{desired::SourceKey, engine::{Engine, RETRY_EVERY_SECONDS, actor_name}, handle::{Actor, Answer, Upload}};
-use crate::{appliance::Appliance, audit::Event, config::ActionSetting, http::wire::{ApplyReport, Refusal, RefusalKind}, observe::offline, order::{FeedName, Provenance, VerifiedOrder, parse, verify::{Admission, AdmissionError, UntrustedOrder}}, receipt::{EntryCounts, Receipt, ReceiptRefusal, ReceiptStatus, store::{ReceiptDir, ReceiptError, ReceiptId, ReceiptStore}}};
+use super::{
+    desired::SourceKey,
+    engine::{Engine, RETRY_EVERY_SECONDS, actor_name},
+    handle::{Actor, Answer, Upload},
+};
+use crate::{
+    appliance::Appliance,
+    audit::Event,
+    config::ActionSetting,
+    http::wire::{ApplyReport, Refusal, RefusalKind},
+    observe::offline,
+    order::{
+        FeedName, Provenance, VerifiedOrder, parse,
+        verify::{Admission, AdmissionError, UntrustedOrder},
+    },
+    receipt::{
+        EntryCounts, Receipt, ReceiptRefusal, ReceiptStatus,
+        store::{ReceiptDir, ReceiptError, ReceiptId, ReceiptStore},
+    },
+};
 
 const ALARM: &str = "receipt_failed";
 

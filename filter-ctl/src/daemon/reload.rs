@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{engine::{Engine, actor_name, failed, invalid}, handle::{Actor, Answer}, offload, push::check_certificates, start::read_trust};
-use crate::{audit::Event, config::{Config, load::{Loaded, load}}, http::wire::Changed, order::FeedName};
 use super::{
     engine::{Engine, actor_name, failed, invalid},
     handle::{Actor, Answer},
     offload,
+    push::check_certificates,
 };
 use crate::{
     audit::Event,
@@ -30,8 +29,6 @@ impl Engine {
         let Loaded { config, .. } =
             load(&self.config_path).map_err(|error| invalid("configuration", error.to_string()))?;
         self.check_unchanged(&config)?;
-        let trust = read_trust(&config.trust_file)
-            .map_err(|error| invalid("trust_file", error.to_string()))?;
         check_certificates(&config)?;
         let trust = self.judge_trust(&config)?;
         let before = (self.config.clone(), self.ledger.clone());

@@ -3,13 +3,18 @@
 //! What the kernel enforces is not touched until everything that was stored has been read back. If
 //! what it enforces is what the stored orders amount to, it is not touched at all.
 
-use std::{collections::{BTreeMap, BTreeSet}, fs::{DirBuilder, File}, io, os::{fd::AsFd as _, unix::fs::DirBuilderExt as _}, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{DirBuilder, File},
+    io,
+    os::{fd::AsFd as _, unix::fs::DirBuilderExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{clock::TimeFloor, desired::Sources, engine::Engine, inherit::{INSTANCES_MAX, choose_instance, load_ledger}, local::Local, publish::Shown, receipts::Receipts, stored::Stored, trail::Trail, view::View};
-use crate::{audit::Event, config::{CapacityConfig, Config}, http::push::monitor::PushMonitor, kernel::{KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher}, metrics::Durations, observe::ledger::LedgerError, order::{FeedName, store::{Store, StoreError}, trust::{TrustError, TrustFile}}, policy::RuleSet, receipt::store::ReceiptDir, table::compile::Capacity};
 use super::{
     clock::Clock,
     desired::Sources,
@@ -17,13 +22,16 @@ use super::{
     inherit::{INSTANCES_MAX, choose_instance, load_ledger},
     local::Local,
     publish::Shown,
+    receipts::Receipts,
     stored::Stored,
+    trail::Trail,
     trust::Kept,
     view::View,
 };
 use crate::{
-    audit::{Audit, AuditError, Event},
+    audit::Event,
     config::{CapacityConfig, Config},
+    http::push::monitor::PushMonitor,
     kernel::{
         KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher,
     },
@@ -35,6 +43,7 @@ use crate::{
         trust::{TrustError, TrustFile},
     },
     policy::RuleSet,
+    receipt::store::ReceiptDir,
     table::compile::Capacity,
 };
 
@@ -104,7 +113,6 @@ pub(super) fn start(
         .detail("config", config_path.display())
         .detail("instance", chosen.number);
     let receipts = Receipts::open(ReceiptDir::new(&config.state_dir), &config.state_dir);
-    let floor = TimeFloor::load(&config.state_dir);
     let (clock, clock_alarm) = Clock::load(&config.state_dir, &chosen.instance)?;
     let (sender, receiver) = watch::channel(Arc::new(View::starting()));
     let mut engine = Engine {
@@ -173,34 +181,6 @@ pub(super) fn start(
 }
 
 impl Engine {
-    /// Reads the trust file. Without one no feed can admit anything, and what was admitted goes on.
-    fn load_trust(&mut self) {
-        match read_trust(&self.config.trust_file) {
-            Ok(trust) => self.trust = trust,
-            Err(error) => {
-                let subject = self.config.trust_file.display().to_string();
-                let message = format!("{error}; until this is mended no bundle is admitted");
-                self.raise("trust_file", subject, message);
-            }
-    /// Opens the audit log. One whose end makes no sense is moved aside, with an alarm: it is evidence,
-    /// and must not keep the service from protecting.
-    fn open_audit(&mut self) {
-        match Audit::open(&self.config.state_dir) {
-            Ok(audit) => self.audit = Some(audit),
-            Err(error @ AuditError::Damaged { .. }) => {
-                let path = self.config.state_dir.join(crate::audit::FILE);
-                let aside =
-                    path.with_extension(format!("damaged-{}", Timestamp::now().as_second()));
-                let outcome = match std::fs::rename(&path, &aside) {
-                    Ok(()) => format!("it was moved to {}", aside.display()),
-                    Err(error) => format!("it cannot be moved aside either: {error}"),
-                };
-                self.raise("audit_damaged", "audit.log", format!("{error}; {outcome}"));
-            }
-            Err(error) => self.raise("audit_failed", "audit.log", error.to_string()),
-        }
-    }
-
     /// Reads the operators' decisions.
     fn load_local(&mut self) {
         match Local::load(&self.config.state_dir) {

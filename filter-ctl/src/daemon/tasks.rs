@@ -3,17 +3,25 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
-use jiff::Timestamp;
-use tokio::{signal::unix::{SignalKind, signal}, sync::{mpsc, watch}, task::{JoinHandle, block_in_place}, time::{MissedTickBehavior, interval}};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::{JoinHandle, block_in_place},
     time::{MissedTickBehavior, interval},
 };
 
-use super::{engine::Engine, handle::{Actor, COMMANDS_MAX, Command, Handle}, start::{StartError, start}};
-use crate::{config::{Config, PushConfig}, feed::directory, http::{health, push, server}, order::{FeedName, parse::BUNDLE_BYTES_MAX_DEFAULT}, receipt::store::ReceiptDir};
+use super::{
+    engine::Engine,
+    handle::{Actor, COMMANDS_MAX, Command, Handle},
+    start::{StartError, start},
+};
+use crate::{
+    config::{Config, PushConfig},
+    feed::directory,
+    http::{health, push, server},
+    order::{FeedName, parse::BUNDLE_BYTES_MAX_DEFAULT},
+    receipt::store::ReceiptDir,
+};
 
 /// The time between two ticks.
 const TICK: Duration = Duration::from_secs(1);

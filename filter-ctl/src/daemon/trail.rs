@@ -6,7 +6,10 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::engine::Engine;
-use crate::audit::{self, Audit, AuditError, Event, checkpoint::{self, Sealer}};
+use crate::audit::{
+    self, Audit, AuditError, Event,
+    checkpoint::{self, Sealer},
+};
 
 /// The log, and who signs it.
 #[derive(Default)]

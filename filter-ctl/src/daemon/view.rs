@@ -1,29 +1,31 @@
 //! A snapshot of the service, from which all reads are answered.
 
-use std::{collections::{BTreeMap, HashMap}, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
-use super::approval::ApprovalRecord;
-use super::letters::letter_info;
-use crate::{http::wire::{CoveringEntry, Explanation, HeldEntry, Holds, NeverBlockEntry, OrderDetail, OrderSummary, Stats, Status, WithheldEntry}, metrics, observe::{ledger::{Ledger, Tally}, report::{self, real, would}}, order::{FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field, letter::OperatorOrder}, policy::{Rule, RuleSet, Withheld, WithheldReason}, table::explain::{covering, never_block_of}};
-
-/// Entries that `order holds` lists; the others are counted.
-const HOLDS_LISTED_MAX: usize = 1_000;
+use super::{approval::ApprovalRecord, letters::letter_info};
 use crate::{
     http::wire::{
-        CoveringEntry, Explanation, NeverBlockEntry, OrderDetail, OrderSummary, Stats, Status,
-        TrustStatus, WithheldEntry,
+        CoveringEntry, Explanation, HeldEntry, Holds, NeverBlockEntry, OrderDetail, OrderSummary,
+        Stats, Status, TrustStatus, WithheldEntry,
     },
     metrics,
     observe::{
         ledger::{Ledger, Tally},
         report::{self, real, would},
     },
-    order::{FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field},
+    order::{FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field, letter::OperatorOrder},
     policy::{Rule, RuleSet, Withheld, WithheldReason},
     table::explain::{covering, never_block_of},
 };
+
+/// Entries that `order holds` lists; the others are counted.
+const HOLDS_LISTED_MAX: usize = 1_000;
 
 /// The snapshot. Cheap to make: what is large in it is shared.
 #[derive(Debug)]
@@ -243,7 +245,9 @@ impl View {
     fn letter(&self, id: &OrderId) -> Option<&OperatorOrder> {
         let mut letters = self.letters.iter();
         letters
-            .find(|letter| id.feed.as_str() == FeedName::OPERATOR && letter.info.reference == id.reference)
+            .find(|letter| {
+                id.feed.as_str() == FeedName::OPERATOR && letter.info.reference == id.reference
+            })
             .map(|letter| &**letter)
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Hints for the same feed that come before it wakes are one.
 
-use std::{collections::BTreeMap, sync::{Arc, Mutex, PoisonError}};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use tokio::sync::Notify;
 

@@ -1,25 +1,36 @@
 //! Asks the service.
 
-use std::{io, net::IpAddr, path::{Path, PathBuf}, time::Duration};
+use std::{
+    io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::{Method, Request, body::{Bytes, Incoming}, client::conn::http1, header::{CONTENT_TYPE, HOST}};
+use hyper::{
+    Method, Request,
+    body::{Bytes, Incoming},
+    client::conn::http1,
+    header::{CONTENT_TYPE, HOST},
+};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 use tokio::{net::UnixStream, time::timeout};
 
-use super::{path, wire::{AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException, SignedReceipt, Stats, Status, Withdraw, OrderReport, ReportSent}};
-use crate::{order::{FeedName, OrderId, hex}, receipt::store::ReceiptId};
 use super::{
     path,
     wire::{
-        AcceptClock, AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
-        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException, Stats,
-        Status, TrustStatus, Withdraw,
+        AcceptClock, AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
+        InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest,
+        Refusal, RemoveException, ReportSent, SignedReceipt, Stats, Status, TrustStatus, Withdraw,
     },
 };
-use crate::order::{FeedName, OrderId, hex};
+use crate::{
+    order::{FeedName, OrderId, hex},
+    receipt::store::ReceiptId,
+};
 
 /// The time to connect.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
@@ -155,6 +166,8 @@ impl Client {
     ) -> Result<SignedReceipt, ClientError> {
         let target = with_query(path::RECEIPTS, "feed", feed.as_str());
         self.get(format!("{target}&id={}", id.as_str())).await
+    }
+
     /// What became of an order.
     pub async fn report(&self, id: &OrderId) -> Result<OrderReport, ClientError> {
         self.get(with_query(path::REPORT, "id", &id.to_string()))

@@ -4,24 +4,29 @@ pub(super) mod body;
 
 use std::sync::Arc;
 
-use axum::{Json, Router, extract::{DefaultBodyLimit, FromRequestParts, Query, State, rejection::QueryRejection}, http::{Method, StatusCode, Uri, request::Parts}, response::{IntoResponse, Response}, routing::{get, post}};
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, FromRequestParts, Query, State, rejection::QueryRejection},
+    http::{Method, StatusCode, Uri, request::Parts},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use self::body::{Body, UploadBody};
-use super::{path, peer::{CHANGE_GROUP, Peer, READ_GROUP, Role}, wire::{AddException, AddOrder, DecideHold, InterfaceRequest, PanicRequest, Refusal, RefusalKind, RemoveException, SignedReceipt, Withdraw, ReportSent}};
-use crate::{daemon::handle::{Actor, Handle, Upload}, order::{FeedName, OrderId}, receipt::store::{ReceiptId, Signed}};
 use super::{
     path,
     peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
     wire::{
-        AcceptClock, AddException, AddOrder, InterfaceRequest, PanicRequest, Refusal, RefusalKind,
-        RemoveException, Withdraw,
+        AcceptClock, AddException, AddOrder, DecideHold, InterfaceRequest, PanicRequest, Refusal,
+        RefusalKind, RemoveException, ReportSent, SignedReceipt, Withdraw,
     },
 };
 use crate::{
     daemon::handle::{Actor, Handle, Upload},
     order::{FeedName, OrderId},
+    receipt::store::{ReceiptId, Signed},
 };
 
 /// Bundles that are received at a time; further ones wait, because each is held in memory.

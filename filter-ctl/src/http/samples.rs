@@ -3,8 +3,15 @@
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::wire::{Alarm, ApplyReport, Count, CoveringEntry, Explanation, FeedStats, FeedStatus, Generation, InterfaceStats, InterfaceStatus, NeverBlockEntry, OrderDetail, OrderStats, OrderSummary, ReasonStats, Stats, Status, Totals, WithheldEntry};
-use crate::{kernel::attach::Mode, order::{Direction, FeedName, OrderId}};
+use super::wire::{
+    Alarm, ApplyReport, Count, CoveringEntry, Explanation, FeedStats, FeedStatus, Generation,
+    InterfaceStats, InterfaceStatus, NeverBlockEntry, OrderDetail, OrderStats, OrderSummary,
+    ReasonStats, Stats, Status, Totals, WithheldEntry,
+};
+use crate::{
+    kernel::attach::Mode,
+    order::{Direction, FeedName, OrderId},
+};
 
 pub(crate) fn time(text: &str) -> Timestamp {
     text.parse().unwrap()

@@ -5,8 +5,8 @@
 //! never go backwards.
 
 mod hold;
-mod push;
 mod letter;
+mod push;
 mod trust;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,9 +16,14 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
-pub use self::push::{PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt};
 pub use self::letter::{LetterInfo, OrderReport, ReportItem, ReportSent};
-use crate::{kernel::attach::Mode, order::{Direction, FeedName, OrderId, letter::Indicator}};
+pub use self::push::{
+    PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt,
+};
+use crate::{
+    kernel::attach::Mode,
+    order::{Direction, FeedName, OrderId, letter::Indicator},
+};
 
 pub use self::trust::{AcceptClock, TrustFeedStatus, TrustKeyStatus, TrustRoot, TrustStatus};
 

@@ -6,7 +6,13 @@ use filter_common::{abi::ABI_VERSION, verdict::Reason};
 use jiff::Timestamp;
 
 use super::{Extras, Sample, family::Family};
-use crate::{http::{push::monitor::PushCounts, wire::{Count, FeedStatus, InterfaceStats, ReasonStats, Stats, Status}}, order::FeedName};
+use crate::{
+    http::{
+        push::monitor::PushCounts,
+        wire::{Count, FeedStatus, InterfaceStats, ReasonStats, Stats, Status},
+    },
+    order::FeedName,
+};
 
 /// All metrics but those of the process.
 pub(super) fn families(sample: &Sample<'_>) -> Vec<Family> {

@@ -16,13 +16,17 @@ mod list;
 mod tests;
 mod trust;
 
-use prometheus::{Encoder as _, TextEncoder, core::Collector as _, process_collector::ProcessCollector, proto::MetricFamily};
+use prometheus::{
+    Encoder as _, TextEncoder, core::Collector as _, process_collector::ProcessCollector,
+    proto::MetricFamily,
+};
 
-pub use self::durations::Durations;
-use crate::{http::{push::monitor::PushCounts, wire::{Stats, Status}}, order::FeedName};
 pub use self::{durations::Durations, trust::TrustExtras};
 use crate::{
-    http::wire::{Stats, Status},
+    http::{
+        push::monitor::PushCounts,
+        wire::{Stats, Status},
+    },
     order::FeedName,
 };
 

@@ -34,7 +34,10 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use self::{entries::{Entries, EntriesBuilder, Entry, Terms}, verify::UntrustedOrder};
+pub use self::{
+    entries::{Entries, EntriesBuilder, Entry, Terms},
+    verify::UntrustedOrder,
+};
 
 /// The name of a feed: lower-case letters, digits, `-`, `_` and `.`, at most 63, not beginning with a
 /// dot. It is used as a directory name and as a metric label.

@@ -10,8 +10,17 @@ use std::{collections::HashSet, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{RuleOrder, Withheld, WithheldReason, hold::{Approval, Decision, Found, Guarded, HoldPolicy}, merge::{FeedPolicy, Withdrawal}, protected::{Overlap, Protected, Walk}, rules::{Held, Positions}};
-use crate::order::{OrderInfo, RefusalReason, VerifiedOrder, entries::{Bits, Record}};
+use super::{
+    RuleOrder, Withheld, WithheldReason,
+    hold::{Approval, Decision, Found, Guarded, HoldPolicy},
+    merge::{FeedPolicy, Withdrawal},
+    protected::{Overlap, Protected, Walk},
+    rules::{Held, Positions},
+};
+use crate::order::{
+    OrderInfo, RefusalReason, VerifiedOrder,
+    entries::{Bits, Record},
+};
 
 /// All that a judgement depends on.
 #[derive(Clone, Copy)]

@@ -3,12 +3,20 @@
 //! Each source is judged by itself ([`super::judgement`]); [`merge`] puts the judgements together and numbers
 //! the orders.
 
-use std::{collections::{BTreeMap, HashMap}, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{Judgement, NeverBlock, RuleList, RuleSet, hold::{Approval, Guarded, HoldPolicy}, judgement::Question, protected::Protected};
+use super::{
+    Judgement, NeverBlock, RuleList, RuleSet,
+    hold::{Approval, Guarded, HoldPolicy},
+    judgement::Question,
+    protected::Protected,
+};
 use crate::order::{FeedName, OrderId, Provenance, VerifiedOrder};
 
 /// All that the rules in force depend on.

@@ -23,7 +23,12 @@ pub mod special_use;
 use filter_common::table::Scope;
 use ipnet::IpNet;
 
-pub use self::{hold::HoldReason, judgement::Judgement, perimeter::Perimeter, rules::{Rule, RuleList, RuleOrder, RuleRef, RuleSet, Withheld}};
+pub use self::{
+    hold::HoldReason,
+    judgement::Judgement,
+    perimeter::Perimeter,
+    rules::{Rule, RuleList, RuleOrder, RuleRef, RuleSet, Withheld},
+};
 use crate::order::RefusalReason;
 
 /// A prefix that is never blocked.

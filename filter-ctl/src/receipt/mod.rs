@@ -12,7 +12,10 @@ pub mod store;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{http::wire::{ApplyReport, Refusal, WithheldEntry}, order::FeedName};
+use crate::{
+    http::wire::{ApplyReport, Refusal, WithheldEntry},
+    order::FeedName,
+};
 
 /// What became of a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,10 +4,19 @@
 //! The engine writes through [`ReceiptStore`]; everybody reads through [`ReceiptDir`], which waits for nobody. The
 //! signature is written before the receipt, so a receipt that is there has one.
 
-use std::{collections::{BTreeMap, VecDeque}, fs, io, path::{Path, PathBuf}, time::SystemTime};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fs, io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use super::Receipt;
-use crate::{appliance::Appliance, durable::{self, DurableError}, order::{FeedName, sign::SignError}};
+use crate::{
+    appliance::Appliance,
+    durable::{self, DurableError},
+    order::{FeedName, sign::SignError},
+};
 
 /// Receipts that are kept of each feed; past it the oldest are removed.
 pub const RECEIPTS_PER_FEED_MAX: usize = 4096;

@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::{daemon::{desired::Sources, local::Local}, order::VerifiedOrder};
+use crate::{
+    daemon::{desired::Sources, local::Local},
+    order::VerifiedOrder,
+};
 
 /// The orders without the entries that began after `at`.
 pub(super) fn sources_at(sources: Sources, at: Timestamp) -> Sources {

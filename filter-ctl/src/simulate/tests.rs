@@ -5,8 +5,21 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{packet::{Options, Simulation}, scene::{Choice, Scene, SceneError}, state::State, wire::Summary};
-use crate::{capture::{LinkType, Record}, config::{Config, load::parse}, daemon::{desired::SourceKey, local::{Exception, Local, WithdrawalRecord}}, order::{Direction, EntriesBuilder, FeedName, OrderInfo, Provenance, Terms, VerifiedOrder}};
+use super::{
+    packet::{Options, Simulation},
+    scene::{Choice, Scene, SceneError},
+    state::State,
+    wire::Summary,
+};
+use crate::{
+    capture::{LinkType, Record},
+    config::{Config, load::parse},
+    daemon::{
+        desired::SourceKey,
+        local::{Exception, Local, WithdrawalRecord},
+    },
+    order::{Direction, EntriesBuilder, FeedName, OrderInfo, Provenance, Terms, VerifiedOrder},
+};
 
 const LISTED: [u8; 4] = [203, 0, 113, 7];
 const OTHER: [u8; 4] = [8, 8, 8, 8];

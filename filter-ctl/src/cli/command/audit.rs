@@ -1,12 +1,33 @@
 //! `audit`: who did what, read from the files and without a service.
 
-use std::{collections::VecDeque, io, path::{Path, PathBuf}};
+use std::{
+    collections::VecDeque,
+    io,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::Context;
-use crate::{appliance::Appliance, audit::{self, AuditError, Record, checkpoint::public_key, read::Records, verify::{Verified, verify}}, cli::{failure::Failure, offline, output::{Format, Outcome, Stream}, sanitize, text::{count, fields, number, optional_time, time}}, config::DEFAULT_PATH, exit::Exit};
+use crate::{
+    appliance::Appliance,
+    audit::{
+        self, AuditError, Record,
+        checkpoint::public_key,
+        read::Records,
+        verify::{Verified, verify},
+    },
+    cli::{
+        failure::Failure,
+        offline,
+        output::{Format, Outcome, Stream},
+        sanitize,
+        text::{count, fields, number, optional_time, time},
+    },
+    config::DEFAULT_PATH,
+    exit::Exit,
+};
 
 /// The most records that `-n` can ask for.
 const LAST_MAX: u64 = 10_000;

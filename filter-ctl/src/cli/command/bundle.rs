@@ -2,7 +2,12 @@
 
 mod delta;
 
-use std::{collections::BTreeMap, fs, io::{self, Read as _}, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
 use ipnet::IpNet;
@@ -11,7 +16,18 @@ use serde::Serialize;
 
 pub use self::delta::{DeltaArgs, DigestArgs};
 use super::{Context, read_file};
-use crate::{cli::{failure::Failure, output::Outcome, text::{fields, number, time}}, order::{FeedName, OrderInfo, hex, parse::{self, Kind, Manifest, ParsedLine}, sign::{self, SignError, signatures_beside}}};
+use crate::{
+    cli::{
+        failure::Failure,
+        output::Outcome,
+        text::{fields, number, time},
+    },
+    order::{
+        FeedName, OrderInfo, hex,
+        parse::{self, Kind, Manifest, ParsedLine},
+        sign::{self, SignError, signatures_beside},
+    },
+};
 
 /// The verbs.
 #[derive(Clone, Debug, Subcommand)]

@@ -3,11 +3,31 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use nix::{net::if_::if_nametoindex, sys::statfs::{BPF_FS_MAGIC, statfs}};
+use nix::{
+    net::if_::if_nametoindex,
+    sys::statfs::{BPF_FS_MAGIC, statfs},
+};
 use serde::Serialize;
 
 use super::{Context, run::config_failure};
-use crate::{cli::{failure::Failure, output::Outcome, text::{count, fields, number}}, config::{Config, DEFAULT_PATH, load::{Loaded, load}}, daemon::start::{TrustFileError, read_trust}, http::push::tls::Identity, kernel::{object, offload::{strips_vlan_tags, vlan_advice}}, order::trust::TrustFile};
+use crate::{
+    cli::{
+        failure::Failure,
+        output::Outcome,
+        text::{count, fields, number},
+    },
+    config::{
+        Config, DEFAULT_PATH,
+        load::{Loaded, load},
+    },
+    daemon::start::{TrustFileError, read_trust},
+    http::push::tls::Identity,
+    kernel::{
+        object,
+        offload::{strips_vlan_tags, vlan_advice},
+    },
+    order::trust::TrustFile,
+};
 
 /// The arguments.
 #[derive(Args, Clone, Debug)]

@@ -4,7 +4,15 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::Context;
-use crate::{cli::{failure::Failure, offline::{OfflineArgs, OnPins, is_dead}, output::Outcome}, http::wire::{Changed, PanicRequest}, order::FeedName};
+use crate::{
+    cli::{
+        failure::Failure,
+        offline::{OfflineArgs, OnPins, is_dead},
+        output::Outcome,
+    },
+    http::wire::{Changed, PanicRequest},
+    order::FeedName,
+};
 
 /// The arguments.
 #[derive(Args, Clone, Debug)]

@@ -37,7 +37,13 @@ use std::{fs, path::Path};
 
 use serde::Serialize;
 
-use super::{args::{Args, Command, Global}, failure::Failure, offline::OnPins, output::{Format, Outcome}, service::Service};
+use super::{
+    args::{Args, Command, Global},
+    failure::Failure,
+    offline::OnPins,
+    output::{Format, Outcome},
+    service::Service,
+};
 use crate::http::wire::Changed;
 
 /// What every command has.

@@ -5,7 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::{Context, feed::parse_feed};
-use crate::{cli::{failure::Failure, output::Outcome, text}, durable, http::wire::SignedReceipt, order::FeedName, receipt::{Receipt, store::ReceiptId}};
+use crate::{
+    cli::{failure::Failure, output::Outcome, text},
+    durable,
+    http::wire::SignedReceipt,
+    order::FeedName,
+    receipt::{Receipt, store::ReceiptId},
+};
 
 /// The verbs.
 #[derive(Clone, Debug, Subcommand)]

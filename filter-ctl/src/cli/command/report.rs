@@ -3,7 +3,19 @@
 use clap::{Args, ValueEnum};
 
 use super::Context;
-use crate::{cli::{failure::Failure, output::{self, Outcome, json}, sanitize, text::report::{self, Language}}, http::{client::ClientError, wire::{OrderReport, RefusalKind, ReportSent}}, order::{FeedName, OrderId}};
+use crate::{
+    cli::{
+        failure::Failure,
+        output::{self, Outcome, json},
+        sanitize,
+        text::report::{self, Language},
+    },
+    http::{
+        client::ClientError,
+        wire::{OrderReport, RefusalKind, ReportSent},
+    },
+    order::{FeedName, OrderId},
+};
 
 /// The arguments.
 #[derive(Args, Clone, Debug)]
@@ -80,13 +92,16 @@ fn find(context: &Context, reference: &str) -> Result<OrderReport, Failure> {
         reference: reference.into(),
     };
     let service = &context.service;
-    service.ask(async |client| {
-        if let Ok(id) = OrderId::try_from(reference.to_owned()) {
-            match client.report(&id).await {
-                Err(ClientError::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {}
-                answer => return answer,
+    service
+        .ask(async |client| {
+            if let Ok(id) = OrderId::try_from(reference.to_owned()) {
+                match client.report(&id).await {
+                    Err(ClientError::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {
+                    }
+                    answer => return answer,
+                }
             }
-        }
-        client.report(&operators).await
-    })
+            client.report(&operators).await
+        })
+        .map_err(Failure::from)
 }

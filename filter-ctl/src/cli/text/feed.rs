@@ -2,7 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{fields, number, optional_time, outside, table::{Side, Table}, time_and_distance};
+use super::{
+    fields, number, optional_time, outside,
+    table::{Side, Table},
+    time_and_distance,
+};
 use crate::http::wire::FeedStatus;
 
 /// A line for each feed.

@@ -1,6 +1,10 @@
 //! The text of `order holds`.
 
-use super::{explain::more, outside, table::{Side, Table}};
+use super::{
+    explain::more,
+    outside,
+    table::{Side, Table},
+};
 use crate::http::wire::{HeldEntry, Holds};
 
 /// A line for each entry that waits.

@@ -2,8 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::{bytes, count, explain, fields, number, optional_time, table::{Side, Table}, time, time_and_distance};
-use crate::{http::wire::{ApplyReport, CoveringEntry, LetterInfo, OrderDetail, OrderSummary}, order::Direction};
+use super::{
+    bytes, count, explain, fields, number, optional_time,
+    table::{Side, Table},
+    time, time_and_distance,
+};
+use crate::{
+    http::wire::{ApplyReport, CoveringEntry, LetterInfo, OrderDetail, OrderSummary},
+    order::Direction,
+};
 
 /// A line for each order.
 #[must_use]
@@ -85,7 +92,9 @@ pub fn show(order: &OrderDetail, now: Timestamp) -> String {
 }
 
 fn letter_text(letter: &LetterInfo) -> String {
-    let date = letter.date.map_or_else(String::new, |date| date.to_string());
+    let date = letter
+        .date
+        .map_or_else(String::new, |date| date.to_string());
     let enforced = letter.enforced.map(|enforced| enforced.at);
     let mut text = "\n".to_owned()
         + &fields(

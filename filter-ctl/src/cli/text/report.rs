@@ -5,7 +5,10 @@
 use jiff::Timestamp;
 
 use super::{number, time};
-use crate::{cli::sanitize, http::wire::{OrderReport, ReportItem}};
+use crate::{
+    cli::sanitize,
+    http::wire::{OrderReport, ReportItem},
+};
 
 /// The language of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +101,10 @@ pub fn text(report: &OrderReport, language: Language) -> String {
             say("Audit record", "Bản ghi nhật ký"),
             number_of(report.audit_record),
         ),
-        (say("Report made at", "Thời điểm lập báo cáo"), time(report.at)),
+        (
+            say("Report made at", "Thời điểm lập báo cáo"),
+            time(report.at),
+        ),
     ]);
     lines.retain(|(_, value)| !value.is_empty());
     let width = lines.iter().map(|(name, _)| name.chars().count()).max();
@@ -116,7 +122,10 @@ pub fn text(report: &OrderReport, language: Language) -> String {
             &["refused", "withdrawn", "ended"],
         ),
         (
-            say("Not enforceable by address", "Không thể ngăn chặn theo địa chỉ IP"),
+            say(
+                "Not enforceable by address",
+                "Không thể ngăn chặn theo địa chỉ IP",
+            ),
             &["not_enforceable"],
         ),
     ];
@@ -152,7 +161,10 @@ fn letter_lines(report: &OrderReport, language: Language) -> Vec<(&'static str, 
     });
     vec![
         (say("Dated", "Ngày văn bản"), date.unwrap_or_default()),
-        (say("Entered", "Thời điểm tiếp nhận"), time(letter.entered_at)),
+        (
+            say("Entered", "Thời điểm tiếp nhận"),
+            time(letter.entered_at),
+        ),
         (say("Entered by", "Người nhập"), letter.entered_by.clone()),
         (
             say("First enforced", "Thời điểm thực hiện"),
@@ -260,7 +272,10 @@ mod tests {
     #[test]
     fn both_languages_say_what_was_done_and_what_was_not() {
         let english = text(&sample(), Language::English);
-        assert!(english.contains("203.0.113.0/24 (address): blocked, from"), "{english}");
+        assert!(
+            english.contains("203.0.113.0/24 (address): blocked, from"),
+            "{english}"
+        );
         assert!(
             english.contains("192.0.2.0/24 (address): refused, on the never-block list"),
             "{english}"

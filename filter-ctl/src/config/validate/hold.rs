@@ -1,7 +1,13 @@
 //! Own space, shared infrastructure, holds and approvals.
 
 use super::{Findings, absolute, host_bits};
-use crate::{config::{Config, HoldConfig, hold::{OWN_SPACE_MAX, SHARED_FILES_MAX}}, policy::HoldReason};
+use crate::{
+    config::{
+        Config, HoldConfig,
+        hold::{OWN_SPACE_MAX, SHARED_FILES_MAX},
+    },
+    policy::HoldReason,
+};
 
 pub(super) fn validate(config: &Config, findings: &mut Findings) {
     for (index, net) in config.own_space.iter().enumerate() {

@@ -4,7 +4,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Findings, absolute};
-use crate::{config::{Config, push::PushConfig}, order::FeedName};
+use crate::{
+    config::{Config, push::PushConfig},
+    order::FeedName,
+};
 
 /// Clients that may be configured; a configuration with more is refused.
 const PUSH_CLIENTS_MAX: usize = 256;

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use axum::{Json, http::{HeaderValue, StatusCode, header::RETRY_AFTER}, response::{IntoResponse as _, Response}};
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+    response::{IntoResponse as _, Response},
+};
 
 use crate::http::wire::{PushRefusal, Refusal, RefusalKind};
 

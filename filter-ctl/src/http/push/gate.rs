@@ -3,13 +3,29 @@
 //! A handler gets the feed only as [`Allowed`], which nothing but the gate makes. A client learns nothing of feeds
 //! that are not its own, not even whether they exist.
 
-use std::{sync::{Arc, Mutex, PoisonError}, time::{Duration, Instant}};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
-use axum::{extract::{FromRequestParts, Request, State}, http::{StatusCode, request::Parts}, middleware::Next, response::Response};
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{StatusCode, request::Parts},
+    middleware::Next,
+    response::Response,
+};
 use tokio::sync::Semaphore;
 
-use super::{Push, answer::{refuse, refuse_for_now, refuse_with}, rate::{Allowance, REQUESTS_BURST}};
-use crate::{config::{Fingerprint, PushClientConfig}, http::wire::RefusalKind, order::FeedName};
+use super::{
+    Push,
+    answer::{refuse, refuse_for_now, refuse_with},
+    rate::{Allowance, REQUESTS_BURST},
+};
+use crate::{
+    config::{Fingerprint, PushClientConfig},
+    http::wire::RefusalKind,
+    order::FeedName,
+};
 
 /// Connections that a client may have at a time; requests on further ones are answered with 429.
 pub(super) const CLIENT_CONNECTIONS_MAX: usize = 16;

@@ -19,12 +19,24 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use axum::{Extension, Router};
 use rustls::ServerConfig;
 use sha2::{Digest as _, Sha256};
-use tokio::{net::{TcpListener, TcpStream}, sync::{Semaphore, watch}, task::spawn_blocking, time::{sleep, timeout}};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use self::{gate::{Caller, Client}, monitor::PushMonitor, tls::{Identity, Stamps}};
+use self::{
+    gate::{Caller, Client},
+    monitor::PushMonitor,
+    tls::{Identity, Stamps},
+};
 use super::connection::{Places, accept_failed, answer};
-use crate::{config::{Fingerprint, PushConfig}, daemon::handle::Handle};
+use crate::{
+    config::{Fingerprint, PushConfig},
+    daemon::handle::Handle,
+};
 
 /// Until when both sides have to have shown their certificates.
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);

@@ -1,6 +1,9 @@
 //! What the listener for authorities tells the engine: its counts, and what is wrong with its files.
 
-use std::{collections::BTreeMap, sync::{Arc, Mutex, PoisonError}};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::order::FeedName;
 

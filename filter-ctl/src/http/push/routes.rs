@@ -2,12 +2,36 @@
 
 use std::time::Duration;
 
-use axum::{Json, Router, body::Bytes, extract::{DefaultBodyLimit, Path, Request, State}, http::{Method, StatusCode, Uri, header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION}}, middleware::from_fn_with_state, response::{IntoResponse as _, Response}, routing::{get, post}};
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, Request, State},
+    http::{
+        Method, StatusCode, Uri,
+        header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+    },
+    middleware::from_fn_with_state,
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
-use super::{Push, answer::{refuse, refuse_for_now, refuse_with, refused}, gate::{Allowed, gate}};
-use crate::{daemon::handle::{Actor, Answer, Upload}, http::{path::{BODY_MAX, BUNDLE_BODY_MAX}, routes::body, wire::{ApplyReport, PushAnswer, PushFeedStatus, PushNotice, PushNoticed, RefusalKind}}, order::{FeedName, Provenance, hex}, receipt::{ReceiptStatus, store::ReceiptId}};
+use super::{
+    Push,
+    answer::{refuse, refuse_for_now, refuse_with, refused},
+    gate::{Allowed, gate},
+};
+use crate::{
+    daemon::handle::{Actor, Answer, Upload},
+    http::{
+        path::{BODY_MAX, BUNDLE_BODY_MAX},
+        routes::body,
+        wire::{ApplyReport, PushAnswer, PushFeedStatus, PushNotice, PushNoticed, RefusalKind},
+    },
+    order::{FeedName, Provenance, hex},
+    receipt::{ReceiptStatus, store::ReceiptId},
+};
 
 /// How long a bundle may take to arrive; past it, 408.
 const UPLOAD_TIME_MAX: Duration = Duration::from_mins(2);

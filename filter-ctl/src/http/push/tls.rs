@@ -3,9 +3,20 @@
 //! TLS 1.2 or 1.3; a client has to show a certificate that the configured authority issued and that has not
 //! expired. Sessions are never resumed: a certificate that is no longer good ends with its connection.
 
-use std::{fs::{self, File}, io::{self, Read as _}, os::unix::fs::MetadataExt as _, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use rustls::{RootCertStore, ServerConfig, crypto::ring, pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _}, server::{NoServerSessionStorage, WebPkiClientVerifier}};
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    server::{NoServerSessionStorage, WebPkiClientVerifier},
+};
 
 use crate::config::PushConfig;
 

@@ -1,6 +1,12 @@
 //! What is sent to a route.
 
-use axum::{Json, body::Bytes, extract::{FromRequest, Multipart, Request, multipart::MultipartError}, http::StatusCode, response::{IntoResponse as _, Response}};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{FromRequest, Multipart, Request, multipart::MultipartError},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 

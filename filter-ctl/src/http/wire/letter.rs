@@ -4,7 +4,10 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::Count;
-use crate::order::{FeedName, OrderId, letter::{FirstEnforced, Indicator}};
+use crate::order::{
+    FeedName, OrderId,
+    letter::{FirstEnforced, Indicator},
+};
 
 /// What an operator has entered of a letter besides addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,8 +10,17 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{EnterError, Kind, Letter, enter::{Key, check_info, check_ports}};
-use crate::order::{Direction, EntriesBuilder, FeedName, OrderInfo, PortRange, Provenance, RefusalReason, RefusedEntry, Terms, VerifiedOrder, field::excerpt, hex, parse::{self, TEXT_BYTES_MAX}};
+use super::{
+    EnterError, Kind, Letter,
+    enter::{Key, check_info, check_ports},
+};
+use crate::order::{
+    Direction, EntriesBuilder, FeedName, OrderInfo, PortRange, Provenance, RefusalReason,
+    RefusedEntry, Terms, VerifiedOrder,
+    field::excerpt,
+    hex,
+    parse::{self, TEXT_BYTES_MAX},
+};
 
 /// The version of the document.
 pub const OPERATOR_ORDER_VERSION: u32 = 1;
@@ -79,7 +88,10 @@ pub struct FirstEnforced {
     pub record: Option<u64>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
 const fn is_zero(value: &u64) -> bool {
     *value == 0
 }

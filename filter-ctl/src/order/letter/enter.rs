@@ -6,7 +6,13 @@ use ipnet::IpNet;
 use jiff::{Timestamp, civil::Date};
 
 use super::{EnterError, Indicator, OperatorEntry, OperatorOrder};
-use crate::order::{Direction, OrderInfo, PortRange, RefusalReason, field::{self, PortError, excerpt}, parse::{self, TEXT_BYTES_MAX}, trust::{Scope, UNTIL_DAYS_MAX}, verify::{furthest_until, judge_until}};
+use crate::order::{
+    Direction, OrderInfo, PortRange, RefusalReason,
+    field::{self, PortError, excerpt},
+    parse::{self, TEXT_BYTES_MAX},
+    trust::{Scope, UNTIL_DAYS_MAX},
+    verify::{furthest_until, judge_until},
+};
 
 /// Entries of one order; more are refused.
 pub const OPERATOR_ENTRIES_MAX: usize = 1_000_000;

@@ -13,5 +13,20 @@ mod list;
 #[cfg(test)]
 mod tests;
 
-pub use self::{document::{FirstEnforced, INDICATORS_MAX, Indicator, OPERATOR_ORDER_VERSION, OperatorEntry, OperatorOrder}, enter::{Entered, Letter, LetterEntry, LetterLimits, OPERATOR_ENTRIES_MAX, RefusedLetterEntry, USER_NAME_BYTES_MAX, enter}, error::EnterError, indicator::Kind, list::{Format, LIST_BYTES_MAX, LIST_LINE_BYTES_MAX, LIST_LINES_MAX, ListError, ListedNet, NotEnforceable, ParsedList, parse_list}};
+pub use self::{
+    document::{
+        FirstEnforced, INDICATORS_MAX, Indicator, OPERATOR_ORDER_VERSION, OperatorEntry,
+        OperatorOrder,
+    },
+    enter::{
+        Entered, Letter, LetterEntry, LetterLimits, OPERATOR_ENTRIES_MAX, RefusedLetterEntry,
+        USER_NAME_BYTES_MAX, enter,
+    },
+    error::EnterError,
+    indicator::Kind,
+    list::{
+        Format, LIST_BYTES_MAX, LIST_LINE_BYTES_MAX, LIST_LINES_MAX, ListError, ListedNet,
+        NotEnforceable, ParsedList, parse_list,
+    },
+};
 pub use super::field::parse_until;

@@ -22,7 +22,11 @@ use jiff::{Timestamp, tz::TimeZone};
 pub use self::error::{ParseError, ParseErrorKind};
 use self::lines::Lines;
 use self::raw::{Op, RawEntry, RawManifest, RawOrder};
-use super::{Direction, FeedName, OrderInfo, PortRange, field::{self, PortError, excerpt}, hex};
+use super::{
+    Direction, FeedName, OrderInfo, PortRange,
+    field::{self, PortError, excerpt},
+    hex,
+};
 
 /// What the manifest's `type` says.
 pub const BUNDLE_TYPE: &str = "levee-bundle";

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de};
 
 use super::ParseErrorKind;
-use crate::order::{Direction, PortRange, field::{self, excerpt}};
+use crate::order::{
+    Direction, PortRange,
+    field::{self, excerpt},
+};
 
 /// Reads one line. The message has the column, and not serde_json's line, which is always 1.
 pub(super) fn from_json<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, ParseErrorKind> {

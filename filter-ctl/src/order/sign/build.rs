@@ -4,7 +4,10 @@ use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Serialize, Serializer};
 
-use crate::order::{Direction, FeedName, OrderInfo, PortRange, field, parse::{self, BUNDLE_TYPE, BUNDLE_VERSION, Manifest, ParseError, ParseErrorKind}};
+use crate::order::{
+    Direction, FeedName, OrderInfo, PortRange, field,
+    parse::{self, BUNDLE_TYPE, BUNDLE_VERSION, Manifest, ParseError, ParseErrorKind},
+};
 
 /// One entry of a bundle in the making.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

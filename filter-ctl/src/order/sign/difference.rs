@@ -5,7 +5,11 @@ use std::{borrow::Cow, collections::BTreeMap};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use crate::order::{canonical, hex, parse::{self, Kind, Manifest, ParseError, ParseErrorKind}, state};
+use crate::order::{
+    canonical, hex,
+    parse::{self, Kind, Manifest, ParseError, ParseErrorKind},
+    state,
+};
 
 /// Why no delta is made.
 #[derive(Debug, thiserror::Error)]

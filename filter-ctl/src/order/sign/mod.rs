@@ -8,13 +8,22 @@ mod difference;
 #[cfg(test)]
 mod tests;
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use minisign::{KeyPair, SecretKey, SecretKeyBox};
 
-pub use self::{build::{BundleEntry, build_bundle}, difference::{DifferenceError, difference}};
-use super::{signature::{Detached, SIGNATURE_BYTES_MAX}, trust::{KeyId, leading_bytes, read_public_key}};
+pub use self::{
+    build::{BundleEntry, build_bundle},
+    difference::{DifferenceError, difference},
+};
+use super::{
+    signature::{Detached, SIGNATURE_BYTES_MAX},
+    trust::{KeyId, leading_bytes, read_public_key},
+};
 use crate::durable::{self, DurableError};
 
 /// The mode of a secret key's file.

@@ -1,12 +1,19 @@
 //! What the authority's side promises.
 
-use std::{os::unix::fs::PermissionsExt as _, process::{Command, Stdio}, slice::from_ref};
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Stdio},
+    slice::from_ref,
+};
 
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::order::{Direction, FeedName, OrderInfo, PortRange, field, parse::{self, Kind, Manifest, ParsedLine}};
+use crate::order::{
+    Direction, FeedName, OrderInfo, PortRange, field,
+    parse::{self, Kind, Manifest, ParsedLine},
+};
 
 fn time(text: &str) -> Timestamp {
     text.parse().expect("a time")

@@ -15,14 +15,23 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, fs, io, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 
 use self::names::BundleName;
-use super::{FeedName, UntrustedOrder, letter::OperatorOrder, sign::{signature_path, signatures_beside}, verify::{Admitted, Committed, Mark, encode_since}};
+use super::{
+    FeedName, UntrustedOrder,
+    letter::OperatorOrder,
+    sign::{signature_path, signatures_beside},
+    verify::{Admitted, Committed, Mark, encode_since},
+};
 use crate::durable::{self, DurableError};
 
 /// Bundles that are kept of a feed, the marked one among them and those that it builds on not counted; older

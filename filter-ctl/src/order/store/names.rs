@@ -1,8 +1,14 @@
 //! The names of stored bundles.
 
-use std::{fmt, path::{Path, PathBuf}};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
-use crate::order::{hex, verify::{Link, Mark}};
+use crate::order::{
+    hex,
+    verify::{Link, Mark},
+};
 
 const EXTENSION: &str = ".jsonl";
 const DIGEST_BYTES: usize = 8;

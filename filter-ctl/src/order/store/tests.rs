@@ -1,13 +1,23 @@
 //! What the stored state promises.
 
-use std::{env, process::{Command, Stdio}};
+use std::{
+    env,
+    process::{Command, Stdio},
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use minisign::KeyPair;
 use tempfile::TempDir;
 
 use super::*;
-use crate::order::{OrderInfo, letter::{Letter, LetterEntry, LetterLimits, enter}, parse::{Kind, Manifest}, sign::{BundleEntry, build_bundle, sign}, trust::TrustFile, verify::{Admission, Context, admit, readmit}};
+use crate::order::{
+    OrderInfo,
+    letter::{Letter, LetterEntry, LetterLimits, enter},
+    parse::{Kind, Manifest},
+    sign::{BundleEntry, build_bundle, sign},
+    trust::TrustFile,
+    verify::{Admission, Context, admit, readmit},
+};
 
 static UTC: TimeZone = TimeZone::UTC;
 

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{AdmissionError, entries::Judged};
-use crate::order::{Entries, EntriesBuilder, Entry, FeedName, OrderInfo, RefusedEntry, Terms, trust::Scope};
+use crate::order::{
+    Entries, EntriesBuilder, Entry, FeedName, OrderInfo, RefusedEntry, Terms, trust::Scope,
+};
 
 /// What a feed amounts to before a delta.
 #[derive(Clone, Copy)]

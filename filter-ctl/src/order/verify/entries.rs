@@ -1,11 +1,20 @@
 //! The entries of a bundle, streamed against the feed's scope.
 
-use std::{collections::{HashMap, HashSet}, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::AdmissionError;
-use crate::order::{Entries, EntriesBuilder, Entry, OrderInfo, RefusalReason, RefusedEntry, Terms, VerifiedOrder, parse::{self, Manifest, ParseError, ParseErrorKind, ParsedEntry, ParsedLine, ParsedOrder, Removal}, trust::Scope};
+use crate::order::{
+    Entries, EntriesBuilder, Entry, OrderInfo, RefusalReason, RefusedEntry, Terms, VerifiedOrder,
+    parse::{
+        self, Manifest, ParseError, ParseErrorKind, ParsedEntry, ParsedLine, ParsedOrder, Removal,
+    },
+    trust::Scope,
+};
 
 /// Different orders of one bundle; more are refused. The kernel's table names no more.
 pub const BUNDLE_ORDERS_MAX: usize = 65_536;

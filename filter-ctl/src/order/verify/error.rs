@@ -3,8 +3,6 @@
 use jiff::Timestamp;
 
 use super::{BUNDLE_ORDERS_MAX, CHAIN_MAX, ISSUED_AHEAD_MAX_SECONDS, UntrustedOrder};
-use crate::order::{FeedName, parse::ParseError, sign::SIGNATURES_MAX, signature::SIGNATURE_BYTES_MAX};
-use super::{ISSUED_AHEAD_MAX_SECONDS, UntrustedOrder};
 use crate::order::{
     FeedName, hex, parse::ParseError, sign::SIGNATURES_MAX, signature::SIGNATURE_BYTES_MAX,
 };

@@ -36,8 +36,6 @@ use sha2::{Digest as _, Sha256};
 
 pub(super) use self::entries::{furthest_until, judge_until};
 use self::error::check_sizes;
-pub use self::{entries::BUNDLE_ORDERS_MAX, error::AdmissionError, readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit}, since::encode_since};
-use super::{FeedName, Provenance, VerifiedOrder, hex, parse::{self, BUNDLE_BYTES_MAX_DEFAULT, Kind, Manifest}, signature::Detached, state, trust::{Scope, TrustFile, TrustedFeed, TrustedKey}};
 pub use self::{
     entries::BUNDLE_ORDERS_MAX,
     error::AdmissionError,
@@ -46,8 +44,9 @@ pub use self::{
 };
 use super::{
     FeedName, Provenance, VerifiedOrder, hex,
-    parse::{self, BUNDLE_BYTES_MAX_DEFAULT, Manifest},
+    parse::{self, BUNDLE_BYTES_MAX_DEFAULT, Kind, Manifest},
     signature::Detached,
+    state,
     trust::{Scope, TrustFile, TrustedFeed, TrustedKey},
 };
 
@@ -231,19 +230,13 @@ pub fn admit(
     check_threshold(feed, signers.len())?;
     let sha256 = Sha256::digest(bundle).into();
     let before = (context.mark)(&feed.name);
-    if let Some(mark) = &before
-        && is_repeat(&manifest, sha256, mark)?
-    {
-        let feed = feed.name.clone();
-        let mark = mark.clone();
-    let mark = mark(&feed.name);
-    if let Some(mark) = mark.as_ref().filter(|mark| mark.sha256 == sha256) {
+    if let Some(mark) = before.as_ref().filter(|mark| mark.sha256 == sha256) {
         let (feed, mark) = (feed.name.clone(), mark.clone());
         return Ok(Admission::Repeat { feed, mark });
     }
     let signers = unrevoked(feed, &signers, now)?;
-    if let Some(mark) = mark {
-        check_number(&manifest, sha256, &mark)?;
+    if let Some(mark) = &before {
+        check_number(&manifest, sha256, mark)?;
     }
     check_trust(trust, now)?;
     check_dates(&manifest, now)?;

@@ -11,8 +11,17 @@ use bytes::Bytes;
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 
-use super::{AdmissionError, Link, Mark, delta, entries::{self, Judged}, listed, since, verified_order};
-use crate::order::{FeedName, VerifiedOrder, hex, parse::{self, Manifest, ParseError}, signature::Detached, trust::TrustFile};
+use super::{
+    AdmissionError, Link, Mark, delta,
+    entries::{self, Judged},
+    listed, since, verified_order,
+};
+use crate::order::{
+    FeedName, VerifiedOrder, hex,
+    parse::{self, Manifest, ParseError},
+    signature::Detached,
+    trust::TrustFile,
+};
 
 /// What is stored of a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,14 @@ use jiff::SignedDuration;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::{order::{Direction, EntriesBuilder, OrderInfo, RefusalReason, RefusedEntry, Terms}, policy::{HoldReason, WithheldReason, hold::Decision, protected::{Overlap, Walk}}};
+use crate::{
+    order::{Direction, EntriesBuilder, OrderInfo, RefusalReason, RefusedEntry, Terms},
+    policy::{
+        HoldReason, WithheldReason,
+        hold::Decision,
+        protected::{Overlap, Walk},
+    },
+};
 
 static NOW: LazyLock<Timestamp> = LazyLock::new(|| "2026-11-23T08:00:00Z".parse().expect("a time"));
 static NO_GUARDS: LazyLock<Arc<Guarded>> = LazyLock::new(Arc::default);

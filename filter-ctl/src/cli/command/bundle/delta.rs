@@ -6,7 +6,15 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Context, check_form, read_file};
-use crate::{cli::{failure::Failure, output::Outcome}, durable, order::{hex, sign::{PUBLIC_KEY_MODE, difference}, state}};
+use crate::{
+    cli::{failure::Failure, output::Outcome},
+    durable,
+    order::{
+        hex,
+        sign::{PUBLIC_KEY_MODE, difference},
+        state,
+    },
+};
 
 /// The arguments of `digest`.
 #[derive(Args, Clone, Debug)]

@@ -1,7 +1,12 @@
 //! From a new key to a bundle that is verified.
 
 use super::*;
-use crate::{cli::{output::Format, service::Service}, exit::Exit, http::samples, order::sign::{BundleEntry, build_bundle}};
+use crate::{
+    cli::{output::Format, service::Service},
+    exit::Exit,
+    http::samples,
+    order::sign::{BundleEntry, build_bundle},
+};
 
 fn context() -> Context {
     Context {

@@ -1,7 +1,12 @@
 //! `order add`: a letter that an operator types in, with what is to be blocked as arguments or as the
 //! list that came with it.
 
-use std::{collections::BTreeSet, fs, io::{self, Read as _}, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
@@ -9,7 +14,23 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::exit_of;
-use crate::{cli::{command::Context, failure::Failure, output::Outcome, text::{self, count, table::{Side, Table}}}, exit::Exit, http::wire::{AddOrder, ApplyReport}, order::{Direction, letter::{self, Indicator, Kind, LIST_BYTES_MAX, NotEnforceable, ParsedList, parse_list}}};
+use crate::{
+    cli::{
+        command::Context,
+        failure::Failure,
+        output::Outcome,
+        text::{
+            self, count,
+            table::{Side, Table},
+        },
+    },
+    exit::Exit,
+    http::wire::{AddOrder, ApplyReport},
+    order::{
+        Direction,
+        letter::{self, Indicator, Kind, LIST_BYTES_MAX, NotEnforceable, ParsedList, parse_list},
+    },
+};
 
 /// The arguments.
 #[derive(Args, Clone, Debug)]

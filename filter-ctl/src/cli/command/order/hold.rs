@@ -3,7 +3,11 @@
 use clap::Args;
 
 use super::{Context, order_id};
-use crate::{cli::{failure::Failure, output::Outcome, text}, http::wire::DecideHold, order::OrderId};
+use crate::{
+    cli::{failure::Failure, output::Outcome, text},
+    http::wire::DecideHold,
+    order::OrderId,
+};
 
 /// The arguments of `approve` and `reject`.
 #[derive(Args, Clone, Debug)]

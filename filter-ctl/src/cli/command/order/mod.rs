@@ -13,7 +13,12 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::Context;
-use crate::{cli::{failure::Failure, output::Outcome, text}, exit::Exit, http::wire::{ApplyReport, Withdraw}, order::OrderId};
+use crate::{
+    cli::{failure::Failure, output::Outcome, text},
+    exit::Exit,
+    http::wire::{ApplyReport, Withdraw},
+    order::OrderId,
+};
 
 /// The verbs.
 #[derive(Clone, Debug, Subcommand)]

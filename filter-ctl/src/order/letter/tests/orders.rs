@@ -3,7 +3,9 @@
 use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::order::{Direction, FeedName, OrderInfo, PortRange, Provenance, RefusalReason, letter::*};
+use crate::order::{
+    Direction, FeedName, OrderInfo, PortRange, Provenance, RefusalReason, letter::*,
+};
 
 fn time(text: &str) -> Timestamp {
     text.parse().expect("a time")

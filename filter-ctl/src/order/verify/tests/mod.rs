@@ -12,7 +12,11 @@ use ipnet::IpNet;
 use minisign::KeyPair;
 
 use super::*;
-use crate::order::{Direction, OrderInfo, RefusalReason, parse::ParseErrorKind, sign::{BundleEntry, SIGNATURES_MAX, build_bundle, sign}};
+use crate::order::{
+    Direction, OrderInfo, RefusalReason,
+    parse::ParseErrorKind,
+    sign::{BundleEntry, SIGNATURES_MAX, build_bundle, sign},
+};
 
 /// Keys `a`, `b`, `c`, and `old`, which expires on 2026-12-01; `stranger` is in no trust file.
 static KEYS: LazyLock<[(&str, KeyPair); 5]> = LazyLock::new(|| {

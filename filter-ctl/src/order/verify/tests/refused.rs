@@ -67,7 +67,8 @@ fn what_a_revoked_key_had_ordered_stays_with_an_alarm() {
     let committed = Committed {
         feed: feed("ncsc"),
         mark,
-        bundle: order.bundle,
+        chain: Vec::new(),
+        bundle: order.bundle.into(),
         signatures: order.signatures,
         since: None,
     };
@@ -87,8 +88,7 @@ fn refusals() -> Vec<(&'static str, UntrustedOrder)> {
         let entry = |n| entry(&format!("e{n}"), &format!("203.0.113.{n}/32"));
         (0..count).map(entry).collect()
     };
-    let order =
-        |manifest: Manifest, entries: &[BundleEntry]| order(&manifest, entries, &["a"]);
+    let order = |manifest: Manifest, entries: &[BundleEntry]| order(&manifest, entries, &["a"]);
     let mut forged = order(base(), &entries(1));
     forged.bundle = order(Manifest { seq: 43, ..base() }, &entries(1)).bundle;
     vec![
