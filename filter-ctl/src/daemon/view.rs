@@ -39,7 +39,7 @@ pub struct View {
     /// The rules in force.
     pub rules: Arc<RuleSet>,
     /// What persons have said of entries that wait.
-    pub(super) approvals: Arc<Vec<ApprovalRecord>>,
+    pub(crate) approvals: Arc<Vec<ApprovalRecord>>,
     /// Every source, in force or not.
     pub sources: Vec<Arc<VerifiedOrder>>,
     /// Totals by order.
