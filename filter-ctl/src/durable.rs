@@ -4,6 +4,10 @@
 //! A new file is written under a temporary name in the same directory, synchronised, renamed over the
 //! old one, and the directory is synchronised. Every error names the path; after one the old file is as
 //! it was. A crash can leave a temporary file, which [`is_temporary`] recognises.
+//!
+//! As such a file never changes after it has its name, it can be mapped instead of read: [`map`].
+
+mod mapped;
 
 use std::{
     ffi::OsString,
@@ -14,6 +18,8 @@ use std::{
     process,
     sync::atomic::{AtomicU64, Ordering},
 };
+
+pub use self::mapped::map;
 
 /// The mode of files, unless another is asked for.
 pub const FILE_MODE: u32 = 0o640;

@@ -27,5 +27,6 @@ pub mod metrics;
 pub mod observe;
 pub mod order;
 pub mod policy;
+pub mod receipt;
 pub mod simulate;
 pub mod table;

@@ -143,6 +143,8 @@ impl Levee {
             never_block: &never_block,
             never_block_changes: None,
             withdrawals: &[],
+            guarded: &Arc::default(),
+            approvals: &[],
             now: Timestamp::now(),
         };
         let mut rules = merge(&input, &RuleSet::default());

@@ -3,13 +3,16 @@
 
 mod counters;
 mod dead;
+mod delta;
 mod drift;
 mod kills;
 mod perimeter;
 mod pull;
+mod push;
 mod refused;
 mod restart;
 mod swaps;
+mod trust;
 mod upgrade;
 
 use std::{

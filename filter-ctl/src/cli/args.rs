@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use super::{
     command::{
-        bundle, check, exception, explain, feed, generate, interface, kill_switch, order, reload,
-        run, simulate, stats, status,
+        audit, bundle, check, clock, exception, explain, feed, generate, interface, kill_switch,
+        order, receipt, reload, report, run, simulate, stats, status, trust,
     },
     output::Format,
 };
@@ -81,9 +81,23 @@ pub enum Command {
     /// Where orders come from
     #[command(subcommand)]
     Feed(feed::FeedCommand),
+    /// What became of each signed bundle, signed by the appliance
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
     /// Make keys; sign, verify and look into bundles. Needs no service
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
+    /// Print what became of an order, for the authority that asked
+    Report(report::ReportArgs),
+    /// Read and verify the audit log. Needs no service
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Who is trusted, and what the trust file may become
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
+    /// This machine's clock
+    #[command(subcommand)]
+    Clock(clock::ClockCommand),
     /// Put the program on an interface of the configuration
     Attach(interface::AttachArgs),
     /// Take the program off interfaces: they are no longer filtered

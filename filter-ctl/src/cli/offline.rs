@@ -79,6 +79,16 @@ pub struct OnPins<T> {
     pub notes: Vec<String>,
 }
 
+/// The state directory that a configuration names, or the default; the rest of the file may be wrong.
+#[must_use]
+pub fn state_dir(config: &Path) -> PathBuf {
+    let text = fs::read_to_string(config).unwrap_or_default();
+    let settings: Settings = toml::from_str(&text).unwrap_or_default();
+    settings
+        .state_dir
+        .unwrap_or_else(|| Config::default().state_dir)
+}
+
 impl Offline {
     /// The directory of the pins.
     #[must_use]

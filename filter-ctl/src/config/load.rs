@@ -6,6 +6,7 @@ use std::{
     fmt, fs, io,
     ops::Range,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde::Deserialize as _;
@@ -14,7 +15,12 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Config, validate};
+use super::{
+    Config,
+    hold::{SharedError, read_shared},
+    validate,
+};
+use crate::policy::hold::Guarded;
 
 /// A configuration that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +74,9 @@ pub enum ConfigError {
         /// Everything that is wrong with it.
         problems: Vec<Problem>,
     },
+    /// A file that it names cannot be used.
+    #[error(transparent)]
+    Shared(#[from] SharedError),
 }
 
 fn listed(problems: &[Problem]) -> String {
@@ -84,16 +93,20 @@ fn listed(problems: &[Problem]) -> String {
     }
 }
 
-/// Reads and checks the file.
+/// Reads and checks the file, and those of shared infrastructure that it names.
 pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
     let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
         path: path.to_owned(),
         source,
     })?;
-    parse(&text).map_err(|problems| ConfigError::Invalid {
+    let mut loaded = parse(&text).map_err(|problems| ConfigError::Invalid {
         path: path.to_owned(),
         problems,
-    })
+    })?;
+    let config = &mut loaded.config;
+    let shared = read_shared(&config.shared_infrastructure)?;
+    config.guarded = Arc::new(Guarded::new(&config.own_space, &shared));
+    Ok(loaded)
 }
 
 /// Checks the text of a file.

@@ -3,19 +3,23 @@
 //! Unknown keys are errors, so that a misspelt setting cannot silently keep its default.
 //!
 //! - here: every setting and its default;
+//! - [`hold`]: what waits for a person;
 //! - [`load`]: from the file to a [`Config`], with every problem named by line and key;
 //! - [`never_block`]: the two ways to write a never-block entry;
 //! - [`perimeter`]: policies, host groups, VLANs, tunnels;
 //! - [`pull`]: what is fetched, and how a list is judged;
+//! - [`push`]: who may push bundles, and where to;
 //! - `validate`: what the types alone cannot express.
 
+pub mod hold;
 pub mod load;
 pub mod never_block;
 pub mod perimeter;
 pub mod pull;
+pub mod push;
 mod validate;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
@@ -23,12 +27,14 @@ use reqwest::Url;
 use serde::Deserialize;
 
 pub use self::{
+    hold::{ApprovalConfig, HoldConfig},
     never_block::{NeverBlockSetting, ScopeSetting},
     perimeter::{HostGroupConfig, PoliciesConfig, TunnelSetting, VlanConfig},
     pull::{FeedFormat, Period, PullConfig},
+    push::{Fingerprint, PushClientConfig, PushConfig},
     validate::log_filter,
 };
-use crate::{kernel::attach::Mode, order::FeedName};
+use crate::{kernel::attach::Mode, order::FeedName, policy::hold::Guarded};
 
 /// Where the configuration is looked for unless the command line says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/levee/levee.toml";
@@ -55,6 +61,16 @@ pub struct Config {
     pub timezone: String,
     /// What is never blocked, besides the built-in special-use space.
     pub never_block: Vec<NeverBlockSetting>,
+    /// The operator's own networks, and customers'.
+    #[serde(deserialize_with = "perimeter::nets")]
+    pub own_space: Vec<IpNet>,
+    /// Files that list space which many share, such as clouds.
+    pub shared_infrastructure: Vec<PathBuf>,
+    /// The space of both, once it is read.
+    #[serde(skip)]
+    pub guarded: Arc<Guarded>,
+    /// How many persons let through what waits.
+    pub approval: ApprovalConfig,
     /// The prefixes of NAT64 translators: the IPv4 addresses inside are looked up as well.
     #[serde(deserialize_with = "perimeter::nets")]
     pub nat64_prefixes: Vec<IpNet>,
@@ -71,6 +87,8 @@ pub struct Config {
     /// The feeds to take bundles from.
     #[serde(rename = "feed")]
     pub feeds: Vec<FeedConfig>,
+    /// The listener for authorities that push.
+    pub push: PushConfig,
     /// The guard rails of operators' own orders.
     pub orders: OrdersConfig,
     /// How much fits into the kernel's tables.
@@ -190,6 +208,9 @@ pub struct FeedConfig {
     /// How much of a list may be removed at once, in percent.
     #[serde(default = "pull::default_remove_max_percent")]
     pub remove_max_percent: u32,
+    /// What waits for a person.
+    #[serde(default)]
+    pub hold: HoldConfig,
 }
 
 /// The guard rails of operators' own orders.
@@ -202,6 +223,8 @@ pub struct OrdersConfig {
     pub shortest_ipv6: u8,
     /// The furthest `until`, in days.
     pub until_max_days: u32,
+    /// What waits for a person.
+    pub hold: HoldConfig,
 }
 
 impl CapacityConfig {
@@ -262,12 +285,17 @@ impl Default for Config {
             metrics_listen: Some(SocketAddr::from(([127, 0, 0, 1], 9469))),
             timezone: "UTC".to_owned(),
             never_block: Vec::new(),
+            own_space: Vec::new(),
+            shared_infrastructure: Vec::new(),
+            guarded: Arc::default(),
+            approval: ApprovalConfig::default(),
             nat64_prefixes: Vec::new(),
             tunnels: Vec::new(),
             policies: PoliciesConfig::default(),
             host_groups: Vec::new(),
             interfaces: Vec::new(),
             feeds: Vec::new(),
+            push: PushConfig::default(),
             orders: OrdersConfig::default(),
             capacity: CapacityConfig::default(),
             log: LogConfig::default(),
@@ -281,6 +309,7 @@ impl Default for OrdersConfig {
             shortest_ipv4: 24,
             shortest_ipv6: 48,
             until_max_days: 180,
+            hold: HoldConfig::default(),
         }
     }
 }

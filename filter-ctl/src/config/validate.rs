@@ -1,7 +1,9 @@
 //! What the types of the settings alone cannot express.
 
+mod hold;
 mod perimeter;
 mod pull;
+mod push;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -70,7 +72,9 @@ pub(super) fn validate(config: &Config) -> Findings {
     interfaces(config, &mut findings);
     feeds(config, &mut findings);
     never_block(config, &mut findings);
+    hold::validate(config, &mut findings);
     perimeter::validate(config, &mut findings);
+    push::validate(config, &mut findings);
     numbers(config, &mut findings);
     names(config, &mut findings);
     findings

@@ -9,12 +9,13 @@ use super::{
     desired::SourceKey,
     engine::{Engine, actor_name, failed, invalid, refused},
     handle::{Actor, Answer, Upload},
+    receipts::Arrival,
     view::withheld_entry,
 };
 use crate::{
     audit::Event,
     config::OrdersConfig,
-    http::wire::{AddOrder, ApplyReport, Refusal, RefusalKind, WithheldEntry},
+    http::wire::{AddOrder, ApplyReport, RefusalKind, WithheldEntry},
     order::{
         FeedName, OrderId, OrderInfo, Provenance, VerifiedOrder,
         field::{parse_moment, parse_port_range, parse_protocol, parse_until},
@@ -32,7 +33,9 @@ impl Engine {
     pub(super) fn apply(&mut self, upload: Upload, actor: &Actor) -> Answer<ApplyReport> {
         let received_at = Timestamp::now();
         let transport_feed = upload.feed.clone();
-        let result = self.apply_bundle(upload, actor, received_at);
+        let mut arrival = Arrival::of(&upload, received_at);
+        let result = self.apply_bundle(upload, actor, &mut arrival);
+        self.give_receipt(&arrival, &result);
         // What failed was not judged: it is no refusal, and can be tried again.
         if let Err(refusal) = &result
             && refusal.kind == RefusalKind::Refused
@@ -46,8 +49,9 @@ impl Engine {
         &mut self,
         upload: Upload,
         actor: &Actor,
-        received_at: Timestamp,
+        arrival: &mut Arrival,
     ) -> Answer<ApplyReport> {
+        let received_at = arrival.received_at;
         self.check_time(received_at)?;
         let Upload {
             feed: transport_feed,
@@ -63,14 +67,23 @@ impl Engine {
             let mark = |feed: &FeedName| self.marks.get(feed).cloned();
             let previous =
                 |feed: &FeedName| self.sources.get(&SourceKey::Bundle(feed.clone())).cloned();
+            let bundles = |feed: &FeedName, mark: &Mark| {
+                let bundles = self.store.bundles(feed, mark);
+                bundles.map_err(|error| error.to_string())
+            };
             let context = Context {
                 mark: &mark,
                 previous: &previous,
+                bundles: &bundles,
                 ..Context::new(received_at, &self.timezone)
             };
             admit(&untrusted, &self.trust, &context)
-                .map_err(|error| refused(error.code(), error.to_string()))?
         };
+        arrival.judged(&untrusted, &admission, &self.timezone);
+        let admission = admission.map_err(|error| {
+            self.note_equivocation(&error, &untrusted, actor);
+            refused(error.code(), error.to_string())
+        })?;
         match admission {
             Admission::Repeat { feed, mark } if self.damaged.contains(feed.as_str()) => {
                 self.repair(&untrusted, &feed, &mark, actor, received_at)
@@ -109,6 +122,7 @@ impl Engine {
         for code in ReadmitAlarm::CODES {
             self.clear_alarm(code, feed.as_str());
         }
+        self.end_equivocation(&feed);
         if self.damaged.remove(feed.as_str()) {
             self.clear_alarm("state_damaged", feed.as_str());
         }
@@ -195,7 +209,12 @@ impl Engine {
     }
 
     /// What became of the entries of a source that is in force.
-    fn report(&self, order: &VerifiedOrder, status: &str, received_at: Timestamp) -> ApplyReport {
+    pub(super) fn report(
+        &self,
+        order: &VerifiedOrder,
+        status: &str,
+        received_at: Timestamp,
+    ) -> ApplyReport {
         let (epoch, seq) = match order.provenance() {
             Provenance::Bundle { epoch, seq, .. } => (Some(*epoch), Some(*seq)),
             Provenance::List { .. } | Provenance::Operator { .. } => (None, None),
@@ -261,6 +280,7 @@ impl Engine {
             shortest_ipv4,
             shortest_ipv6,
             until_max_days,
+            hold: _,
         } = self.config.orders;
         let limits = LetterLimits {
             shortest_ipv4,
@@ -268,9 +288,12 @@ impl Engine {
             until_max_days: u16::try_from(until_max_days).unwrap_or(u16::MAX),
             ..LetterLimits::default()
         };
-        let Entered { order: letter, .. } =
-            enter(self.letters.get(&id.reference), &letter, &limits)
-                .map_err(|error| invalid(error.code(), error.to_string()))?;
+        let Entered { order: letter, .. } = enter(
+            self.letters.get(&id.reference).map(|letter| &**letter),
+            &letter,
+            &limits,
+        )
+        .map_err(|error| invalid(error.code(), error.to_string()))?;
         let order = letter
             .verified()
             .map_err(|error| invalid(error.code(), error.to_string()))?;
@@ -284,7 +307,7 @@ impl Engine {
             .map_err(|error| failed("commit", error.to_string()))?;
         let admitted_at = Timestamp::now();
         self.sources = sources;
-        self.letters.insert(id.reference.clone(), letter);
+        self.letters.insert(id.reference.clone(), Arc::new(letter));
         self.record(
             Event::new(&actor_name(actor), "order_add", id.to_string())
                 .detail("issuer", &request.issuer)
@@ -348,7 +371,9 @@ impl Engine {
             user: actor.name.clone(),
             entered_at: now,
             deadline,
+            date: request.date,
             entries: request.nets.iter().map(entry).collect(),
+            not_enforceable: request.not_enforceable.clone(),
         })
     }
 
@@ -391,6 +416,10 @@ impl Engine {
             let record = self.feeds.entry(feed).or_default();
             *record.refused.entry(refusal.code.clone()).or_default() += 1;
             record.last_refusal = Some(refusal.clone());
+    fn check_time(&self, now: Timestamp) -> Answer<()> {
+        match self.clock.doubt(now) {
+            None => Ok(()),
+            Some((code, problem)) => Err(failed(code, problem)),
         }
     }
 }

@@ -46,12 +46,24 @@ impl Engine {
                 let result = self.reinstate(&request, &actor);
                 self.reply(answer, result);
             }
+            Command::Approve(request, actor, answer) => {
+                let result = self.approve(&request, &actor);
+                self.reply(answer, result);
+            }
+            Command::Reject(request, actor, answer) => {
+                let result = self.reject(&request, &actor);
+                self.reply(answer, result);
+            }
             Command::AddException(request, actor, answer) => {
                 let result = self.add_exception(request, &actor);
                 self.reply(answer, result);
             }
             Command::RemoveException(request, actor, answer) => {
                 let result = self.remove_exception(&request, &actor);
+                self.reply(answer, result);
+            }
+            Command::ReportSent(request, actor, answer) => {
+                let result = self.report_sent(&request, &actor);
                 self.reply(answer, result);
             }
             Command::Attach(request, actor, answer) => {
@@ -63,7 +75,14 @@ impl Engine {
                 self.reply(answer, result);
             }
             Command::Panic(request, actor, answer) => {
-                let result = Ok(self.panic(&request, &actor));
+                let result = match request.feed.clone() {
+                    Some(feed) => self.panic_feed(&feed, &request, &actor),
+                    None => Ok(self.panic(&request, &actor)),
+                };
+                self.reply(answer, result);
+            }
+            Command::AcceptClock(request, actor, answer) => {
+                let result = self.accept_clock(&request, &actor);
                 self.reply(answer, result);
             }
             Command::Reload(actor, answer) => {
@@ -201,7 +220,7 @@ impl Engine {
         if reason.trim().is_empty() {
             return Err(invalid("reason", "an exception needs a reason".to_owned()));
         }
-        let now = Timestamp::now();
+        let now = self.now();
         let until = until
             .map(|until| parse_until(&until, now, &self.timezone))
             .transpose()
@@ -260,7 +279,7 @@ impl Engine {
     }
 
     /// Makes an operator's decision durable and enforces it.
-    fn decide(
+    pub(super) fn decide(
         &mut self,
         local: Local,
         save: fn(&Local, &std::path::Path) -> Result<(), super::local::LocalError>,

@@ -19,7 +19,8 @@ use crate::{
     },
     order::{FeedName, VerifiedOrder},
     policy::{
-        NeverBlock, Perimeter, RuleSet,
+        HoldReason, NeverBlock, Perimeter, RuleSet,
+        hold::HoldPolicy,
         merge::{FeedPolicy, PolicyInput, ShortestPrefix, merge},
         perimeter::HostGroup,
         special_space::special_space,
@@ -60,15 +61,22 @@ pub(crate) fn plan(
     now: Timestamp,
 ) -> Result<Plan, CapacityError> {
     let never_block = never_block(config, local, now);
-    let feeds = feed_policies(config);
-    let withdrawals = local.policy_withdrawals();
     let sources: Vec<Arc<VerifiedOrder>> = sources.values().map(Arc::clone).collect();
+    let mut feeds = feed_policies(config, local);
+    for source in &sources {
+        let policy = || feed_policy(config, local, source.feed());
+        feeds.entry(source.feed().clone()).or_insert_with(policy);
+    }
+    let withdrawals = local.policy_withdrawals();
+    let approvals = local.policy_approvals(&config.approval);
     let input = PolicyInput {
         sources: &sources,
         feeds: &feeds,
         never_block: &never_block,
         never_block_changes: next_exception_end(local, now),
         withdrawals: &withdrawals,
+        guarded: &config.guarded,
+        approvals: &approvals,
         now,
     };
     let mut rules = merge(&input, before);
@@ -119,23 +127,44 @@ pub(super) fn next_exception_end(local: &Local, now: Timestamp) -> Option<Timest
         .min()
 }
 
-fn feed_policies(config: &Config) -> BTreeMap<FeedName, FeedPolicy> {
-    let shortest = ShortestPrefix {
-        v4: config.orders.shortest_ipv4,
-        v6: config.orders.shortest_ipv6,
+fn feed_policies(config: &Config, local: &Local) -> BTreeMap<FeedName, FeedPolicy> {
+    let configured = config.feeds.iter().map(|feed| &feed.name);
+    // A feed that is no longer configured may still have orders, and be switched off.
+    let off = local.feeds_off.iter().map(|off| &off.feed);
+    let operator = FeedName::operator();
+    let names = configured.chain(off).chain([&operator]);
+    names
+        .map(|feed| (feed.clone(), feed_policy(config, local, feed)))
+        .collect()
+}
+
+/// How a feed is treated.
+pub(super) fn feed_policy(config: &Config, local: &Local, feed: &FeedName) -> FeedPolicy {
+    let configured = config.feeds.iter().find(|known| known.name == *feed);
+    let hold = if *feed == FeedName::operator() {
+        config.orders.hold
+    } else {
+        configured.map(|feed| feed.hold).unwrap_or_default()
     };
-    let operator = FeedPolicy {
-        monitor: false,
-        shortest,
+    let waits = |reason| config.approval.persons(reason) > 0;
+    let shortest = if waits(HoldReason::ShortPrefix) {
+        ShortestPrefix {
+            v4: hold.shorter_than_ipv4,
+            v6: hold.shorter_than_ipv6,
+        }
+    } else {
+        ShortestPrefix::default()
     };
-    let mut policies = BTreeMap::from([(FeedName::operator(), operator)]);
-    for feed in &config.feeds {
-        // A feed's shortest prefix is bound by its key's scope, which admission has judged.
-        let shortest = ShortestPrefix { v4: 0, v6: 0 };
-        let monitor = feed.mode == ActionSetting::Monitor;
-        policies.insert(feed.name.clone(), FeedPolicy { monitor, shortest });
+    let is_off = local.feeds_off.iter().any(|off| off.feed == *feed);
+    FeedPolicy {
+        monitor: is_off || configured.is_some_and(|feed| feed.mode == ActionSetting::Monitor),
+        hold: HoldPolicy {
+            shortest,
+            own_space: hold.own_space && waits(HoldReason::OwnSpace),
+            shared_infrastructure: hold.shared_infrastructure
+                && waits(HoldReason::SharedInfrastructure),
+        },
     }
-    policies
 }
 
 /// Notes all configured interfaces in the ledger, so that they have numbers and settings.

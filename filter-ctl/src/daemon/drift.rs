@@ -51,11 +51,11 @@ impl Proof {
 
 impl Engine {
     /// Compares, once in [`CHECK_EVERY`] ticks. What has drifted is written anew.
-    pub(super) fn check_drift_regularly(&mut self, now: Timestamp) {
+    pub(super) fn check_drift_regularly(&mut self) {
         if !self.seconds.is_multiple_of(CHECK_EVERY) || self.check_drift() {
             return;
         }
-        if self.damaged.is_empty() && self.floor.trusts(now) {
+        if self.damaged.is_empty() && self.clock.doubt(Timestamp::now()).is_none() {
             // A failure has raised its alarm, and is tried again.
             let _alarmed = self.enforce_desired();
         }

@@ -31,7 +31,7 @@ impl Engine {
     pub(super) fn enforce(&mut self, plan: Plan) -> Result<u64, EnforceError> {
         let Plan { rules, compiled } = plan;
         let live = self.instance.live()?;
-        let clock = boot_clock()?;
+        let clock = self.clock.for_deadlines(boot_clock()?);
         let same = |live: &Live| live.digest == compiled.digest && !has_been_set(live.clock, clock);
         if let Some(live) = live.filter(same)
             && !self.has_drifted

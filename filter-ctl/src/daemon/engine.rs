@@ -13,7 +13,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::watch;
 
 use super::{
-    clock::TimeFloor,
+    clock::Clock,
     desired::{Plan, SourceKey, Sources, note_interfaces, plan},
     drift::Proof,
     enforce::has_been_set,
@@ -22,12 +22,17 @@ use super::{
     lists::PullRecord,
     local::Local,
     publish::Shown,
+    receipts::Receipts,
+    trail::Trail,
+    trust::Kept,
     view::View,
 };
 use crate::{
-    audit::{Audit, AuditError, Event},
     config::Config,
-    http::wire::{Alarm, Refusal, RefusalKind},
+    http::{
+        push::monitor::PushMonitor,
+        wire::{Alarm, Refusal, RefusalKind},
+    },
     kernel::{
         attach::{self, Attached},
         clock::boot_clock,
@@ -57,6 +62,7 @@ pub(super) struct Engine {
     pub(super) config_path: PathBuf,
     pub(super) timezone: TimeZone,
     pub(super) trust: TrustFile,
+    pub(super) kept_trust: Kept,
     pub(super) store: Store,
     pub(super) pins: PinDir,
     pub(super) instance: Instance,
@@ -65,10 +71,9 @@ pub(super) struct Engine {
     pub(super) publisher: Publisher,
     pub(super) object: &'static [u8],
     pub(super) ledger: Ledger,
-    /// `None` while it cannot be opened.
-    pub(super) audit: Option<Audit>,
+    pub(super) audit: Trail,
     pub(super) local: Local,
-    pub(super) floor: TimeFloor,
+    pub(super) clock: Clock,
     pub(super) sources: Sources,
     /// What was admitted last of each feed; the same as on disk.
     pub(super) marks: BTreeMap<FeedName, Mark>,
@@ -76,6 +81,7 @@ pub(super) struct Engine {
     pub(super) lists: BTreeMap<FeedName, ListMark>,
     pub(super) pulls: BTreeMap<FeedName, PullRecord>,
     pub(super) letters: BTreeMap<Box<str>, OperatorOrder>,
+    pub(super) letters: BTreeMap<Box<str>, Arc<OperatorOrder>>,
     /// Feeds, and other stored things, that cannot be read. While there is one, what is in force stays.
     pub(super) damaged: BTreeSet<String>,
     pub(super) rules: Arc<RuleSet>,
@@ -101,6 +107,8 @@ pub(super) struct Engine {
     pub(super) started_at: Timestamp,
     pub(super) view: watch::Sender<Arc<View>>,
     pub(super) shown: Shown,
+    pub(super) receipts: Receipts,
+    pub(super) push: PushMonitor,
 }
 
 /// What is remembered of a feed, besides its bundle, while the service runs.
@@ -119,7 +127,7 @@ impl Engine {
     /// Plans for other sources and decisions than those in force. Changes nothing but the count of
     /// plans that did not fit.
     pub(super) fn plan(&mut self, sources: &Sources, local: &Local) -> Answer<Plan> {
-        let now = Timestamp::now();
+        let now = self.now();
         plan(
             &self.config,
             self.capacity(),
@@ -151,6 +159,7 @@ impl Engine {
             Ok(generation) => {
                 self.clear_alarm("enforce_failed", "kernel");
                 self.clear_alarm("capacity", "tables");
+                self.note_enforced(generation);
                 Ok(generation)
             }
             Err(error) => {
@@ -175,6 +184,11 @@ impl Engine {
         }
     }
 
+    /// Whether an alarm is raised.
+    pub(super) fn has_alarm(&self, code: &'static str, subject: &str) -> bool {
+        self.alarms.contains_key(&(code, subject.to_owned()))
+    }
+
     /// Ends an alarm.
     pub(super) fn clear_alarm(&mut self, code: &'static str, subject: &str) {
         if self.alarms.remove(&(code, subject.to_owned())).is_some() {
@@ -182,30 +196,11 @@ impl Engine {
         }
     }
 
-    /// Records an event. What is to be recorded has been done already, so a log that cannot be written
-    /// is an alarm, not a failure.
-    pub(super) fn record(&mut self, event: Event) {
-        match self.append(event) {
-            Ok(()) => self.clear_alarm("audit_failed", "audit.log"),
-            Err(error) => self.raise("audit_failed", "audit.log", error.to_string()),
-        }
-    }
-
-    fn append(&mut self, event: Event) -> Result<(), AuditError> {
-        let mut audit = match self.audit.take() {
-            Some(audit) => audit,
-            None => Audit::open(&self.config.state_dir)?,
-        };
-        let result = audit.append(event);
-        self.audit = Some(audit);
-        result
-    }
-
     /// Whether the wall clock was set since the generation in force was published.
     fn clock_was_set(&self) -> bool {
         let live = self.instance.live().ok().flatten();
         match (live, boot_clock()) {
-            (Some(live), Ok(now)) => has_been_set(live.clock, now),
+            (Some(live), Ok(now)) => has_been_set(live.clock, self.clock.for_deadlines(now)),
             (None, _) | (_, Err(_)) => false,
         }
     }
@@ -322,20 +317,15 @@ impl Engine {
     }
 
     /// What happens once a second: entries that end, interfaces that come and go, clocks, alarms.
-    pub(super) fn tick(&mut self, now: Timestamp) {
-        if let Err(error) = self.floor.observe(now, &self.config.state_dir) {
-            self.raise("state_not_writable", "clock.json", error.to_string());
-        } else {
-            self.clear_alarm("state_not_writable", "clock.json");
-        }
-        self.check_clock(now);
+    pub(super) fn tick(&mut self) {
+        self.watch_clock();
+        let now = self.now();
         self.seconds += 1;
         let clock_set = self.clock_was_set();
         let due = clock_set || self.rules.next_change.is_some_and(|change| change <= now);
-        let retry = self
-            .alarms
-            .contains_key(&("enforce_failed", "kernel".to_owned()));
-        if (due || retry) && self.damaged.is_empty() && self.floor.trusts(now) {
+        let retry = self.has_alarm("enforce_failed", "kernel");
+        if (due || retry) && self.damaged.is_empty() && self.clock.doubt(Timestamp::now()).is_none()
+        {
             // A failure has raised its alarm and is tried again at a later tick.
             let _alarmed = self.enforce_desired();
         }
@@ -350,11 +340,15 @@ impl Engine {
                 self.clear_alarm("state_not_writable", "exceptions.json");
             }
         }
-        self.check_drift_regularly(now);
+        self.check_drift_regularly();
         self.attach_all();
         self.leave_old_maps();
         self.check_feeds(now);
         self.check_lists(now);
+        self.seal_audit(now, false);
+        self.check_push();
+        self.complete_receipts_regularly();
+        self.check_trust_age(now);
     }
 
     /// Reads the counters into the totals.
@@ -370,19 +364,6 @@ impl Engine {
         match self.ledger.save(&self.config.state_dir) {
             Ok(()) => self.clear_alarm("state_not_writable", "ledger.json"),
             Err(error) => self.raise("state_not_writable", "ledger.json", error.to_string()),
-        }
-    }
-
-    fn check_clock(&mut self, now: Timestamp) {
-        if self.floor.trusts(now) {
-            self.clear_alarm("clock_behind", "clock");
-        } else {
-            let floor = self.floor.floor();
-            let message = format!(
-                "the clock says {now}, but it has been {floor} here already; no bundle is admitted \
-                 and no entry ends until it is right"
-            );
-            self.raise("clock_behind", "clock", message);
         }
     }
 

@@ -11,11 +11,12 @@ use super::{lists::PullCommand, view::View};
 use crate::{
     feed::hints::Hints,
     http::wire::{
-        AddException, AddOrder, ApplyReport, Changed, Explanation, InterfaceRequest,
-        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RefusalKind,
-        RemoveException, Stats, Status, Withdraw,
+        AcceptClock, AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
+        InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest,
+        Refusal, RefusalKind, RemoveException, ReportSent, Stats, Status, TrustStatus, Withdraw,
     },
     order::{FeedName, OrderId},
+    receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed},
 };
 
 /// Changes that may wait; a further one is refused as `busy`.
@@ -55,16 +56,24 @@ pub enum Command {
     Withdraw(Withdraw, Actor, oneshot::Sender<Answer<Changed>>),
     /// Enforce again what an operator had withdrawn.
     Reinstate(Withdraw, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Let through what waits, as far as one person can.
+    Approve(DecideHold, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Keep out what waits.
+    Reject(DecideHold, Actor, oneshot::Sender<Answer<Changed>>),
     /// Never block a prefix.
     AddException(AddException, Actor, oneshot::Sender<Answer<Changed>>),
     /// Drop an exception.
     RemoveException(RemoveException, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Note that the report on a letter was sent.
+    ReportSent(ReportSent, Actor, oneshot::Sender<Answer<Changed>>),
     /// Put the program on an interface.
     Attach(InterfaceRequest, Actor, oneshot::Sender<Answer<Changed>>),
     /// Take it off.
     Detach(InterfaceRequest, Actor, oneshot::Sender<Answer<Changed>>),
     /// Set the kill switch.
     Panic(PanicRequest, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Take the clock for right.
+    AcceptClock(AcceptClock, Actor, oneshot::Sender<Answer<Changed>>),
     /// Read the configuration again.
     Reload(Actor, oneshot::Sender<Answer<Changed>>),
     /// What concerns fetched feeds.
@@ -78,6 +87,7 @@ pub enum Command {
 pub struct Handle {
     commands: mpsc::Sender<Command>,
     view: watch::Receiver<std::sync::Arc<View>>,
+    receipts: ReceiptDir,
     hints: Hints,
 }
 
@@ -85,10 +95,12 @@ impl Handle {
     pub(super) fn new(
         commands: mpsc::Sender<Command>,
         view: watch::Receiver<std::sync::Arc<View>>,
+        receipts: ReceiptDir,
     ) -> Self {
         Self {
             commands,
             view,
+            receipts,
             hints: Hints::default(),
         }
     }
@@ -98,7 +110,7 @@ impl Handle {
     pub(crate) fn for_test(view: View) -> (Self, mpsc::Receiver<Command>) {
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
         let (_, view) = watch::channel(std::sync::Arc::new(view));
-        (Self::new(commands, view), received)
+        (Self::new(commands, view, ReceiptDir::default()), received)
     }
 
     pub(super) async fn ask<T>(
@@ -148,6 +160,18 @@ impl Handle {
             .await
     }
 
+    /// See [`Command::Approve`].
+    pub async fn approve(&self, request: DecideHold, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::Approve(request, actor, answer))
+            .await
+    }
+
+    /// See [`Command::Reject`].
+    pub async fn reject(&self, request: DecideHold, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::Reject(request, actor, answer))
+            .await
+    }
+
     /// See [`Command::AddException`].
     pub async fn add_exception(&self, request: AddException, actor: Actor) -> Answer<Changed> {
         self.ask(|answer| Command::AddException(request, actor, answer))
@@ -161,6 +185,12 @@ impl Handle {
         actor: Actor,
     ) -> Answer<Changed> {
         self.ask(|answer| Command::RemoveException(request, actor, answer))
+            .await
+    }
+
+    /// See [`Command::ReportSent`].
+    pub async fn report_sent(&self, request: ReportSent, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::ReportSent(request, actor, answer))
             .await
     }
 
@@ -182,6 +212,12 @@ impl Handle {
             .await
     }
 
+    /// See [`Command::AcceptClock`].
+    pub async fn accept_clock(&self, request: AcceptClock, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::AcceptClock(request, actor, answer))
+            .await
+    }
+
     /// See [`Command::Reload`].
     pub async fn reload(&self, actor: Actor) -> Answer<Changed> {
         self.ask(|answer| Command::Reload(actor, answer)).await
@@ -196,6 +232,12 @@ impl Handle {
     #[must_use]
     pub fn status(&self) -> Status {
         self.view.borrow().status()
+    }
+
+    /// The trust file in force.
+    #[must_use]
+    pub fn trust(&self) -> TrustStatus {
+        self.view.borrow().trust.as_ref().clone()
     }
 
     /// Whether, and on whose order, an address is blocked.
@@ -219,10 +261,67 @@ impl Handle {
         view.order(id)
     }
 
+    /// What waits for persons.
+    #[must_use]
+    pub fn holds(&self) -> Holds {
+        let view = self.view.borrow().clone();
+        view.holds()
+    }
+
+    /// What became of an order.
+    #[must_use]
+    pub fn report(&self, id: &OrderId) -> Option<OrderReport> {
+        let view = self.view.borrow().clone();
+        view.report(id, jiff::Timestamp::now())
+    }
+
     /// What is never blocked.
     #[must_use]
     pub fn exceptions(&self) -> Vec<NeverBlockEntry> {
         self.view.borrow().exceptions()
+    }
+
+    /// A receipt with its signature, or that there is none. Waits for the disk and for nothing else.
+    pub async fn receipt(&self, feed: FeedName, id: ReceiptId) -> Answer<Signed> {
+        let missing = refusal_of(
+            RefusalKind::NotFound,
+            "no_such_receipt",
+            format!("there is no receipt {} of feed {feed}", id.as_str()),
+        );
+        let found = self.read(move |receipts| receipts.read(&feed, &id)).await?;
+        found.ok_or(missing)
+    }
+
+    /// The file of the appliance's public key, by which receipts verify.
+    pub async fn public_key(&self) -> Answer<String> {
+        let found = self.read(ReceiptDir::public_key).await?;
+        found.ok_or_else(|| {
+            let error = "the appliance has no key yet; see the alarms of `filter-ctl status`";
+            refusal("no_key", error.to_owned())
+        })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&ReceiptDir) -> Result<T, ReceiptError> + Send + 'static,
+    ) -> Answer<T> {
+        let receipts = self.receipts.clone();
+        match tokio::task::spawn_blocking(move || read(&receipts)).await {
+            Ok(result) => result.map_err(|error| refusal("cannot_read", error.to_string())),
+            Err(_) => Err(stopping()),
+        }
+    }
+
+    /// Hints that there is something new of a feed; false if nobody pulls it.
+    #[must_use]
+    pub fn hint(&self, feed: &FeedName) -> bool {
+        self.hints.give(feed)
+    }
+
+    /// Where the tasks that pull feeds wait for hints.
+    #[must_use]
+    pub const fn hints(&self) -> &Hints {
+        &self.hints
     }
 
     /// The view itself, for the metrics.
@@ -237,8 +336,12 @@ fn stopping() -> Refusal {
 }
 
 fn refusal(code: &str, error: String) -> Refusal {
+    refusal_of(RefusalKind::Failed, code, error)
+}
+
+fn refusal_of(kind: RefusalKind, code: &str, error: String) -> Refusal {
     Refusal {
-        kind: RefusalKind::Failed,
+        kind,
         code: code.to_owned(),
         error,
     }

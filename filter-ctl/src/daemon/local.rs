@@ -1,6 +1,6 @@
-//! What the operators have decided on this machine: exceptions and withdrawals.
+//! What the operators have decided on this machine: exceptions, withdrawals, approvals, feeds that are off.
 //!
-//! Two small files below the state directory, each replaced atomically.
+//! Four small files below the state directory, each replaced atomically.
 
 use std::{
     io,
@@ -12,7 +12,13 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{durable, order::OrderId, policy::merge::Withdrawal};
+use super::{approval::ApprovalRecord, feed_switch::FeedOff};
+use crate::{
+    config::ApprovalConfig,
+    durable,
+    order::OrderId,
+    policy::{hold::Approval, merge::Withdrawal},
+};
 
 /// Exceptions that can be in force at a time. A further one is refused.
 pub(super) const EXCEPTIONS_MAX: usize = 8192;
@@ -21,6 +27,8 @@ pub(super) const WITHDRAWALS_MAX: usize = 65_536;
 
 const EXCEPTIONS: &str = "exceptions.json";
 const WITHDRAWALS: &str = "withdrawals.json";
+const APPROVALS: &str = "approvals.json";
+const FEEDS_OFF: &str = "feeds-off.json";
 
 /// A prefix that an operator exempted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,14 +109,20 @@ pub(crate) struct Local {
     pub exceptions: Vec<Exception>,
     /// What is withdrawn.
     pub withdrawals: Vec<WithdrawalRecord>,
+    /// What persons have said of entries that wait.
+    pub approvals: Vec<ApprovalRecord>,
+    /// The feeds that are switched off; at most one record for each feed.
+    pub feeds_off: Vec<FeedOff>,
 }
 
 impl Local {
-    /// Reads both files; a file that does not exist is empty.
+    /// Reads the files; a file that does not exist is empty.
     pub(crate) fn load(state_dir: &Path) -> Result<Self, LocalError> {
         Ok(Self {
             exceptions: read(&state_dir.join(EXCEPTIONS))?,
             withdrawals: read(&state_dir.join(WITHDRAWALS))?,
+            approvals: read(&state_dir.join(APPROVALS))?,
+            feeds_off: read(&state_dir.join(FEEDS_OFF))?,
         })
     }
 
@@ -120,6 +134,22 @@ impl Local {
     /// Writes the withdrawals.
     pub(super) fn save_withdrawals(&self, state_dir: &Path) -> Result<(), LocalError> {
         write(&state_dir.join(WITHDRAWALS), &self.withdrawals)
+    }
+
+    /// Writes the approvals.
+    pub(super) fn save_approvals(&self, state_dir: &Path) -> Result<(), LocalError> {
+        write(&state_dir.join(APPROVALS), &self.approvals)
+    }
+
+    /// Writes which feeds are off.
+    pub(super) fn save_feeds_off(&self, state_dir: &Path) -> Result<(), LocalError> {
+        write(&state_dir.join(FEEDS_OFF), &self.feeds_off)
+    }
+
+    /// The decisions about entries as the policy takes them.
+    pub(super) fn policy_approvals(&self, config: &ApprovalConfig) -> Vec<Approval> {
+        let approvals = self.approvals.iter();
+        approvals.filter_map(|a| a.decision(config)).collect()
     }
 
     /// The withdrawals as the policy takes them.

@@ -9,20 +9,29 @@
 //! - `start` and `reload`: from files to state; [`stored`]: what was admitted, read back; `inherit`: from what a crash left behind;
 //! - `leave`: from the maps before those in use to none;
 //! - `admit` and `change`: what authorities and operators ask for;
+//! - `approval` and `feed_switch`: what persons decide about entries that wait, and about a feed;
 //! - [`desired`]: from configuration, orders and decisions to what is desired, pure;
 //! - `enforce`: from what is desired to what is in force;
 //! - `drift`: whether the kernel holds what was put there;
 //! - `offload`: whether network cards leave in frames what the settings go by;
 //! - `publish`: from state to view;
+//! - `receipts`: what is stated of each bundle, signed;
+//! - `push`: the listener for authorities, as far as the engine has to do with it;
 //! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
+//! - `equivocation`: an authority that signs two truths;
+//! - `local` and [`trust`]: exceptions, withdrawals and the trust file in force, on disk;
+//! - `clock`: whether the time can be right.
 
 mod admit;
+mod approval;
 mod change;
 mod clock;
 pub(crate) mod desired;
 mod drift;
 mod enforce;
 mod engine;
+mod equivocation;
+mod feed_switch;
 pub mod handle;
 mod inherit;
 mod leave;
@@ -31,10 +40,18 @@ pub(crate) mod local;
 mod offload;
 mod publish;
 mod pullers;
+pub(crate) mod letters;
+pub(crate) mod local;
+mod offload;
+mod publish;
+mod push;
+mod receipts;
 mod reload;
 pub mod start;
 pub(crate) mod stored;
 mod tasks;
+mod trail;
+pub mod trust;
 pub mod view;
 
 pub use local::LocalError;

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{
+    approval::ApprovalRecord,
     desired::{never_block, next_exception_end},
     engine::Engine,
     local::Exception,
@@ -30,6 +31,7 @@ use crate::{
 pub(super) struct Shown {
     counted: Option<Counted>,
     protected: Option<Protected>,
+    approvals: Arc<Vec<ApprovalRecord>>,
 }
 
 /// The counters, as of one revision of the ledger.
@@ -55,8 +57,9 @@ struct Protected {
 impl Engine {
     /// Publishes the view. Readers see the old one or the new one, whole.
     pub(super) fn publish_view(&mut self) {
-        let now = Timestamp::now();
+        let now = self.now();
         let (stats, totals) = self.counted(now);
+        let (deadlines, overdue) = self.deadlines(now);
         let view = View {
             status: self.status(now),
             stats,
@@ -68,14 +71,23 @@ impl Engine {
                 capacity_errors: self.capacity_errors,
                 drifts: self.drifts,
                 pulls: self.pull_counts(),
+                trust: metrics::TrustExtras::of(&self.trust),
                 refused_bundles: self.refused_bundles(),
+                push: self.push.counts(),
+                audit_failures: self.audit.failures,
+                deadlines,
+                overdue,
                 enforce: self.enforce_durations,
                 publish: self.publish_durations,
             },
             rules: Arc::clone(&self.rules),
+            approvals: self.approvals_shown(),
             sources: self.sources.values().map(Arc::clone).collect(),
             totals,
             never_block: self.never_block_entries(now),
+            letters: self.letters.values().map(Arc::clone).collect(),
+            audit_record: self.audit.last(),
+            trust: Arc::new(self.trust_status()),
         };
         self.view.send_replace(Arc::new(view));
     }
@@ -138,7 +150,7 @@ impl Engine {
             .collect()
     }
 
-    fn feed_statuses(&self, now: Timestamp) -> Vec<FeedStatus> {
+    pub(super) fn feed_statuses(&self, now: Timestamp) -> Vec<FeedStatus> {
         let mut statuses: BTreeMap<FeedName, FeedStatus> = BTreeMap::new();
         let configured = self.config.feeds.iter().map(|feed| feed.name.clone());
         let trusted = self.trust.feeds().iter().map(|feed| feed.name.clone());
@@ -154,10 +166,11 @@ impl Engine {
                 .or_insert_with(|| self.feed_status(feed));
             describe(status, source, now);
         }
-        for (feed, enforced, withheld) in self.rules.feeds() {
-            if let Some(status) = statuses.get_mut(feed) {
-                status.enforced += enforced;
-                status.withheld += withheld;
+        for tally in self.rules.feeds() {
+            if let Some(status) = statuses.get_mut(tally.feed) {
+                status.enforced += tally.enforced;
+                status.withheld += tally.withheld;
+                status.held += tally.held;
             }
         }
         statuses.into_values().collect()
@@ -167,9 +180,17 @@ impl Engine {
         let record = self.feeds.get(&feed).cloned().unwrap_or_default();
         let config = self.config.feeds.iter().find(|config| config.name == feed);
         let monitor = config.is_some_and(|config| config.mode == ActionSetting::Monitor);
+        let off = self.local.feeds_off.iter().any(|off| off.feed == feed);
+        let mode = match (off, monitor) {
+            (true, _) => "off",
+            (false, true) => "monitor",
+            (false, false) => "enforce",
+        };
+        let mut alarms = self.alarm_list();
+        alarms.retain(|alarm| alarm.subject == feed.as_str());
         FeedStatus {
             feed,
-            mode: if monitor { "monitor" } else { "enforce" }.to_owned(),
+            mode: mode.to_owned(),
             epoch: None,
             seq: None,
             admitted_at: None,
@@ -177,9 +198,18 @@ impl Engine {
             desired: 0,
             enforced: 0,
             withheld: 0,
+            held: 0,
+            alarms,
             refused_bundles: record.refused.values().sum(),
             last_refusal: record.last_refusal,
         }
+    }
+
+    fn approvals_shown(&mut self) -> Arc<Vec<ApprovalRecord>> {
+        if *self.shown.approvals != self.local.approvals {
+            self.shown.approvals = Arc::new(self.local.approvals.clone());
+        }
+        Arc::clone(&self.shown.approvals)
     }
 
     fn refused_bundles(&self) -> Vec<RefusedBundles> {

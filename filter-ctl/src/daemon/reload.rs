@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use super::{
     engine::{Engine, actor_name, failed, invalid},
     handle::{Actor, Answer},
     offload,
-    start::read_trust,
+    push::check_certificates,
 };
 use crate::{
     audit::Event,
@@ -28,13 +30,19 @@ impl Engine {
         let Loaded { config, .. } =
             load(&self.config_path).map_err(|error| invalid("configuration", error.to_string()))?;
         self.check_unchanged(&config)?;
-        let trust = read_trust(&config.trust_file)
-            .map_err(|error| invalid("trust_file", error.to_string()))?;
+        check_certificates(&config)?;
+        let trust = self.judge_trust(&config)?;
         let before = (self.config.clone(), self.ledger.clone());
         self.config = config;
         let outcome = self.note_interfaces().and_then(|()| {
             let (sources, local) = (self.sources.clone(), self.local.clone());
             self.plan(&sources, &local)
+        });
+        let outcome = outcome.and_then(|plan| {
+            if let Some(trust) = trust {
+                self.keep_trust(trust, &actor_name(actor))?;
+            }
+            Ok(plan)
         });
         let plan = match outcome {
             Ok(plan) => plan,
@@ -43,7 +51,6 @@ impl Engine {
                 return Err(refusal);
             }
         };
-        self.trust = trust;
         let subject = self.config.trust_file.display().to_string();
         self.clear_alarm("trust_file", &subject);
         let configured: Vec<String> = self
@@ -85,6 +92,7 @@ impl Engine {
             ("control_socket", old.control_socket == new.control_socket),
             ("pin_dir", old.pin_dir == new.pin_dir),
             ("metrics_listen", old.metrics_listen == new.metrics_listen),
+            ("push.listen", old.push.listen == new.push.listen),
             ("timezone", old.timezone == new.timezone),
             ("capacity", old.capacity == new.capacity),
             ("log", old.log == new.log),
@@ -128,6 +136,7 @@ impl Engine {
         self.read_counters();
         self.save_counters();
         self.record(Event::new("filter-ctl", "stop", env!("CARGO_PKG_VERSION")));
+        self.seal_audit(Timestamp::now(), true);
         tracing::info!("stopped; the kernel goes on filtering");
     }
 }

@@ -16,18 +16,22 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    clock::TimeFloor,
+    clock::Clock,
     desired::Sources,
     engine::Engine,
     inherit::{INSTANCES_MAX, choose_instance, load_ledger},
     local::Local,
     publish::Shown,
+    receipts::Receipts,
     stored::Stored,
+    trail::Trail,
+    trust::Kept,
     view::View,
 };
 use crate::{
-    audit::{Audit, AuditError, Event},
+    audit::Event,
     config::{CapacityConfig, Config},
+    http::push::monitor::PushMonitor,
     kernel::{
         KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher,
     },
@@ -39,6 +43,7 @@ use crate::{
         trust::{TrustError, TrustFile},
     },
     policy::RuleSet,
+    receipt::store::ReceiptDir,
     table::compile::Capacity,
 };
 
@@ -107,11 +112,13 @@ pub(super) fn start(
     let started = Event::new("filter-ctl", "start", env!("CARGO_PKG_VERSION"))
         .detail("config", config_path.display())
         .detail("instance", chosen.number);
-    let floor = TimeFloor::load(&config.state_dir);
+    let receipts = Receipts::open(ReceiptDir::new(&config.state_dir), &config.state_dir);
+    let (clock, clock_alarm) = Clock::load(&config.state_dir, &chosen.instance)?;
     let (sender, receiver) = watch::channel(Arc::new(View::starting()));
     let mut engine = Engine {
         timezone,
         trust: TrustFile::default(),
+        kept_trust: Kept::Nothing,
         store,
         pins,
         instance: chosen.instance,
@@ -119,9 +126,9 @@ pub(super) fn start(
         publisher: Publisher::new()?,
         object,
         ledger,
-        audit: None,
+        audit: Trail::default(),
         local: Local::default(),
-        floor,
+        clock,
         sources: Sources::new(),
         marks: BTreeMap::new(),
         lists: BTreeMap::new(),
@@ -145,17 +152,24 @@ pub(super) fn start(
         started_at: Timestamp::now(),
         view: sender,
         shown: Shown::default(),
+        receipts,
+        push: PushMonitor::default(),
         config_path,
         config,
     };
     if let Some(message) = ledger_alarm {
         engine.raise("ledger_lost", "ledger.json", message);
     }
+    if let Some(message) = clock_alarm {
+        engine.raise("clock_floor_lost", "clock.json", message);
+    }
+    engine.check_clock();
     engine.open_audit();
     engine.record(started);
     engine.load_trust();
     engine.load_local();
     engine.load_sources();
+    engine.recall_equivocations();
     if let Err(error) = engine.bring_up(takes_over) {
         if takes_over && !engine.instance.is_finished()? {
             // Where this fails, the next start removes what is unfinished.
@@ -163,46 +177,19 @@ pub(super) fn start(
         }
         return Err(error);
     }
+    engine.complete_receipts();
     engine.publish_view();
     Ok((engine, receiver, lock))
 }
 
 impl Engine {
-    /// Reads the trust file. Without one no feed can admit anything, and what was admitted goes on.
-    fn load_trust(&mut self) {
-        match read_trust(&self.config.trust_file) {
-            Ok(trust) => self.trust = trust,
-            Err(error) => {
-                let subject = self.config.trust_file.display().to_string();
-                let message = format!("{error}; until this is mended no bundle is admitted");
-                self.raise("trust_file", subject, message);
-            }
-        }
-    }
-
-    /// Opens the audit log. One whose end makes no sense is moved aside, with an alarm: it is evidence,
-    /// and must not keep the service from protecting.
-    fn open_audit(&mut self) {
-        match Audit::open(&self.config.state_dir) {
-            Ok(audit) => self.audit = Some(audit),
-            Err(error @ AuditError::Damaged { .. }) => {
-                let path = self.config.state_dir.join(crate::audit::FILE);
-                let aside =
-                    path.with_extension(format!("damaged-{}", Timestamp::now().as_second()));
-                let outcome = match std::fs::rename(&path, &aside) {
-                    Ok(()) => format!("it was moved to {}", aside.display()),
-                    Err(error) => format!("it cannot be moved aside either: {error}"),
-                };
-                self.raise("audit_damaged", "audit.log", format!("{error}; {outcome}"));
-            }
-            Err(error) => self.raise("audit_failed", "audit.log", error.to_string()),
-        }
-    }
-
     /// Reads the operators' decisions.
     fn load_local(&mut self) {
         match Local::load(&self.config.state_dir) {
-            Ok(local) => self.local = local,
+            Ok(local) => {
+                self.local = local;
+                self.note_feeds_off();
+            }
             Err(error) => self.damage("decisions", &error.to_string()),
         }
     }
@@ -247,6 +234,9 @@ impl Engine {
         self.marks.extend(marks);
         self.letters.extend(letters);
         self.take_lists(lists);
+        let letters = letters.into_iter();
+        self.letters
+            .extend(letters.map(|(reference, letter)| (reference, Arc::new(letter))));
         for (feed, alarm) in alarms {
             self.raise(alarm.code(), feed.as_str(), alarm.to_string());
         }

@@ -3,10 +3,9 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
-use jiff::Timestamp;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::{JoinHandle, block_in_place},
     time::{MissedTickBehavior, interval},
 };
@@ -18,10 +17,11 @@ use super::{
     start::{StartError, start},
 };
 use crate::{
-    config::Config,
+    config::{Config, PushConfig},
     feed::directory,
-    http::{health, server},
+    http::{health, push, server},
     order::{FeedName, parse::BUNDLE_BYTES_MAX_DEFAULT},
+    receipt::store::ReceiptDir,
 };
 
 /// The time between two ticks.
@@ -59,13 +59,17 @@ async fn serve(config: Config, config_path: PathBuf) -> Result<(), DaemonError> 
     let (control_socket, metrics_listen) = (config.control_socket.clone(), config.metrics_listen);
     let (mut engine, view, _lock) = start(config, config_path)?;
     let (sender, receiver) = mpsc::channel(COMMANDS_MAX);
-    let handle = Handle::new(sender, view);
+    let receipts = ReceiptDir::new(&engine.config.state_dir);
+    let handle = Handle::new(sender, view, receipts);
     let control = server::bind(&control_socket)?;
     tokio::spawn(server::serve(control, handle.clone()));
     if let Some(address) = metrics_listen {
         tokio::spawn(serve_metrics(address, handle.clone()));
     }
-    let result = attend(&mut engine, receiver, handle).await;
+    let (push, settings) = watch::channel(engine.push_config());
+    tokio::spawn(push::run(settings, handle.clone(), engine.push.clone()));
+    let watchers = Watchers::new(handle, push);
+    let result = attend(&mut engine, receiver, watchers).await;
     engine.stop();
     if let Err(error) = std::fs::remove_file(&control_socket) {
         tracing::warn!(socket = %control_socket.display(), %error, "cannot remove the socket");
@@ -88,7 +92,7 @@ async fn serve_metrics(address: SocketAddr, handle: Handle) {
 async fn attend(
     engine: &mut Engine,
     mut commands: mpsc::Receiver<Command>,
-    handle: Handle,
+    mut watchers: Watchers,
 ) -> Result<(), DaemonError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Runtime)?;
@@ -97,6 +101,7 @@ async fn attend(
     let mut watchers = Watchers::new(handle);
     watchers.follow(engine.feed_directories());
     pullers.follow(engine.feed_pulls());
+    watchers.follow(engine);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut tick = 0_u64;
@@ -120,11 +125,16 @@ async fn attend(
                 block_in_place(|| engine.command(command));
                 watchers.follow(engine.feed_directories());
                 pullers.follow(engine.feed_pulls());
+                watchers.follow(engine);
+            }
+            Some(command) = commands.recv() => {
+                block_in_place(|| engine.command(command));
+                watchers.follow(engine);
             }
             _ = ticks.tick() => {
                 tick += 1;
                 block_in_place(|| {
-                    engine.tick(Timestamp::now());
+                    engine.tick();
                     if tick.is_multiple_of(READ_EVERY) {
                         engine.read_counters();
                     }
@@ -141,22 +151,35 @@ async fn attend(
     Ok(())
 }
 
-/// The tasks that watch feeds' directories.
+/// The tasks that go by the configuration: those that watch feeds' directories, and the listener for authorities.
 struct Watchers {
     handle: Handle,
+    push: watch::Sender<PushConfig>,
     running: BTreeMap<(FeedName, PathBuf), JoinHandle<()>>,
 }
 
 impl Watchers {
-    fn new(handle: Handle) -> Self {
+    fn new(handle: Handle, push: watch::Sender<PushConfig>) -> Self {
         Self {
             handle,
+            push,
             running: BTreeMap::new(),
         }
     }
 
+    /// Goes by what the engine is configured to.
+    fn follow(&mut self, engine: &Engine) {
+        let config = engine.push_config();
+        self.push.send_if_modified(|known| {
+            let is_new = *known != config;
+            *known = config;
+            is_new
+        });
+        self.watch(engine.feed_directories());
+    }
+
     /// Watches these directories and no others.
-    fn follow(&mut self, wanted: Vec<(FeedName, PathBuf)>) {
+    fn watch(&mut self, wanted: Vec<(FeedName, PathBuf)>) {
         self.running.retain(|key, task| {
             let keep = wanted.contains(key);
             if !keep {

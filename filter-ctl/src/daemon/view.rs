@@ -8,20 +8,24 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::{approval::ApprovalRecord, letters::letter_info};
 use crate::{
     http::wire::{
-        CoveringEntry, Explanation, NeverBlockEntry, OrderDetail, OrderSummary, Stats, Status,
-        WithheldEntry,
+        CoveringEntry, Explanation, HeldEntry, Holds, NeverBlockEntry, OrderDetail, OrderSummary,
+        Stats, Status, TrustStatus, WithheldEntry,
     },
     metrics,
     observe::{
         ledger::{Ledger, Tally},
         report::{self, real, would},
     },
-    order::{FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field},
+    order::{FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field, letter::OperatorOrder},
     policy::{Rule, RuleSet, Withheld, WithheldReason},
     table::explain::{covering, never_block_of},
 };
+
+/// Entries that `order holds` lists; the others are counted.
+const HOLDS_LISTED_MAX: usize = 1_000;
 
 /// The snapshot. Cheap to make: what is large in it is shared.
 #[derive(Debug)]
@@ -34,12 +38,20 @@ pub struct View {
     pub metrics: metrics::Extras,
     /// The rules in force.
     pub rules: Arc<RuleSet>,
+    /// What persons have said of entries that wait.
+    pub(crate) approvals: Arc<Vec<ApprovalRecord>>,
     /// Every source, in force or not.
     pub sources: Vec<Arc<VerifiedOrder>>,
     /// Totals by order.
     pub totals: Arc<BTreeMap<OrderId, Tally>>,
     /// What is never blocked.
     pub never_block: Arc<Vec<NeverBlockEntry>>,
+    /// What operators have entered.
+    pub letters: Vec<Arc<OperatorOrder>>,
+    /// The number of the audit log's last record; `None` while the log cannot be opened.
+    pub audit_record: Option<u64>,
+    /// The trust file in force.
+    pub trust: Arc<TrustStatus>,
 }
 
 impl View {
@@ -61,9 +73,13 @@ impl View {
             stats: Arc::new(report::stats(&Ledger::default(), Timestamp::now())),
             metrics: metrics::Extras::default(),
             rules: Arc::new(RuleSet::default()),
+            approvals: Arc::default(),
             sources: Vec::new(),
             totals: Arc::new(BTreeMap::new()),
             never_block: Arc::new(Vec::new()),
+            letters: Vec::new(),
+            audit_record: None,
+            trust: Arc::default(),
         }
     }
 
@@ -151,7 +167,8 @@ impl View {
             of_order.entries += 1;
             match entry.why {
                 WithheldReason::Withdrawn => of_order.withdrawn = true,
-                WithheldReason::Refused(_) => of_order.refused = true,
+                WithheldReason::Refused(_) | WithheldReason::Rejected => of_order.refused = true,
+                WithheldReason::Held(_) => of_order.held = true,
                 WithheldReason::Partial | WithheldReason::Ended => {}
             }
         }
@@ -161,6 +178,7 @@ impl View {
             summary.withheld = withheld.entries;
             let status = match (summary.enforced, summary.withheld) {
                 (0, _) if withheld.withdrawn => "withdrawn",
+                (0, _) if withheld.held => "held",
                 (0, _) if withheld.refused => "refused",
                 (0, _) => "ended",
                 (_, 0) => "in_force",
@@ -169,6 +187,36 @@ impl View {
             status.clone_into(&mut summary.status);
         }
         summaries.into_values().collect()
+    }
+
+    /// See [`super::handle::Handle::holds`].
+    #[must_use]
+    pub fn holds(&self) -> Holds {
+        let by_entry: HashMap<(&OrderId, &str), &ApprovalRecord> = self
+            .approvals
+            .iter()
+            .map(|record| ((&record.order, &*record.entry), record))
+            .collect();
+        let (mut entries, mut total) = (Vec::new(), 0);
+        for waiting in self.rules.withheld() {
+            let WithheldReason::Held(reason) = waiting.why else {
+                continue;
+            };
+            total += 1;
+            if entries.len() < HOLDS_LISTED_MAX {
+                let id = waiting.order();
+                let known = by_entry.get(&(&id, waiting.entry));
+                let known = known.filter(|record| record.net == waiting.net);
+                entries.push(HeldEntry {
+                    entry: waiting.entry.to_owned(),
+                    net: waiting.net,
+                    reason,
+                    approved_by: known.map_or_else(Vec::new, |record| record.approved.clone()),
+                    id,
+                });
+            }
+        }
+        Holds { entries, total }
     }
 
     /// See [`super::handle::Handle::order`].
@@ -190,7 +238,17 @@ impl View {
             summary,
             entries: mine.map(|rule| self.covering_entry(&rule)).collect(),
             not_enforced: withheld.map(|entry| withheld_entry(&entry)).collect(),
+            letter: self.letter(id).map(letter_info),
         })
+    }
+
+    fn letter(&self, id: &OrderId) -> Option<&OperatorOrder> {
+        let mut letters = self.letters.iter();
+        letters
+            .find(|letter| {
+                id.feed.as_str() == FeedName::OPERATOR && letter.info.reference == id.reference
+            })
+            .map(|letter| &**letter)
     }
 
     /// Every order that a source names, with what it says of itself.
@@ -254,6 +312,7 @@ struct NotInForce {
     entries: u64,
     withdrawn: bool,
     refused: bool,
+    held: bool,
 }
 
 fn widen(summary: &mut OrderSummary, since: Timestamp, until: Timestamp) {
@@ -266,6 +325,8 @@ fn widen(summary: &mut OrderSummary, since: Timestamp, until: Timestamp) {
 pub fn withheld_entry(withheld: &Withheld<'_>) -> WithheldEntry {
     let (status, reason) = match withheld.why {
         WithheldReason::Refused(reason) => ("refused", Some(reason.name().to_owned())),
+        WithheldReason::Held(reason) => ("held", Some(reason.name().to_owned())),
+        WithheldReason::Rejected => ("refused", Some("rejected".to_owned())),
         WithheldReason::Partial => ("partial", Some("never_block".to_owned())),
         WithheldReason::Withdrawn => ("withdrawn", None),
         WithheldReason::Ended => ("ended", None),

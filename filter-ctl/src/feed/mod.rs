@@ -7,3 +7,7 @@
 pub mod directory;
 pub mod hints;
 pub mod pull;
+//! - [`hints`]: that a feed has something new.
+
+pub mod directory;
+pub mod hints;

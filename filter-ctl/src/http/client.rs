@@ -25,9 +25,15 @@ use super::{
         AddException, AddOrder, ApplyReport, Changed, Explanation, FeedRequest, InterfaceRequest,
         NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException, Stats,
         Status, Withdraw,
+        AcceptClock, AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
+        InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest,
+        Refusal, RemoveException, ReportSent, SignedReceipt, Stats, Status, TrustStatus, Withdraw,
     },
 };
-use crate::order::{FeedName, OrderId, hex};
+use crate::{
+    order::{FeedName, OrderId, hex},
+    receipt::store::ReceiptId,
+};
 
 /// The time to connect.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
@@ -155,6 +161,27 @@ impl Client {
             .await
     }
 
+    /// What the appliance has stated of a bundle.
+    pub async fn receipt(
+        &self,
+        feed: &FeedName,
+        id: &ReceiptId,
+    ) -> Result<SignedReceipt, ClientError> {
+        let target = with_query(path::RECEIPTS, "feed", feed.as_str());
+        self.get(format!("{target}&id={}", id.as_str())).await
+    }
+
+    /// What became of an order.
+    pub async fn report(&self, id: &OrderId) -> Result<OrderReport, ClientError> {
+        self.get(with_query(path::REPORT, "id", &id.to_string()))
+            .await
+    }
+
+    /// Notes that the report on a letter was sent.
+    pub async fn report_sent(&self, request: &ReportSent) -> Result<Changed, ClientError> {
+        self.post(path::REPORT_SENT, request).await
+    }
+
     /// What is never blocked.
     pub async fn exceptions(&self) -> Result<Vec<NeverBlockEntry>, ClientError> {
         self.get(path::EXCEPTIONS.to_owned()).await
@@ -192,6 +219,21 @@ impl Client {
         self.post(path::REINSTATE, request).await
     }
 
+    /// What waits for persons.
+    pub async fn holds(&self) -> Result<Holds, ClientError> {
+        self.get(path::HOLDS.to_owned()).await
+    }
+
+    /// Approves what waits.
+    pub async fn approve(&self, request: &DecideHold) -> Result<Changed, ClientError> {
+        self.post(path::APPROVE, request).await
+    }
+
+    /// Rejects what waits.
+    pub async fn reject(&self, request: &DecideHold) -> Result<Changed, ClientError> {
+        self.post(path::REJECT, request).await
+    }
+
     /// Never blocks a prefix.
     pub async fn add_exception(&self, request: &AddException) -> Result<Changed, ClientError> {
         self.post(path::EXCEPTIONS, request).await
@@ -218,6 +260,16 @@ impl Client {
     /// Sets the kill switch.
     pub async fn panic(&self, request: &PanicRequest) -> Result<Changed, ClientError> {
         self.post_within(path::PANIC, request, PANIC_TIME_MAX).await
+    }
+
+    /// The trust file in force.
+    pub async fn trust(&self) -> Result<TrustStatus, ClientError> {
+        self.get(path::TRUST.to_owned()).await
+    }
+
+    /// Says that the clock is right.
+    pub async fn accept_clock(&self, request: &AcceptClock) -> Result<Changed, ClientError> {
+        self.post(path::CLOCK_ACCEPT, request).await
     }
 
     /// Reads the configuration again.

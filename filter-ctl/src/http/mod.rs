@@ -12,6 +12,7 @@
 //! - [`peer`]: who is on the other end, and what they may do;
 //! - `routes`: from a request to the handle and back;
 //! - [`health`]: `/metrics`, `/healthz` and `/readyz` over TCP;
+//! - [`push`]: HTTPS for authorities, with a certificate on both sides;
 //! - `connection`: how many connections there may be, and for how long.
 //!
 //! The command's side:
@@ -23,6 +24,7 @@ mod connection;
 pub mod health;
 pub mod path;
 pub mod peer;
+pub mod push;
 mod routes;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -10,6 +10,10 @@ pub const EXPLAIN: &str = "/v1/explain";
 pub const ORDERS: &str = "/v1/orders";
 /// [`super::wire::OrderDetail`], of the query's `id`.
 pub const ORDER: &str = "/v1/order";
+/// [`super::wire::OrderReport`], of the query's `id`.
+pub const REPORT: &str = "/v1/report";
+/// [`super::wire::ReportSent`].
+pub const REPORT_SENT: &str = "/v1/report/sent";
 /// A list of [`super::wire::NeverBlockEntry`]; to enter one, [`super::wire::AddException`].
 pub const EXCEPTIONS: &str = "/v1/exceptions";
 /// [`super::wire::RemoveException`].
@@ -20,6 +24,12 @@ pub const BUNDLES: &str = "/v1/bundles";
 pub const WITHDRAW: &str = "/v1/withdraw";
 /// [`super::wire::Withdraw`], the other way.
 pub const REINSTATE: &str = "/v1/reinstate";
+/// [`super::wire::Holds`].
+pub const HOLDS: &str = "/v1/holds";
+/// [`super::wire::DecideHold`].
+pub const APPROVE: &str = "/v1/approve";
+/// [`super::wire::DecideHold`], the other way.
+pub const REJECT: &str = "/v1/reject";
 /// [`super::wire::InterfaceRequest`].
 pub const ATTACH: &str = "/v1/attach";
 /// [`super::wire::InterfaceRequest`].
@@ -32,6 +42,12 @@ pub const FEED_SYNC: &str = "/v1/feeds/sync";
 pub const FEED_APPROVE: &str = "/v1/feeds/approve";
 /// [`super::wire::FeedRequest`]: never enforce it.
 pub const FEED_REJECT: &str = "/v1/feeds/reject";
+/// [`super::wire::SignedReceipt`], of the query's `feed` and `id`.
+pub const RECEIPTS: &str = "/v1/receipts";
+/// [`super::wire::TrustStatus`].
+pub const TRUST: &str = "/v1/trust";
+/// [`super::wire::AcceptClock`].
+pub const CLOCK_ACCEPT: &str = "/v1/clock/accept";
 /// No body.
 pub const RELOAD: &str = "/v1/reload";
 

@@ -1,6 +1,6 @@
 //! From a request to the handle and back. Nothing is decided here but who may ask.
 
-mod body;
+pub(super) mod body;
 
 use std::sync::Arc;
 
@@ -21,11 +21,14 @@ use super::{
     wire::{
         AddException, AddOrder, Changed, FeedRequest, InterfaceRequest, PanicRequest, Refusal,
         RefusalKind, RemoveException, Withdraw,
+        AcceptClock, AddException, AddOrder, DecideHold, InterfaceRequest, PanicRequest, Refusal,
+        RefusalKind, RemoveException, ReportSent, SignedReceipt, Withdraw,
     },
 };
 use crate::{
     daemon::handle::{Actor, Handle, Upload},
     order::{FeedName, OrderId},
+    receipt::store::{ReceiptId, Signed},
 };
 
 /// Bundles that are received at a time; further ones wait, because each is held in memory.
@@ -49,13 +52,21 @@ pub(super) fn router(handle: Handle) -> Router {
         .route(path::EXCEPTIONS_REMOVE, post(remove_exception))
         .route(path::WITHDRAW, post(withdraw))
         .route(path::REINSTATE, post(reinstate))
+        .route(path::HOLDS, get(holds))
+        .route(path::APPROVE, post(approve))
+        .route(path::REJECT, post(reject))
+        .route(path::REPORT, get(report))
+        .route(path::REPORT_SENT, post(report_sent))
         .route(path::ATTACH, post(attach))
         .route(path::DETACH, post(detach))
         .route(path::PANIC, post(panic))
         .route(path::FEED_SYNC, post(sync_feed))
         .route(path::FEED_APPROVE, post(approve_update))
         .route(path::FEED_REJECT, post(reject_update))
+        .route(path::TRUST, get(trust))
+        .route(path::CLOCK_ACCEPT, post(accept_clock))
         .route(path::RELOAD, post(reload))
+        .route(path::RECEIPTS, get(receipt))
         .layer(DefaultBodyLimit::max(path::BODY_MAX));
     let orders = Router::new()
         .route(path::ORDERS, get(orders).post(add_order))
@@ -159,12 +170,20 @@ async fn stats(_: Reader, State(service): State<Service>) -> Response {
     Answer(service.handle.stats().await).into_response()
 }
 
+async fn trust(_: Reader, State(service): State<Service>) -> Response {
+    Answer(Ok(service.handle.trust())).into_response()
+}
+
 async fn orders(_: Reader, State(service): State<Service>) -> Response {
     Answer(Ok(service.handle.orders())).into_response()
 }
 
 async fn exceptions(_: Reader, State(service): State<Service>) -> Response {
     Answer(Ok(service.handle.exceptions())).into_response()
+}
+
+async fn holds(_: Reader, State(service): State<Service>) -> Response {
+    Answer(Ok(service.handle.holds())).into_response()
 }
 
 #[derive(Deserialize)]
@@ -199,11 +218,26 @@ async fn order(
     State(service): State<Service>,
     query: Result<Query<OrderQuery>, QueryRejection>,
 ) -> Response {
+    of_order(query, |id| service.handle.order(id))
+}
+
+async fn report(
+    _: Reader,
+    State(service): State<Service>,
+    query: Result<Query<OrderQuery>, QueryRejection>,
+) -> Response {
+    of_order(query, |id| service.handle.report(id))
+}
+
+fn of_order<T: Serialize>(
+    query: Result<Query<OrderQuery>, QueryRejection>,
+    find: impl Fn(&OrderId) -> Option<T>,
+) -> Response {
     let found =
         query
             .map_err(|error| invalid(error.body_text()))
             .and_then(|Query(OrderQuery { id })| {
-                service.handle.order(&id).ok_or_else(|| {
+                find(&id).ok_or_else(|| {
                     refusal(
                         RefusalKind::NotFound,
                         "no_such_order",
@@ -212,6 +246,39 @@ async fn order(
                 })
             });
     Answer(found).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReceiptQuery {
+    feed: FeedName,
+    id: String,
+}
+
+async fn receipt(
+    _: Reader,
+    State(service): State<Service>,
+    query: Result<Query<ReceiptQuery>, QueryRejection>,
+) -> Response {
+    let Query(ReceiptQuery { feed, id }) = match query {
+        Ok(query) => query,
+        Err(error) => return refuse(invalid(error.body_text())),
+    };
+    let Some(id) = ReceiptId::parse(&id) else {
+        let error = format!("`{id}` is no receipt: expected 64 lower-case hexadecimal digits");
+        return refuse(invalid(error));
+    };
+    let found = service.handle.receipt(feed, id).await;
+    Answer(found.map(
+        |Signed {
+             document,
+             signature,
+         }| SignedReceipt {
+            document,
+            signature,
+        },
+    ))
+    .into_response()
 }
 
 #[derive(Deserialize)]
@@ -254,11 +321,15 @@ changes!(
     add_order: AddOrder,
     withdraw: Withdraw,
     reinstate: Withdraw,
+    approve: DecideHold,
+    reject: DecideHold,
     add_exception: AddException,
     remove_exception: RemoveException,
+    report_sent: ReportSent,
     attach: InterfaceRequest,
     detach: InterfaceRequest,
     panic: PanicRequest,
+    accept_clock: AcceptClock,
 );
 
 async fn reload(Admin(actor): Admin, State(service): State<Service>) -> Response {

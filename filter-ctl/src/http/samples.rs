@@ -77,6 +77,8 @@ pub(crate) fn status() -> Status {
             desired: 1_000_003,
             enforced: 1_000_000,
             withheld: 3,
+            held: 0,
+            alarms: Vec::new(),
             refused_bundles: 0,
             last_refusal: None,
         }],
@@ -216,6 +218,7 @@ pub(crate) fn order_detail() -> OrderDetail {
         summary: order_summary(),
         entries: vec![covering_entry()],
         not_enforced: vec![withheld_entry()],
+        letter: None,
     }
 }
 

@@ -5,18 +5,29 @@
 //! never go backwards.
 
 mod pull;
+mod hold;
+mod letter;
+mod push;
+mod trust;
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 pub use self::pull::FeedRequest;
+pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
+pub use self::letter::{LetterInfo, OrderReport, ReportItem, ReportSent};
+pub use self::push::{
+    PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt,
+};
 use crate::{
     kernel::attach::Mode,
-    order::{Direction, FeedName, OrderId},
+    order::{Direction, FeedName, OrderId, letter::Indicator},
 };
+
+pub use self::trust::{AcceptClock, TrustFeedStatus, TrustKeyStatus, TrustRoot, TrustStatus};
 
 /// Packets and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +129,7 @@ pub struct InterfaceStatus {
 pub struct FeedStatus {
     /// Its name.
     pub feed: FeedName,
-    /// `enforce` or `monitor`.
+    /// `enforce`, `monitor`, or `off` while its kill switch is.
     pub mode: String,
     /// The epoch of the bundle in force.
     pub epoch: Option<u64>,
@@ -134,6 +145,12 @@ pub struct FeedStatus {
     pub enforced: u64,
     /// Entries that are not, or only in part.
     pub withheld: u64,
+    /// Those of them that wait for persons.
+    #[serde(default)]
+    pub held: u64,
+    /// What needs attention about it.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
     /// Bundles refused since the service started.
     pub refused_bundles: u64,
     /// The last refusal.
@@ -339,9 +356,9 @@ pub struct WithheldEntry {
     pub entry: String,
     /// The prefix.
     pub net: IpNet,
-    /// `refused`, `partial`, `withdrawn` or `ended`.
+    /// `refused`, `held`, `partial`, `withdrawn` or `ended`.
     pub status: String,
-    /// The reason of a refusal, such as `never_block`.
+    /// The reason of a refusal or a hold, such as `never_block`.
     pub reason: Option<String>,
 }
 
@@ -360,7 +377,7 @@ pub struct OrderSummary {
     pub basis: String,
     /// Why.
     pub reason: String,
-    /// `in_force`, `partial`, `withdrawn`, `refused` or `ended`.
+    /// `in_force`, `partial`, `withdrawn`, `held`, `refused` or `ended`.
     pub status: String,
     /// Entries in force.
     pub enforced: u64,
@@ -386,6 +403,9 @@ pub struct OrderDetail {
     pub entries: Vec<CoveringEntry>,
     /// Its other entries.
     pub not_enforced: Vec<WithheldEntry>,
+    /// What the letter says, for an operator's order.
+    #[serde(default)]
+    pub letter: Option<LetterInfo>,
 }
 
 /// The answer to `POST /v1/bundles` (a multipart body with one `bundle` and one or more `signature`
@@ -441,6 +461,12 @@ pub struct AddOrder {
     /// By when the authority expects it done.
     #[serde(default)]
     pub deadline: Option<String>,
+    /// The date of the letter.
+    #[serde(default)]
+    pub date: Option<Date>,
+    /// What the letter asks for that no packet filter can do.
+    #[serde(default)]
+    pub not_enforceable: Vec<Indicator>,
     /// What to block.
     pub nets: Vec<IpNet>,
     /// Which packets.
@@ -509,6 +535,9 @@ pub struct InterfaceRequest {
 pub struct PanicRequest {
     /// True switches filtering off, false on again.
     pub off: bool,
+    /// One feed only, which then only counts; otherwise everything.
+    #[serde(default)]
+    pub feed: Option<FeedName>,
     /// Why; it goes to the audit log.
     #[serde(default)]
     pub reason: String,

@@ -1,4 +1,4 @@
-//! The kernel's clock, against the wall clock.
+//! The kernel's clock, against the wall clock, and whether that is kept right.
 
 use super::{KernelError, sys};
 use crate::table::clock::BootClock;
@@ -14,5 +14,14 @@ pub fn boot_clock() -> Result<BootClock, KernelError> {
     let difference = (i128::from(boot) - unix).div_euclid(1_000_000_000);
     Ok(BootClock {
         boottime_at_unix_0: i64::try_from(difference).unwrap_or(i64::MIN),
+    })
+}
+
+/// Whether the kernel says that the wall clock is kept right, by NTP or otherwise.
+pub fn is_synchronised() -> Result<bool, KernelError> {
+    sys::clock_is_synchronised().map_err(|source| KernelError::Syscall {
+        call: "adjtimex",
+        what: "the wall clock".to_owned(),
+        source,
     })
 }

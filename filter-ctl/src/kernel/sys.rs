@@ -408,6 +408,18 @@ pub(super) fn boottime_ns() -> io::Result<i64> {
     Ok(time.tv_sec * 1_000_000_000 + time.tv_nsec)
 }
 
+/// Whether the wall clock is synchronised. Changes nothing.
+pub(super) fn clock_is_synchronised() -> io::Result<bool> {
+    // SAFETY: all-zero bytes are a valid record, and one that asks for no change.
+    let mut record: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: a live, writable record.
+    let state = unsafe { libc::adjtimex(&raw mut record) };
+    if state < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(state != libc::TIME_ERROR && record.status & libc::STA_UNSYNC == 0)
+}
+
 fn c_path(path: &Path) -> io::Result<CString> {
     use std::os::unix::ffi::OsStrExt as _;
     CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)

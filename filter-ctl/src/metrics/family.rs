@@ -63,6 +63,16 @@ impl Family {
         self
     }
 
+    /// Adds a series that may be negative, with the same bound.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the format has no other numbers"
+    )]
+    pub(super) fn with_signed(mut self, labels: &[(&str, &str)], value: i64) -> Self {
+        self.push(labels, value as f64);
+        self
+    }
+
     /// Adds the series of each item.
     pub(super) fn each<T>(
         self,

@@ -6,7 +6,13 @@ use filter_common::{abi::ABI_VERSION, verdict::Reason};
 use jiff::Timestamp;
 
 use super::{Extras, Sample, family::Family};
-use crate::http::wire::{Count, FeedStatus, InterfaceStats, ReasonStats, Stats, Status};
+use crate::{
+    http::{
+        push::monitor::PushCounts,
+        wire::{Count, FeedStatus, InterfaceStats, ReasonStats, Stats, Status},
+    },
+    order::FeedName,
+};
 
 /// All metrics but those of the process.
 pub(super) fn families(sample: &Sample<'_>) -> Vec<Family> {
@@ -15,6 +21,9 @@ pub(super) fn families(sample: &Sample<'_>) -> Vec<Family> {
     families.extend(packets(sample.stats));
     families.extend(feeds(sample));
     families.extend(pulls(sample.extras));
+    families.extend(push(&sample.extras.push));
+    families.extend(letters(sample.extras));
+    families.extend(sample.extras.trust.families());
     families
 }
 
@@ -90,6 +99,25 @@ fn service(status: &Status, extras: &Extras) -> Vec<Family> {
             "The writing of a generation into the kernel",
             publish,
         ),
+    ]
+}
+
+/// What authorities ask of their listener.
+fn push(counts: &PushCounts) -> Vec<Family> {
+    vec![
+        Family::counter(
+            "levee_push_requests_total",
+            "Requests of authorities, by feed and HTTP status",
+        )
+        .each(&counts.requests, |family, ((feed, code), count)| {
+            let feed = feed.as_ref().map_or("", FeedName::as_str);
+            family.with(&[("feed", feed), ("code", &code.to_string())], *count)
+        }),
+        Family::counter(
+            "levee_push_handshakes_failed_total",
+            "Connections to the authorities' listener that ended before both certificates were accepted",
+        )
+        .with(&[], counts.handshakes_failed),
     ]
 }
 
@@ -268,6 +296,7 @@ fn feeds(sample: &Sample<'_>) -> Vec<Family> {
                     .with(&[("feed", name), ("state", "desired")], feed.desired)
                     .with(&[("feed", name), ("state", "enforced")], feed.enforced)
                     .with(&[("feed", name), ("state", "withheld")], feed.withheld)
+                    .with(&[("feed", name), ("state", "held")], feed.held)
             },
         ),
         state(
@@ -327,10 +356,30 @@ fn pulls(extras: &Extras) -> Vec<Family> {
             Some(time) => family.with(&[("feed", pull.feed.as_str())], seconds(time)),
             None => family,
         }),
+/// The audit log, and what authorities wait for.
+fn letters(extras: &Extras) -> Vec<Family> {
+    vec![
+        Family::counter(
+            "levee_audit_failures_total",
+            "Records of the audit log that could not be written since the service started",
+        )
+        .with(&[], extras.audit_failures),
+        Family::gauge(
+            "levee_order_deadline_seconds",
+            "Until the report on an operator's order is due; negative once that has passed",
+        )
+        .each(&extras.deadlines, |family, deadline| {
+            family.with_signed(&[("order", &deadline.order)], deadline.seconds)
+        }),
+        Family::gauge(
+            "levee_orders_overdue",
+            "Operators' orders whose report is overdue",
+        )
+        .with(&[], extras.overdue),
     ]
 }
 
 /// Times before 1970 do not occur.
-fn seconds(time: Timestamp) -> u64 {
+pub(super) fn seconds(time: Timestamp) -> u64 {
     time.as_second().try_into().unwrap_or(0)
 }

@@ -7,13 +7,14 @@
 //! - here: what goes in and what comes out;
 //! - [`durations`]: how long things took;
 //! - `family`: one metric with its series;
-//! - `list`: every metric.
+//! - `list`: every metric; [`TrustExtras`]: those of the trust file.
 
 pub mod durations;
 mod family;
 mod list;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::collections::BTreeMap;
 
@@ -23,9 +24,12 @@ use prometheus::{
     proto::MetricFamily,
 };
 
-pub use self::durations::Durations;
+pub use self::{durations::Durations, trust::TrustExtras};
 use crate::{
-    http::wire::{Stats, Status},
+    http::{
+        push::monitor::PushCounts,
+        wire::{Stats, Status},
+    },
     order::FeedName,
 };
 
@@ -47,10 +51,20 @@ pub struct Extras {
     pub capacity_errors: u64,
     /// How often the kernel held something else than was put there.
     pub drifts: u64,
+    /// The trust file in force.
+    pub trust: TrustExtras,
     /// Bundles refused since the service started.
     pub refused_bundles: Vec<RefusedBundles>,
     /// What the fetching of feeds has come to.
     pub pulls: Vec<PullCount>,
+    /// Requests to the listener for authorities.
+    pub push: PushCounts,
+    /// Records of the audit log that could not be written since the service started.
+    pub audit_failures: u64,
+    /// The nearest deadlines of letters on which no report was sent.
+    pub deadlines: Vec<Deadline>,
+    /// How many of all such deadlines have passed.
+    pub overdue: u64,
     /// From the receipt of an order to its enforcement.
     pub enforce: Durations,
     /// The writing of a generation into the kernel.
@@ -66,6 +80,13 @@ pub struct PullCount {
     pub failures: BTreeMap<String, u64>,
     /// When the publisher last had something good.
     pub last_success: Option<Timestamp>,
+/// How long there is until a report is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// The reference, short and no address.
+    pub order: String,
+    /// Seconds; negative once it has passed.
+    pub seconds: i64,
 }
 
 /// Bundles of a feed that were refused for the same reason.

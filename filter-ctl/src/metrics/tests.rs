@@ -15,6 +15,20 @@ fn scrape() -> String {
         v6_prefixes_capacity: 262_144,
         capacity_errors: 1,
         drifts: 2,
+        audit_failures: 3,
+        deadlines: vec![Deadline {
+            order: "298/VNCERT-DPUC".to_owned(),
+            seconds: -60,
+        }],
+        overdue: 1,
+        trust: TrustExtras {
+            version: Some(3),
+            expires: Some("2027-01-01T00:00:00Z".parse().unwrap()),
+            keys: vec![(
+                "ncsc-2026".to_owned(),
+                "2026-12-31T00:00:00Z".parse().unwrap(),
+            )],
+        },
         refused_bundles: vec![RefusedBundles {
             feed: FeedName::operator(),
             code: "bad_signature".to_owned(),
@@ -25,6 +39,10 @@ fn scrape() -> String {
             failures: BTreeMap::from([("http_504".to_owned(), 3)]),
             last_success: Some(Timestamp::UNIX_EPOCH),
         }],
+        push: PushCounts {
+            requests: [((Some(samples::feed()), 202), 3)].into(),
+            handshakes_failed: 1,
+        },
         ..Extras::default()
     };
     extras.publish.observe(Duration::from_millis(20));
@@ -55,6 +73,12 @@ fn series_have_their_labels_and_values() {
         "levee_publish_seconds_bucket{le=\"0.025\"} 1",
         "levee_publish_seconds_count 1",
         "levee_bypass 0",
+        "levee_push_requests_total{feed=\"ncsc\",code=\"202\"} 3",
+        "levee_push_handshakes_failed_total 1",
+        "levee_order_deadline_seconds{order=\"298/VNCERT-DPUC\"} -60",
+        "levee_orders_overdue 1",
+        "levee_trust_version 3",
+        "levee_trust_key_expiry_timestamp_seconds{key=\"ncsc-2026\"} 1798675200",
     ] {
         assert!(text.lines().any(|l| l == line), "no `{line}` in\n{text}");
     }

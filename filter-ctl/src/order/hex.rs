@@ -37,19 +37,19 @@ const fn nibble(digit: u8) -> Option<u8> {
 }
 
 /// For `#[serde(with = ...)]` on a digest.
-pub(super) mod digest {
+pub(crate) mod digest {
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     use super::{decode_digest, encode};
 
-    pub(in crate::order) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         digest: &[u8; 32],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&encode(digest))
     }
 
-    pub(in crate::order) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<[u8; 32], D::Error> {
         let text = String::deserialize(deserializer)?;

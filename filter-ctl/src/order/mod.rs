@@ -9,12 +9,14 @@
 //! - [`list`]: published lists that nobody signs, from bytes to prefixes;
 //! - [`letter`]: an order that an operator types in or pastes from a letter;
 //! - [`entries`]: the entries of one source, packed;
+//! - [`state`]: what a feed's bundles amount to, and its digest; `canonical`: the form it is taken over;
 //! - [`store`]: what was admitted, on disk, as it was received;
 //! - [`sign`]: the authority's side, keys and signed bundles;
 //! - `signature`: one detached signature;
 //! - [`field`]: the fields of an entry as text;
 //! - [`hex`]: digests as text.
 
+mod canonical;
 pub mod entries;
 pub mod field;
 pub mod hex;
@@ -23,6 +25,7 @@ pub mod list;
 pub mod parse;
 pub mod sign;
 mod signature;
+pub mod state;
 pub mod store;
 pub mod trust;
 pub mod verify;

@@ -11,7 +11,12 @@ use std::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{Judgement, NeverBlock, RuleList, RuleSet, judgement::Question, protected::Protected};
+use super::{
+    Judgement, NeverBlock, RuleList, RuleSet,
+    hold::{Approval, Guarded, HoldPolicy},
+    judgement::Question,
+    protected::Protected,
+};
 use crate::order::{FeedName, OrderId, Provenance, VerifiedOrder};
 
 /// All that the rules in force depend on.
@@ -28,6 +33,10 @@ pub struct PolicyInput<'a> {
     pub never_block_changes: Option<Timestamp>,
     /// What operators have withdrawn.
     pub withdrawals: &'a [Withdrawal],
+    /// What the guard rails look at.
+    pub guarded: &'a Arc<Guarded>,
+    /// What persons have decided about entries that wait.
+    pub approvals: &'a [Approval],
     /// The time to decide for.
     pub now: Timestamp,
 }
@@ -37,11 +46,8 @@ pub struct PolicyInput<'a> {
 pub struct FeedPolicy {
     /// Whether they are only counted.
     pub monitor: bool,
-    /// The shortest prefix that is enforced.
-    ///
-    /// Admission has judged this once; here it takes effect when the configuration has become
-    /// stricter since.
-    pub shortest: ShortestPrefix,
+    /// What waits for a person.
+    pub hold: HoldPolicy,
 }
 
 /// A guard rail: the shortest prefix of each family; 0 allows all.
@@ -98,7 +104,8 @@ pub fn merge(input: &PolicyInput<'_>, before: &RuleSet) -> RuleSet {
         .map(|judgement| (Arc::as_ptr(judgement.source()), judgement))
         .collect();
     let protected = protected(input.never_block, before);
-    let withdrawals = by_order(input.withdrawals);
+    let withdrawals = by_order(input.withdrawals, |withdrawal| &withdrawal.order);
+    let approvals = by_order(input.approvals, |approval| &approval.order);
     let live = input
         .sources
         .iter()
@@ -110,6 +117,8 @@ pub fn merge(input: &PolicyInput<'_>, before: &RuleSet) -> RuleSet {
             policy,
             protected: &protected,
             withdrawals: &of_source(source, &withdrawals),
+            guarded: input.guarded,
+            approvals: &of_source(source, &approvals),
             now: input.now,
         };
         let known = known.get(&Arc::as_ptr(source));
@@ -138,25 +147,26 @@ fn protected(never_block: &[NeverBlock], before: &RuleSet) -> Arc<Protected> {
     }
 }
 
-type Withdrawals<'a> = HashMap<(&'a FeedName, &'a str), Vec<&'a Withdrawal>>;
+/// Decisions by the feed and the reference of their order.
+type ByOrder<'a, T> = HashMap<(&'a FeedName, &'a str), Vec<&'a T>>;
 
-fn by_order(withdrawals: &[Withdrawal]) -> Withdrawals<'_> {
-    let mut by_order = Withdrawals::new();
-    for withdrawal in withdrawals {
-        let OrderId { feed, reference } = &withdrawal.order;
-        let of_order = by_order.entry((feed, reference)).or_default();
-        of_order.push(withdrawal);
+fn by_order<T>(decisions: &[T], order: impl Fn(&T) -> &OrderId) -> ByOrder<'_, T> {
+    let mut by_order = ByOrder::new();
+    for decision in decisions {
+        let OrderId { feed, reference } = order(decision);
+        let of_order: &mut Vec<_> = by_order.entry((feed, &**reference)).or_default();
+        of_order.push(decision);
     }
     by_order
 }
 
-/// The withdrawals that name an order of a source.
-fn of_source<'a>(source: &VerifiedOrder, withdrawals: &Withdrawals<'a>) -> Vec<&'a Withdrawal> {
-    if withdrawals.is_empty() {
+/// The decisions that name an order of a source.
+fn of_source<'a, T>(source: &VerifiedOrder, decisions: &ByOrder<'a, T>) -> Vec<&'a T> {
+    if decisions.is_empty() {
         return Vec::new();
     }
     let orders = source.orders().iter();
-    let of_orders = orders.filter_map(|info| withdrawals.get(&(source.feed(), &*info.reference)));
+    let of_orders = orders.filter_map(|info| decisions.get(&(source.feed(), &*info.reference)));
     of_orders.flatten().copied().collect()
 }
 

@@ -7,9 +7,11 @@
 //! - [`judgement`]: what becomes of one source, kept as long as nothing that it depends on changes;
 //! - [`merge`](merge::merge): from all of that to the set;
 //! - [`protected`]: never-block space as ranges;
+//! - [`hold`]: guard rails that hold entries until persons have approved them;
 //! - [`perimeter`]: host groups, policies for odd packets, VLANs, NAT64;
 //! - [`special_use`]: the never-block list that is built in.
 
+pub mod hold;
 pub mod judgement;
 pub mod merge;
 pub mod perimeter;
@@ -22,6 +24,7 @@ use filter_common::table::Scope;
 use ipnet::IpNet;
 
 pub use self::{
+    hold::HoldReason,
     judgement::Judgement,
     perimeter::Perimeter,
     rules::{Rule, RuleList, RuleOrder, RuleRef, RuleSet, Withheld},
@@ -44,6 +47,10 @@ pub struct NeverBlock {
 pub enum WithheldReason {
     /// Refused, by admission or by policy.
     Refused(RefusalReason),
+    /// It waits for persons to approve it.
+    Held(HoldReason),
+    /// Persons were asked, and one said no.
+    Rejected,
     /// Enforced, except for never-block space inside it.
     Partial,
     /// An operator has withdrawn it.

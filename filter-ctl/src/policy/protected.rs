@@ -21,8 +21,13 @@ pub(super) struct Protected {
 
 impl Protected {
     pub(super) fn new(list: &[NeverBlock]) -> Self {
+        Self::of(list.iter().map(|entry| entry.net))
+    }
+
+    /// The space of these prefixes.
+    pub(super) fn of(nets: impl Iterator<Item = IpNet>) -> Self {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
-        for NeverBlock { net, .. } in list {
+        for net in nets {
             match net {
                 IpNet::V4(net) => v4.push((net.network().to_bits(), net.broadcast().to_bits())),
                 IpNet::V6(net) => v6.push((net.network().to_bits(), net.broadcast().to_bits())),
@@ -33,6 +38,20 @@ impl Protected {
             v6: union(v6, |last| last.checked_add(1)),
         }
     }
+
+    /// Whether a prefix has an address in it.
+    pub(super) fn overlaps(&self, net: &IpNet) -> bool {
+        match net {
+            IpNet::V4(net) => meets(&self.v4, net.network().to_bits(), net.broadcast().to_bits()),
+            IpNet::V6(net) => meets(&self.v6, net.network().to_bits(), net.broadcast().to_bits()),
+        }
+    }
+}
+
+/// Whether the range from `first` to `last` meets one of these.
+fn meets<A: Copy + Ord>(ranges: &[(A, A)], first: A, last: A) -> bool {
+    let ahead = ranges.partition_point(|range| range.1 < first);
+    ranges.get(ahead).is_some_and(|range| range.0 <= last)
 }
 
 /// The ranges without overlaps and without neighbours.

@@ -241,17 +241,23 @@ impl RuleSet {
         judged.chain(overflowed.filter(move |withheld| wanted(withheld.feed)))
     }
 
-    /// For each list the feed, how many of its rules hold, and how many entries are withheld that have not
-    /// ended. A list may have the feed of another.
-    pub fn feeds(&self) -> impl Iterator<Item = (&FeedName, u64, u64)> {
+    /// What holds of each list, and what does not. A list may have the feed of another.
+    pub fn feeds(&self) -> impl Iterator<Item = FeedTally<'_>> {
         let lists = iter::zip(&self.judgements, &self.lists);
-        let judged = lists.map(|(judgement, list)| {
-            let withheld = judgement.withheld_unended() as u64;
-            (judgement.source().feed(), list.len() as u64, withheld)
+        let judged = lists.map(|(judgement, list)| FeedTally {
+            feed: judgement.source().feed(),
+            enforced: list.len() as u64,
+            withheld: judgement.withheld_unended() as u64,
+            held: judgement.waiting() as u64,
         });
         let overflowed = self.overflowed.iter().map(|at| {
             let order = self.rule(*at).order as usize;
-            (&self.orders[order].id.feed, 0, 1)
+            FeedTally {
+                feed: &self.orders[order].id.feed,
+                enforced: 0,
+                withheld: 1,
+                held: 0,
+            }
         });
         judged.chain(overflowed)
     }
@@ -268,6 +274,19 @@ impl RuleSet {
         }
         self.overflowed = overflowed;
     }
+}
+
+/// Entries of one feed, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedTally<'a> {
+    /// The feed.
+    pub feed: &'a FeedName,
+    /// Those in force.
+    pub enforced: u64,
+    /// Those that are not, or only in part, and have not ended.
+    pub withheld: u64,
+    /// Those of them that wait for persons.
+    pub held: u64,
 }
 
 /// What is in force of one order.

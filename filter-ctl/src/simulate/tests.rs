@@ -217,12 +217,12 @@ fn decisions_hold_from_their_beginning() {
     };
     let locals = [
         Local {
-            exceptions: Vec::new(),
             withdrawals: vec![withdrawn],
+            ..Local::default()
         },
         Local {
             exceptions: vec![exempt],
-            withdrawals: Vec::new(),
+            ..Local::default()
         },
     ];
     for local in locals {

@@ -1,6 +1,10 @@
 //! An authority: a key, and the bundles it signs.
 
-use std::{fmt::Write as _, fs, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use filter_ctl::order::sign::{keygen, sign_file};
 use jiff::{SignedDuration, Timestamp};
@@ -102,7 +106,12 @@ impl Authority {
     pub(crate) fn sign(&self, site: &Site<'_>, name: &str, bundle: &Bundle) -> PathBuf {
         let path = site.path(name);
         fs::write(&path, bundle.text()).unwrap();
-        sign_file(&path, &self.key, None, 1, Timestamp::now()).unwrap();
+        self.sign_file(&path);
         path
+    }
+
+    /// Writes the signature of a file beside it.
+    pub(crate) fn sign_file(&self, path: &Path) {
+        sign_file(path, &self.key, None, 1, Timestamp::now()).unwrap();
     }
 }

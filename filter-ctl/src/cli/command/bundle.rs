@@ -1,5 +1,7 @@
 //! `bundle`: the authority's side, without a service.
 
+mod delta;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -12,6 +14,7 @@ use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
+pub use self::delta::{DeltaArgs, DigestArgs};
 use super::{Context, read_file};
 use crate::{
     cli::{
@@ -20,8 +23,8 @@ use crate::{
         text::{fields, number, time},
     },
     order::{
-        FeedName, OrderInfo,
-        parse::{self, Manifest},
+        FeedName, OrderInfo, hex,
+        parse::{self, Kind, Manifest, ParsedLine},
         sign::{self, SignError, signatures_beside},
     },
 };
@@ -37,6 +40,10 @@ pub enum BundleCommand {
     Verify(VerifyArgs),
     /// Show what a bundle says, whoever signed it
     Inspect(InspectArgs),
+    /// Make the delta that leads from one snapshot to another
+    Delta(DeltaArgs),
+    /// Print the `state_digest` of what a snapshot and the deltas after it amount to
+    Digest(DigestArgs),
 }
 
 /// The arguments of `keygen`.
@@ -98,6 +105,8 @@ pub(super) fn run(context: &Context, command: BundleCommand) -> Result<Outcome, 
         BundleCommand::Sign(args) => sign(context, &args),
         BundleCommand::Verify(args) => verify(context, args),
         BundleCommand::Inspect(args) => inspect(context, &args),
+        BundleCommand::Delta(args) => delta::delta(context, &args),
+        BundleCommand::Digest(args) => delta::digest(context, &args),
     }
 }
 
@@ -226,6 +235,16 @@ struct Inspected {
     feed: FeedName,
     epoch: u64,
     seq: u64,
+    /// `snapshot` or `delta`.
+    kind: &'static str,
+    /// Of a delta.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_seq: Option<u64>,
+    /// Of a delta.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_digest: Option<String>,
+    /// Of a delta: entries that it removes, among `entries`.
+    removed: u64,
     issued_at: Timestamp,
     expires_at: Timestamp,
     test: bool,
@@ -246,16 +265,28 @@ fn look_into(file: &Path, bundle: &[u8]) -> Result<Inspected, Failure> {
         feed,
         epoch,
         seq,
+        kind,
         issued_at,
         expires_at,
         entries: count,
         test,
         order,
     } = manifest;
+    let (base_seq, state_digest) = match kind {
+        Kind::Snapshot => (None, None),
+        Kind::Delta {
+            base_seq,
+            state_digest,
+        } => (Some(base_seq), Some(hex::encode(&state_digest))),
+    };
     let mut inspected = Inspected {
         feed,
         epoch,
         seq,
+        kind: kind.name(),
+        base_seq,
+        state_digest,
+        removed: 0,
         issued_at,
         expires_at,
         test,
@@ -267,8 +298,14 @@ fn look_into(file: &Path, bundle: &[u8]) -> Result<Inspected, Failure> {
         last_until: None,
         prefix_lengths: BTreeMap::new(),
     };
-    for entry in entries {
-        let entry = entry.map_err(|error| malformed(file, &error))?;
+    for line in entries {
+        let entry = match line.map_err(|error| malformed(file, &error))? {
+            ParsedLine::Add(entry) => entry,
+            ParsedLine::Remove(_) => {
+                inspected.removed += 1;
+                continue;
+            }
+        };
         let family = match entry.net {
             IpNet::V4(_) => {
                 inspected.ipv4 += 1;
@@ -288,6 +325,13 @@ fn look_into(file: &Path, bundle: &[u8]) -> Result<Inspected, Failure> {
 }
 
 impl Inspected {
+    fn kind_text(&self) -> String {
+        match (self.base_seq, &self.state_digest) {
+            (Some(base), Some(digest)) => format!("{} on seq {base}, to {digest}", self.kind),
+            _ => self.kind.to_owned(),
+        }
+    }
+
     fn text(&self) -> String {
         let order = self.order.as_ref();
         let of_order = |value: fn(&OrderInfo) -> &str| {
@@ -311,6 +355,7 @@ impl Inspected {
             &[
                 ("Feed", self.feed.to_string()),
                 ("Epoch/seq", format!("{}/{}", self.epoch, self.seq)),
+                ("Kind", self.kind_text()),
                 ("Test", test.to_owned()),
                 ("Issued", time(self.issued_at)),
                 ("Expires", time(self.expires_at)),
@@ -321,10 +366,14 @@ impl Inspected {
                 (
                     "Entries",
                     format!(
-                        "{}: {} IPv4, {} IPv6",
+                        "{}: {} IPv4, {} IPv6{}",
                         number(self.entries),
                         number(self.ipv4),
-                        number(self.ipv6)
+                        number(self.ipv6),
+                        match self.removed {
+                            0 => String::new(),
+                            removed => format!(", {} removed", number(removed)),
+                        }
                     ),
                 ),
                 ("Lengths", lengths.join(", ")),

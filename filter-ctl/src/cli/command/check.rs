@@ -21,6 +21,7 @@ use crate::{
         load::{Loaded, load},
     },
     daemon::start::{TrustFileError, read_trust},
+    http::push::tls::Identity,
     kernel::{
         object,
         offload::{strips_vlan_tags, vlan_advice},
@@ -63,6 +64,10 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Outcome, Failur
     object::embedded().map_err(|error| Failure::failed("no_object", error.to_string()))?;
     let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     let trust = trust(&config, &mut warnings)?;
+    if config.push.listen.is_some() {
+        Identity::load(&config.push)
+            .map_err(|error| Failure::invalid("push_certificates", error.to_string()))?;
+    }
     for interface in &config.interfaces {
         if if_nametoindex(interface.name.as_str()).is_err() {
             let name = &interface.name;

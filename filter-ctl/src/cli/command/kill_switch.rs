@@ -11,6 +11,7 @@ use crate::{
         output::Outcome,
     },
     http::wire::{Changed, PanicRequest},
+    order::FeedName,
 };
 
 /// The arguments.
@@ -19,6 +20,9 @@ pub struct PanicArgs {
     /// What becomes of filtering
     #[arg(value_enum)]
     filtering: Filtering,
+    /// Of one feed only, which then only counts
+    #[arg(long, value_parser = super::feed::parse_feed)]
+    feed: Option<FeedName>,
     /// Why; it goes to the audit log
     #[arg(long, default_value = "", hide_default_value = true)]
     reason: String,
@@ -38,17 +42,18 @@ pub enum Filtering {
 pub(super) fn run(context: &Context, args: PanicArgs) -> Result<Outcome, Failure> {
     let PanicArgs {
         filtering,
+        feed,
         reason,
         offline,
     } = args;
     let off = filtering == Filtering::Off;
-    let request = PanicRequest { off, reason };
+    let request = PanicRequest { off, feed, reason };
     match context
         .service
         .ask(async |client| client.panic(&request).await)
     {
         Ok(changed) => context.changed(&changed),
-        Err(error) if is_dead(&error) => {
+        Err(error) if is_dead(&error) && request.feed.is_none() => {
             let offline = offline.find();
             let OnPins { result: (), notes } = offline.panic(&error, off, &request.reason)?;
             let message = if off {

@@ -3,14 +3,20 @@
 //! - [`run`]: the service itself;
 //! - [`check`]: the configuration, without changing anything;
 //! - [`status`], [`stats`], [`explain`], [`feed`]: looking;
+//! - [`receipt`]: what was stated of a bundle;
 //! - [`order`], [`exception`]: what is blocked and what never is;
 //! - [`interface`], [`kill_switch`], [`reload`]: operating;
+//! - [`trust`], [`clock`]: whose signatures are believed, and whether the time is;
 //! - [`bundle`]: the authority's side, without a service;
+//! - [`report`]: what became of an order, for the authority;
+//! - [`audit`]: who did what, without a service;
 //! - [`simulate`]: what would become of recorded packets, without a service;
 //! - [`generate`]: completions and manual pages.
 
+pub mod audit;
 pub mod bundle;
 pub mod check;
+pub mod clock;
 pub mod exception;
 pub mod explain;
 pub mod feed;
@@ -18,11 +24,14 @@ pub mod generate;
 pub mod interface;
 pub mod kill_switch;
 pub mod order;
+pub mod receipt;
 pub mod reload;
+pub mod report;
 pub mod run;
 pub mod simulate;
 pub mod stats;
 pub mod status;
+pub mod trust;
 
 use std::{fs, path::Path};
 
@@ -64,11 +73,16 @@ pub fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Order(command) => order::run(&context, command),
         Command::Exception(command) => exception::run(&context, command),
         Command::Feed(command) => feed::run(&context, &command),
+        Command::Receipt(command) => receipt::run(&context, &command),
         Command::Bundle(command) => bundle::run(&context, command),
+        Command::Report(args) => report::run(&context, &args),
+        Command::Audit(command) => audit::run(&context, command),
         Command::Attach(args) => interface::attach(&context, &args),
         Command::Detach(args) => interface::detach(&context, &args),
         Command::Panic(args) => kill_switch::run(&context, args),
         Command::Reload(reload::ReloadArgs) => reload::run(&context),
+        Command::Trust(command) => trust::run(&context, &command),
+        Command::Clock(command) => clock::run(&context, command),
         Command::Completions(args) => Ok(generate::completions(args)),
         Command::Man(args) => generate::man(&args),
     }

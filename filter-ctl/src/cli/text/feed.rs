@@ -17,6 +17,7 @@ pub fn table(feeds: &[FeedStatus]) -> String {
         ("MODE", Side::Left),
         ("ENFORCED", Side::Right),
         ("WITHHELD", Side::Right),
+        ("HELD", Side::Right),
         ("EPOCH/SEQ", Side::Right),
         ("ADMITTED", Side::Left),
         ("EXPIRES", Side::Left),
@@ -28,6 +29,7 @@ pub fn table(feeds: &[FeedStatus]) -> String {
             feed.mode.clone(),
             number(feed.enforced),
             number(feed.withheld),
+            number(feed.held),
             sequence(feed),
             optional_time(feed.admitted_at),
             optional_time(feed.expires_at),
@@ -57,6 +59,8 @@ pub fn text(feed: &FeedStatus, now: Timestamp) -> String {
         desired,
         enforced,
         withheld,
+        held,
+        alarms,
         refused_bundles,
         last_refusal,
     } = feed;
@@ -66,6 +70,10 @@ pub fn text(feed: &FeedStatus, now: Timestamp) -> String {
     let refusal = last_refusal.as_ref().map_or_else(String::new, |refusal| {
         format!("{} ({})", outside(&refusal.error), refusal.code)
     });
+    let alarms: Vec<String> = alarms
+        .iter()
+        .map(|alarm| format!("{}: {}", alarm.code, outside(&alarm.message)))
+        .collect();
     let all = [
         ("Feed", name.to_string()),
         ("Mode", mode.clone()),
@@ -75,8 +83,10 @@ pub fn text(feed: &FeedStatus, now: Timestamp) -> String {
         ("Desired", number(*desired)),
         ("Enforced", number(*enforced)),
         ("Withheld", number(*withheld)),
+        ("Held", number(*held)),
         ("Refused bundles", number(*refused_bundles)),
         ("Last refusal", refusal),
+        ("Alarms", alarms.join("; ")),
     ];
     fields(0, &all)
 }
@@ -109,6 +119,7 @@ Expires          2026-11-24 08:00:00Z (in 22 h)
 Desired          1,000,003
 Enforced         1,000,000
 Withheld         3
+Held             0
 Refused bundles  1
 Last refusal     the signature is not\\u{a}that of the bundle (bad_signature)
 "

@@ -4,16 +4,23 @@
 //! - here: numbers and times;
 //! - [`table`]: columns that line up;
 //! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`simulate`]: a document
+//!   each;
+//! - [`report`]: what became of an order, for the authority that asked.
+//! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`simulate`], [`trust`]: a document
 //!   each.
 
 pub mod exception;
 pub mod explain;
 pub mod feed;
+pub mod hold;
 pub mod order;
+pub mod receipt;
+pub mod report;
 pub mod simulate;
 pub mod stats;
 pub mod status;
 pub mod table;
+pub mod trust;
 
 use std::borrow::Cow;
 

@@ -8,7 +8,7 @@ use super::{
     time, time_and_distance,
 };
 use crate::{
-    http::wire::{ApplyReport, CoveringEntry, OrderDetail, OrderSummary},
+    http::wire::{ApplyReport, CoveringEntry, LetterInfo, OrderDetail, OrderSummary},
     order::Direction,
 };
 
@@ -48,6 +48,7 @@ pub fn show(order: &OrderDetail, now: Timestamp) -> String {
         summary,
         entries,
         not_enforced,
+        letter,
     } = order;
     let at = |time: Option<Timestamp>| {
         time.map_or_else(|| "-".to_owned(), |time| time_and_distance(time, now))
@@ -83,6 +84,39 @@ pub fn show(order: &OrderDetail, now: Timestamp) -> String {
         let entries = number(not_enforced.len() as u64);
         text += &format!("\nNot in force, or only in part: {entries}\n");
         text += &explain::withheld_table(not_enforced);
+    }
+    if let Some(letter) = letter {
+        text += &letter_text(letter);
+    }
+    text
+}
+
+fn letter_text(letter: &LetterInfo) -> String {
+    let date = letter
+        .date
+        .map_or_else(String::new, |date| date.to_string());
+    let enforced = letter.enforced.map(|enforced| enforced.at);
+    let mut text = "\n".to_owned()
+        + &fields(
+            0,
+            &[
+                ("Letter of", date),
+                ("Entered", time(letter.entered_at)),
+                ("Entered by", letter.entered_by.clone()),
+                ("First enforced", optional_time(enforced)),
+                ("Report due", optional_time(letter.deadline)),
+                ("Report sent", optional_time(letter.report_sent_at)),
+            ],
+        );
+    let listed = &letter.not_enforceable;
+    if !listed.is_empty() {
+        let all = listed.len() as u64 + letter.not_enforceable_more;
+        text += &format!("\nCannot be blocked by a packet filter: {}\n", number(all));
+        let mut table = Table::new(&[("KIND", Side::Left), ("TEXT", Side::Left)]);
+        for indicator in listed {
+            table.row([indicator.kind.name().to_owned(), indicator.text.clone()]);
+        }
+        text += &table.render(2);
     }
     text
 }

@@ -127,8 +127,8 @@ Interfaces
   eth1  customer  generic  monitor  NOT ATTACHED: interface eth1 does not exist
 
 Feeds
-  NAME  MODE      ENFORCED  WITHHELD  EPOCH/SEQ  ADMITTED              EXPIRES               REFUSED
-  ncsc  enforce  1,000,000         3       1/42  2026-11-23 08:00:04Z  2026-11-24 08:00:00Z        0
+  NAME  MODE      ENFORCED  WITHHELD  HELD  EPOCH/SEQ  ADMITTED              EXPIRES               REFUSED
+  ncsc  enforce  1,000,000         3     0       1/42  2026-11-23 08:00:04Z  2026-11-24 08:00:00Z        0
 "
         );
     }

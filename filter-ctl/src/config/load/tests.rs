@@ -51,6 +51,7 @@ fn the_defaults_it_states_are_those_of_the_code() {
     let mut interface = config.interfaces.remove(0);
     interface.vlans.clear();
     config.host_groups.clear();
+    config.push = Config::default().push;
     let feed = config.feeds.remove(0);
     assert_eq!(config, Config::default());
     let bare = "[[interface]]\nname = \"eth0\"\nrole = \"upstream\"\n[[feed]]\nname = \"ncsc\"\n";
@@ -85,6 +86,8 @@ fn the_example_has_every_setting() {
         "[[interface.vlan]]",
         "[[host_group]]",
         "[[feed]]",
+        "[push]",
+        "[[push.client]]",
     ] {
         let start = if table.is_empty() {
             0
@@ -207,8 +210,8 @@ ipv4 = -1
         [
             "line 1: statedir: unknown field `statedir`, expected one of `state_dir`, \
              `control_socket`, `pin_dir`, `trust_file`, `metrics_listen`, `timezone`, \
-             `never_block`, `nat64_prefixes`, `tunnels`, `policies`, `host_group`, `interface`, `feed`, \
-             `orders`, `capacity`, `log`",
+             `never_block`, `own_space`, `shared_infrastructure`, `approval`, `nat64_prefixes`, `tunnels`, `policies`, `host_group`, `interface`, `feed`, \
+             `push`, `orders`, `capacity`, `log`",
             "line 2: never_block: `x` is not a prefix: expected one such as 192.0.2.0/24 or \
              2001:db8::/32",
             "line 2: never_block.scop: unknown field `scop`, expected one of `net`, `scope`, \

@@ -41,14 +41,20 @@ impl FromRequest<Service> for UploadBody {
     async fn from_request(request: Request, service: &Service) -> Result<Self, Response> {
         let place = service.uploads.clone().acquire_owned().await;
         let place = place.map_err(|_| refuse(invalid("the service is stopping")))?;
-        let multipart = Multipart::from_request(request, service)
-            .await
-            .map_err(|error| unreadable(error.status(), &error.body_text()))?;
-        Ok(Self {
-            upload: parts(multipart).await?,
-            place,
-        })
+        let upload = upload(request, service).await?;
+        Ok(Self { upload, place })
     }
+}
+
+/// Reads a multipart body with a bundle and its signatures.
+pub(in crate::http) async fn upload<S: Send + Sync>(
+    request: Request,
+    state: &S,
+) -> Result<Upload, Response> {
+    let multipart = Multipart::from_request(request, state)
+        .await
+        .map_err(|error| unreadable(error.status(), &error.body_text()))?;
+    parts(multipart).await
 }
 
 async fn parts(mut multipart: Multipart) -> Result<Upload, Response> {

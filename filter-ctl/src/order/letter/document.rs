@@ -3,20 +3,23 @@
 //! Every entry is judged once, when it is entered; the judgement is kept in the document, so that a
 //! restart or a changed guard rail takes nothing away.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    EnterError, Letter,
+    EnterError, Kind, Letter,
     enter::{Key, check_info, check_ports},
 };
 use crate::order::{
     Direction, EntriesBuilder, FeedName, OrderInfo, PortRange, Provenance, RefusalReason,
-    RefusedEntry, Terms, VerifiedOrder, field::excerpt, hex,
+    RefusedEntry, Terms, VerifiedOrder,
+    field::excerpt,
+    hex,
+    parse::{self, TEXT_BYTES_MAX},
 };
 
 /// The version of the document.
@@ -41,8 +44,56 @@ pub struct OperatorOrder {
     /// By when the authority expects a report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// The date of the letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<Date>,
     /// Its entries, in the order in which they were first entered.
     pub entries: Vec<OperatorEntry>,
+    /// What it asks for that no packet filter can do, at most [`INDICATORS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_enforceable: Vec<Indicator>,
+    /// How much more of that there was.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_enforceable_more: u64,
+    /// The first generation that held an entry of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enforced: Option<FirstEnforced>,
+    /// When the report on it was said to be sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_sent_at: Option<Timestamp>,
+}
+
+/// Things that are not enforceable and are kept of one order; further ones are counted only.
+pub const INDICATORS_MAX: usize = 10_000;
+
+/// Something that a letter names and that no packet filter can block.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Indicator {
+    /// What it is.
+    pub kind: Kind,
+    /// The text, at most 1,024 bytes.
+    pub text: String,
+}
+
+/// When an order was enforced first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FirstEnforced {
+    /// When.
+    pub at: Timestamp,
+    /// By which generation.
+    pub generation: u64,
+    /// The record of the audit log that says so, if it could be written.
+    pub record: Option<u64>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// One entry of an operator's order.
@@ -116,7 +167,12 @@ impl OperatorOrder {
             entered_at: letter.entered_at,
             changed_at: letter.entered_at,
             deadline: None,
+            date: None,
             entries: Vec::new(),
+            not_enforceable: Vec::new(),
+            not_enforceable_more: 0,
+            enforced: None,
+            report_sent_at: None,
         }
     }
 
@@ -147,7 +203,26 @@ impl OperatorOrder {
         if !reason.is_empty() {
             self.info.reason.clone_from(reason);
         }
-        self.deadline = letter.deadline.or(self.deadline);
+        if letter.deadline.is_some() && letter.deadline != self.deadline {
+            self.deadline = letter.deadline;
+            // Another deadline is for another report.
+            self.report_sent_at = None;
+        }
+        self.date = letter.date.or(self.date);
+        let mut known: HashSet<Indicator> = self.not_enforceable.iter().cloned().collect();
+        for indicator in &letter.not_enforceable {
+            parse::check_length("indicator", &indicator.text, TEXT_BYTES_MAX)
+                .map_err(EnterError::Text)?;
+            if known.contains(indicator) {
+                continue;
+            }
+            if self.not_enforceable.len() < INDICATORS_MAX {
+                known.insert(indicator.clone());
+                self.not_enforceable.push(indicator.clone());
+            } else {
+                self.not_enforceable_more += 1;
+            }
+        }
         self.changed_at = self.changed_at.max(letter.entered_at);
         Ok(())
     }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
-use super::{EnterError, OperatorEntry, OperatorOrder};
+use super::{EnterError, Indicator, OperatorEntry, OperatorOrder};
 use crate::order::{
     Direction, OrderInfo, PortRange, RefusalReason,
     field::{self, PortError, excerpt},
@@ -61,8 +61,12 @@ pub struct Letter {
     pub entered_at: Timestamp,
     /// By when the authority expects a report.
     pub deadline: Option<Timestamp>,
+    /// The date of the letter.
+    pub date: Option<Date>,
     /// What is to be blocked.
     pub entries: Vec<LetterEntry>,
+    /// What is asked for and cannot be done.
+    pub not_enforceable: Vec<Indicator>,
 }
 
 /// One entry as an operator gives it.

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use ipnet::IpNet;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::order::field::{NetError, parse_net};
 
 /// What a text names that a packet filter cannot enforce.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A host name. Its addresses change, and others may share them.
@@ -21,6 +21,20 @@ pub enum Kind {
     Email,
     /// Something else; the text has no address in it.
     Other,
+}
+
+impl Kind {
+    /// Its name in documents.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Domain => "domain",
+            Self::Url => "url",
+            Self::Hash => "hash",
+            Self::Email => "email",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// What a word is.

@@ -14,7 +14,10 @@ mod list;
 mod tests;
 
 pub use self::{
-    document::{OPERATOR_ORDER_VERSION, OperatorEntry, OperatorOrder},
+    document::{
+        FirstEnforced, INDICATORS_MAX, Indicator, OPERATOR_ORDER_VERSION, OperatorEntry,
+        OperatorOrder,
+    },
     enter::{
         Entered, Letter, LetterEntry, LetterLimits, OPERATOR_ENTRIES_MAX, RefusedLetterEntry,
         USER_NAME_BYTES_MAX, enter,

@@ -38,9 +38,6 @@ pub enum ParseErrorKind {
         /// What is supported.
         expected: String,
     },
-    /// The manifest announces a delta.
-    #[error("`kind` is `delta`, which is not supported: expected `snapshot`")]
-    DeltaNotSupported,
     /// A text is empty that must not be.
     #[error("`{0}` is empty: expected text")]
     Empty(&'static str),
@@ -93,12 +90,11 @@ pub enum ParseErrorKind {
 }
 
 impl ParseErrorKind {
-    /// The stable name of the error: `delta_not_supported`, `unsupported_version`, `wrong_count`,
-    /// `duplicate_id`, `order_conflict`, `line_too_long`, else `malformed`.
+    /// The stable name of the error: `unsupported_version`, `wrong_count`, `duplicate_id`, `order_conflict`,
+    /// `line_too_long`, else `malformed`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::DeltaNotSupported => "delta_not_supported",
             Self::Unsupported { .. } => "unsupported_version",
             Self::WrongCount { .. } => "wrong_count",
             Self::DuplicateId { .. } => "duplicate_id",

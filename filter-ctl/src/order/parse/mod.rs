@@ -1,6 +1,7 @@
 //! The bundle format: from bytes to a manifest and entries, line by line.
 //!
-//! A bundle is JSON, one object a line. The first line is the manifest, each further one an entry. A
+//! A bundle is JSON, one object a line. The first line is the manifest, each further one an entry, or in a
+//! delta a change of one. A
 //! line may end in CR LF. Blank lines may follow the last entry and stand nowhere else. Unknown and
 //! doubled fields, host bits and everything else that is not exactly of the documented form make the
 //! bundle malformed as a whole; the error names the line, counted from 1, and what was expected.
@@ -20,10 +21,11 @@ use jiff::{Timestamp, tz::TimeZone};
 
 pub use self::error::{ParseError, ParseErrorKind};
 use self::lines::Lines;
-use self::raw::{RawEntry, RawManifest, RawOrder};
+use self::raw::{Op, RawEntry, RawManifest, RawOrder};
 use super::{
     Direction, FeedName, OrderInfo, PortRange,
     field::{self, PortError, excerpt},
+    hex,
 };
 
 /// What the manifest's `type` says.
@@ -48,6 +50,8 @@ pub struct Manifest {
     pub epoch: u64,
     /// Raised with each bundle.
     pub seq: u64,
+    /// Whether its entries are all that there is, or change what was there before.
+    pub kind: Kind,
     /// When it was made.
     pub issued_at: Timestamp,
     /// From when on it is no longer admitted, and the feed counts as stale.
@@ -58,6 +62,31 @@ pub struct Manifest {
     pub test: bool,
     /// The order of all entries that name none of their own.
     pub order: Option<OrderInfo>,
+}
+
+/// What the entries of a bundle are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// All of the feed.
+    Snapshot,
+    /// Changes of what the feed amounted to before.
+    Delta {
+        /// The sequence number, in the same epoch, of the bundle that it changes.
+        base_seq: u64,
+        /// What [`state::digest`](super::state::digest) says of the result.
+        state_digest: [u8; 32],
+    },
+}
+
+impl Kind {
+    /// The name in a manifest.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::Delta { .. } => "delta",
+        }
+    }
 }
 
 /// An order as a line names it.
@@ -96,6 +125,37 @@ pub struct ParsedEntry<'a> {
     pub order: Option<ParsedOrder<'a>>,
 }
 
+/// A line after the manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ParsedLine<'a> {
+    /// An entry; in a delta one that is new, or takes the place of the one with its id.
+    Add(ParsedEntry<'a>),
+    /// In a delta: an entry that is no longer asked for.
+    Remove(Removal<'a>),
+}
+
+/// An entry that is no longer asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal<'a> {
+    /// Its line, counted from 1.
+    pub line: u64,
+    /// The issuer's name for it.
+    pub id: Cow<'a, str>,
+    /// Its prefix, if the line names it.
+    pub net: Option<IpNet>,
+}
+
+impl ParsedLine<'_> {
+    /// The line, counted from 1.
+    #[must_use]
+    pub const fn line(&self) -> u64 {
+        match self {
+            Self::Add(entry) => entry.line,
+            Self::Remove(removal) => removal.line,
+        }
+    }
+}
+
 /// Reads the manifest, and nothing else. What it returns second reads the entries.
 pub fn open<'a>(
     bundle: &'a [u8],
@@ -112,6 +172,7 @@ pub fn open<'a>(
         timezone: timezone.clone(),
         announced: manifest.entries,
         has_order: manifest.order.is_some(),
+        is_delta: matches!(manifest.kind, Kind::Delta { .. }),
         found: 0,
         done: false,
         until: None,
@@ -125,7 +186,10 @@ pub fn check(bundle: &[u8], timezone: &TimeZone) -> Result<Manifest, ParseError>
     let mut ids = Vec::new();
     for entry in entries {
         let entry = entry?;
-        ids.push((entry.id, entry.line));
+        let line = entry.line();
+        let (ParsedLine::Add(ParsedEntry { id, .. }) | ParsedLine::Remove(Removal { id, .. })) =
+            entry;
+        ids.push((id, line));
     }
     ids.sort_unstable();
     for pair in ids.windows(2) {
@@ -160,15 +224,26 @@ fn manifest(line: &str) -> Result<Manifest, ParseErrorKind> {
     if raw.version != BUNDLE_VERSION {
         return unsupported("version", raw.version.to_string(), "1");
     }
-    match &*raw.kind {
-        "snapshot" => {}
-        "delta" => return Err(ParseErrorKind::DeltaNotSupported),
-        other => return unsupported("kind", excerpt(other), "snapshot"),
-    }
-    if raw.base_seq.is_some() || raw.state_digest.is_some() {
-        let problem = "`base_seq` and `state_digest` belong to a delta: expected none";
-        return Err(ParseErrorKind::Json(problem.to_owned()));
-    }
+    let malformed = |problem: &str| ParseErrorKind::Json(problem.to_owned());
+    let kind = match (&*raw.kind, raw.base_seq, raw.state_digest) {
+        ("snapshot", None, None) => Kind::Snapshot,
+        ("snapshot", ..) => {
+            let problem = "`base_seq` and `state_digest` belong to a delta: expected none";
+            return Err(malformed(problem));
+        }
+        ("delta", Some(base_seq), Some(digest)) if base_seq < raw.seq => Kind::Delta {
+            base_seq,
+            state_digest: hex::decode_digest(&digest.0).ok_or_else(|| {
+                malformed("`state_digest` is no SHA-256: expected 64 hexadecimal digits")
+            })?,
+        },
+        ("delta", ..) => {
+            let problem =
+                "a delta needs `base_seq`, lower than `seq`, and `state_digest`: expected both";
+            return Err(malformed(problem));
+        }
+        (other, ..) => return unsupported("kind", excerpt(other), "snapshot` or `delta"),
+    };
     let feed = FeedName::try_from(raw.feed.into_owned())
         .map_err(|error| ParseErrorKind::Json(format!("`feed`: {error}")))?;
     let order = raw.order.map(order).transpose()?;
@@ -176,6 +251,7 @@ fn manifest(line: &str) -> Result<Manifest, ParseErrorKind> {
         feed,
         epoch: raw.epoch,
         seq: raw.seq,
+        kind,
         issued_at: raw.issued_at,
         expires_at: raw.expires_at,
         entries: raw.entries,
@@ -248,6 +324,7 @@ pub struct Entries<'a> {
     timezone: TimeZone,
     announced: u64,
     has_order: bool,
+    is_delta: bool,
     found: u64,
     done: bool,
     /// The end that was read last: most lines of a bundle give the same.
@@ -255,7 +332,7 @@ pub struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    fn read(&mut self) -> Result<Option<ParsedEntry<'a>>, ParseError> {
+    fn read(&mut self) -> Result<Option<ParsedLine<'a>>, ParseError> {
         let count = |found, announced| ParseErrorKind::WrongCount { found, announced };
         match self.lines.next().transpose()? {
             Some((line, text)) if !text.is_empty() => {
@@ -291,11 +368,30 @@ impl<'a> Entries<'a> {
         Ok(())
     }
 
-    fn entry(&mut self, line: u64, text: &'a str) -> Result<ParsedEntry<'a>, ParseErrorKind> {
+    fn entry(&mut self, line: u64, text: &'a str) -> Result<ParsedLine<'a>, ParseErrorKind> {
         let raw: RawEntry<'a> = raw::from_json(text)?;
         check_text("id", &raw.id, ID_BYTES_MAX)?;
-        let net = field::parse_net(&raw.net)
-            .map_err(|error| ParseErrorKind::Net(excerpt(&raw.net), error))?;
+        let net = raw.net.map(|net| {
+            field::parse_net(&net.0).map_err(|error| ParseErrorKind::Net(excerpt(&net.0), error))
+        });
+        let net = net.transpose()?;
+        let malformed = |problem: &str| Err(ParseErrorKind::Json(problem.to_owned()));
+        match raw.op {
+            Some(_) if !self.is_delta => {
+                return malformed("`op` belongs to a delta: expected none in a snapshot");
+            }
+            None if self.is_delta => {
+                return malformed("no `op`: expected `add` or `remove` in a delta");
+            }
+            Some(Op::Remove) => {
+                let id = raw.id;
+                return Ok(ParsedLine::Remove(Removal { line, id, net }));
+            }
+            Some(Op::Add) | None => {}
+        }
+        let Some(net) = net else {
+            return malformed("missing field `net`");
+        };
         let protocol = raw.proto.map(|proto| proto.0);
         let ports = match raw.ports {
             None => Box::default(),
@@ -312,7 +408,7 @@ impl<'a> Entries<'a> {
         if order.is_none() && !self.has_order {
             return Err(ParseErrorKind::NoOrder);
         }
-        Ok(ParsedEntry {
+        Ok(ParsedLine::Add(ParsedEntry {
             line,
             id: raw.id,
             net,
@@ -322,7 +418,7 @@ impl<'a> Entries<'a> {
             until: raw.until.map(|until| self.until(until.0)).transpose()?,
             reason,
             order,
-        })
+        }))
     }
 
     fn until(&mut self, text: Cow<'a, str>) -> Result<Timestamp, ParseErrorKind> {
@@ -339,7 +435,7 @@ impl<'a> Entries<'a> {
 }
 
 impl<'a> Iterator for Entries<'a> {
-    type Item = Result<ParsedEntry<'a>, ParseError>;
+    type Item = Result<ParsedLine<'a>, ParseError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {

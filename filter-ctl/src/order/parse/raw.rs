@@ -42,9 +42,7 @@ pub(super) struct RawManifest<'a> {
     pub(super) test: bool,
     #[serde(borrow)]
     pub(super) order: Option<RawOrder<'a>>,
-    /// Of a delta, so that it is refused as one.
     pub(super) base_seq: Option<u64>,
-    /// Of a delta, so that it is refused as one.
     #[serde(borrow)]
     pub(super) state_digest: Option<Text<'a>>,
 }
@@ -52,10 +50,11 @@ pub(super) struct RawManifest<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawEntry<'a> {
+    pub(super) op: Option<Op>,
     #[serde(borrow)]
     pub(super) id: Cow<'a, str>,
     #[serde(borrow)]
-    pub(super) net: Cow<'a, str>,
+    pub(super) net: Option<Text<'a>>,
     pub(super) dir: Option<Direction>,
     pub(super) proto: Option<Protocol>,
     pub(super) ports: Option<Vec<PortRange>>,
@@ -65,6 +64,14 @@ pub(super) struct RawEntry<'a> {
     pub(super) reason: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) order: Option<RawOrder<'a>>,
+}
+
+/// What a line of a delta does.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Op {
+    Add,
+    Remove,
 }
 
 #[derive(Deserialize)]

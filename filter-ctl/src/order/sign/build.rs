@@ -74,13 +74,14 @@ struct ManifestLine<'a> {
     order: Option<&'a OrderInfo>,
 }
 
-/// The bytes of a bundle with that manifest, whose number of entries is set to that of `entries`. They
+/// The bytes of a snapshot with that manifest, whose number of entries is set to that of `entries`. They
 /// are read back before they are returned, so that what cannot be admitted is not signed either.
 pub fn build_bundle(manifest: &Manifest, entries: &[BundleEntry]) -> Result<Vec<u8>, ParseError> {
     let Manifest {
         feed,
         epoch,
         seq,
+        kind: _,
         issued_at,
         expires_at,
         entries: _,

@@ -4,6 +4,7 @@
 //! that is never on a network.
 
 mod build;
+mod difference;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,10 @@ use std::{
 use jiff::Timestamp;
 use minisign::{KeyPair, SecretKey, SecretKeyBox};
 
-pub use self::build::{BundleEntry, build_bundle};
+pub use self::{
+    build::{BundleEntry, build_bundle},
+    difference::{DifferenceError, difference},
+};
 use super::{
     signature::{Detached, SIGNATURE_BYTES_MAX},
     trust::{KeyId, leading_bytes, read_public_key},

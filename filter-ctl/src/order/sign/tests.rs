@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::order::{
     Direction, FeedName, OrderInfo, PortRange, field,
-    parse::{self, Manifest},
+    parse::{self, Kind, Manifest, ParsedLine},
 };
 
 fn time(text: &str) -> Timestamp {
@@ -24,6 +24,7 @@ fn manifest() -> Manifest {
         feed: FeedName::try_from("ncsc".to_owned()).expect("a name"),
         epoch: 1,
         seq: 42,
+        kind: Kind::Snapshot,
         issued_at: time("2026-11-23T08:00:00Z"),
         expires_at: time("2026-11-24T08:00:00Z"),
         entries: 0,
@@ -256,6 +257,9 @@ proptest! {
         prop_assert_eq!(manifest.entries, entries.len() as u64);
         let read: Result<Vec<_>, _> = read.collect();
         for (built, read) in entries.iter().zip(read.expect("entries")) {
+            let ParsedLine::Add(read) = read else {
+                panic!("a removal in a snapshot: {read:?}");
+            };
             prop_assert_eq!(&built.id, &read.id);
             prop_assert_eq!((built.net, built.direction, built.protocol), (read.net, read.direction, read.protocol));
             prop_assert_eq!(built.until, read.until);

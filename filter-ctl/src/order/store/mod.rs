@@ -19,10 +19,12 @@ mod names;
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 
@@ -36,7 +38,8 @@ use super::{
 };
 use crate::durable::{self, DurableError};
 
-/// Bundles that are kept of a feed, the marked one among them; older ones are removed.
+/// Bundles that are kept of a feed, the marked one among them and those that it builds on not counted; older
+/// ones are removed.
 pub const EVIDENCE_BUNDLES_MAX: usize = 8;
 
 const MARK: &str = "mark.json";
@@ -141,8 +144,11 @@ impl Store {
         }
         let directory = self.feed_directory(feed);
         durable::create_directory(&directory)?;
-        let since = names::since_path(&directory.join(BundleName::of(mark).to_string()));
-        durable::write_atomic(&since, &encode_since(order))?;
+        // What a delta leaves has the times of the bundles before it.
+        if mark.chain.is_empty() {
+            let since = names::since_path(&directory.join(BundleName::of(mark).to_string()));
+            durable::write_atomic(&since, &encode_since(order))?;
+        }
         self.write_bundle(untrusted, feed, mark)?;
         write_json(&directory.join(MARK), mark)
     }
@@ -176,9 +182,15 @@ impl Store {
         Ok(durable::write_atomic(&bundle, &untrusted.bundle)?)
     }
 
-    /// Removes the oldest bundles of a feed past [`EVIDENCE_BUNDLES_MAX`], never the marked one. How many.
+    /// Removes the oldest bundles of a feed past [`EVIDENCE_BUNDLES_MAX`], never the marked one or one that it
+    /// builds on, which do not count. How many.
     pub fn prune(&self, feed: &FeedName) -> Result<usize, StoreError> {
-        let marked = self.mark(feed)?.map(|mark| BundleName::of(&mark));
+        let mark = self.mark(feed)?;
+        let needed: BTreeSet<BundleName> = mark
+            .iter()
+            .flat_map(Mark::bundles)
+            .map(|link| BundleName::of_link(&link))
+            .collect();
         let directory = self.feed_directory(feed);
         let mut files = Vec::new();
         for (path, name) in list(&directory)? {
@@ -189,8 +201,8 @@ impl Store {
         let mut bundles: Vec<_> = files.iter().map(|(bundle, _)| bundle.clone()).collect();
         bundles.sort_unstable();
         bundles.dedup();
-        bundles.retain(|bundle| Some(bundle) != marked.as_ref());
-        let kept = EVIDENCE_BUNDLES_MAX - usize::from(marked.is_some());
+        bundles.retain(|bundle| !needed.contains(bundle));
+        let kept = EVIDENCE_BUNDLES_MAX - usize::from(mark.is_some());
         bundles.truncate(bundles.len().saturating_sub(kept));
         for (_, path) in files.iter().filter(|(bundle, _)| bundles.contains(bundle)) {
             durable::remove(path)?;
@@ -210,25 +222,44 @@ impl Store {
         let Some(mark) = self.mark(feed)? else {
             return Ok(None);
         };
-        let path = self
-            .feed_directory(feed)
-            .join(BundleName::of(&mark).to_string());
-        let Some(bundle) = read(&path)? else {
-            let reason = "missing: expected the bundle of the mark".to_owned();
-            return Err(StoreError::Damaged { path, reason });
-        };
+        let directory = self.feed_directory(feed);
+        let path = directory.join(BundleName::of(&mark).to_string());
+        let mut chain = self.bundles(feed, &mark)?;
+        let bundle = chain.pop().unwrap_or_default();
         let mut signatures = Vec::new();
         for path in signatures_beside(&path) {
             signatures.extend(read(&path)?);
         }
-        let since = read(&names::since_path(&path))?;
+        let snapshot = mark.bundles().next();
+        let snapshot = snapshot.map(|link| BundleName::of_link(&link).to_string());
+        let since = match snapshot {
+            Some(name) => read(&names::since_path(&directory.join(name)))?,
+            None => None,
+        };
         Ok(Some(Committed {
             feed: feed.clone(),
             mark,
+            chain,
             bundle,
             signatures,
             since,
         }))
+    }
+
+    /// The bundles of a mark, in the order of [`Mark::bundles`], as they lie on disk: they are mapped, not
+    /// read.
+    pub fn bundles(&self, feed: &FeedName, mark: &Mark) -> Result<Vec<Bytes>, StoreError> {
+        let directory = self.feed_directory(feed);
+        let mut bundles = Vec::new();
+        for link in mark.bundles() {
+            let path = directory.join(BundleName::of_link(&link).to_string());
+            let Some(bundle) = durable::map(&path)? else {
+                let reason = "missing: expected a bundle of the mark".to_owned();
+                return Err(StoreError::Damaged { path, reason });
+            };
+            bundles.push(bundle);
+        }
+        Ok(bundles)
     }
 
     /// The feeds that something is stored of, in the order of their names, and what is there besides.

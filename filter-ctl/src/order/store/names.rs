@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::order::{hex, verify::Mark};
+use crate::order::{
+    hex,
+    verify::{Link, Mark},
+};
 
 const EXTENSION: &str = ".jsonl";
 const DIGEST_BYTES: usize = 8;
@@ -20,10 +23,18 @@ pub(super) struct BundleName {
 
 impl BundleName {
     pub(super) fn of(mark: &Mark) -> Self {
+        Self::new(mark.epoch, mark.seq, &mark.sha256)
+    }
+
+    pub(super) fn of_link(link: &Link) -> Self {
+        Self::new(link.epoch, link.seq, &link.sha256)
+    }
+
+    fn new(epoch: u64, seq: u64, sha256: &[u8; 32]) -> Self {
         Self {
-            epoch: mark.epoch,
-            seq: mark.seq,
-            digest: hex::encode(&mark.sha256[..DIGEST_BYTES]),
+            epoch,
+            seq,
+            digest: hex::encode(&sha256[..DIGEST_BYTES]),
         }
     }
 }

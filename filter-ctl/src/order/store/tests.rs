@@ -13,7 +13,7 @@ use super::*;
 use crate::order::{
     OrderInfo,
     letter::{Letter, LetterEntry, LetterLimits, enter},
-    parse::Manifest,
+    parse::{Kind, Manifest},
     sign::{BundleEntry, build_bundle, sign},
     trust::TrustFile,
     verify::{Admission, Context, admit, readmit},
@@ -60,6 +60,7 @@ impl Authority {
             feed: feed(),
             epoch: 1,
             seq,
+            kind: Kind::Snapshot,
             issued_at: time("2026-11-23T08:00:00Z"),
             expires_at: time("2026-11-24T08:00:00Z"),
             entries: 0,
@@ -256,6 +257,8 @@ fn letter(reference: &str) -> OperatorOrder {
         user: "an".to_owned(),
         entered_at: time("2026-11-23T09:00:00Z"),
         deadline: None,
+        date: None,
+        not_enforceable: Vec::new(),
         entries: vec![LetterEntry::new(net, Some(time("2026-12-10T00:00:00Z")))],
     };
     enter(None, &letter, &LetterLimits::default())

@@ -1,9 +1,12 @@
 //! The trust file: which key may speak for which feed, and in which scope.
 //!
-//! It is the operator's own file. Whatever in it is unknown, doubled or contradictory is an error that
+//! It is the operator's own file. One with a `[root]` can be followed only by a file that enough keys of
+//! both have signed, see [`succeed`]. Whatever in it is unknown, doubled or contradictory is an error that
 //! names the key or the feed: a trust file is never half in force.
 
+mod read;
 mod scope;
+pub mod succeed;
 #[cfg(test)]
 mod tests;
 
@@ -11,8 +14,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 use minisign_verify::PublicKey;
-use serde::Deserialize;
 
+pub(super) use self::read::read_public_key;
 pub use self::scope::{
     ENTRIES_MAX_DEFAULT, Family, SHORTEST_IPV4_FLOOR, SHORTEST_IPV6_FLOOR, Scope, UNTIL_DAYS_MAX,
 };
@@ -81,6 +84,35 @@ pub struct TrustedKey {
     material: [u8; 32],
     /// From when on it admits nothing more. What it has admitted stays.
     pub expires: Option<Timestamp>,
+    /// From when on it admits nothing more and counts towards no threshold. What it has admitted stays.
+    pub revoked: Option<Timestamp>,
+    /// Why, in the operator's words; may be empty.
+    pub revoked_reason: String,
+}
+
+impl TrustedKey {
+    /// Whether it is revoked by then.
+    #[must_use]
+    pub fn is_revoked(&self, now: Timestamp) -> bool {
+        self.revoked.is_some_and(|revoked| revoked <= now)
+    }
+
+    /// Whether its time has passed by then.
+    #[must_use]
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+}
+
+/// Who may sign the trust file that comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// The number of the file that names this root; its successor has the next one.
+    pub version: u64,
+    /// The keys: indices into [`TrustFile::keys`], distinct.
+    pub keys: Vec<usize>,
+    /// How many of them must sign; from 1 to the number of keys.
+    pub threshold: usize,
 }
 
 /// A feed that may be signed for.
@@ -99,6 +131,9 @@ pub struct TrustedFeed {
 /// Who may order what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustFile {
+    version: Option<u64>,
+    expires: Option<Timestamp>,
+    root: Option<Root>,
     keys: Vec<TrustedKey>,
     feeds: Vec<TrustedFeed>,
 }
@@ -122,6 +157,12 @@ pub enum TrustError {
         /// How many there may be.
         max: usize,
     },
+    /// Its number is none.
+    #[error("trust file: `version` is 0: expected 1 or more")]
+    Version,
+    /// Something is wrong with the root.
+    #[error("trust file: root: {0}")]
+    Root(String),
     /// Something is wrong with a key.
     #[error("trust file: key `{name}`: {problem}")]
     Key {
@@ -140,56 +181,35 @@ pub enum TrustError {
     },
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFile {
-    #[serde(default)]
-    key: Vec<RawKey>,
-    #[serde(default)]
-    feed: Vec<RawFeed>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawKey {
-    name: String,
-    public_key: String,
-    #[serde(default)]
-    expires: Option<Timestamp>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFeed {
-    name: FeedName,
-    keys: Vec<String>,
-    #[serde(default = "one")]
-    threshold: usize,
-    #[serde(default)]
-    scope: Scope,
-}
-
-const fn one() -> usize {
-    1
-}
-
 impl TrustFile {
-    /// Reads a trust file.
-    pub fn parse(text: &str) -> Result<Self, TrustError> {
-        if text.len() > TRUST_BYTES_MAX {
-            return Err(TrustError::TooLarge(text.len()));
-        }
-        let RawFile { key, feed } = toml::from_str(text).map_err(Box::new)?;
-        check_count("key", key.len(), TRUST_KEYS_MAX)?;
-        check_count("feed", feed.len(), TRUST_FEEDS_MAX)?;
-        let mut trust = Self::default();
-        for raw in key {
-            trust.add_key(raw)?;
-        }
-        for raw in feed {
-            trust.add_feed(raw)?;
-        }
-        Ok(trust)
+    /// Its number; `None` for one that does not count.
+    #[must_use]
+    pub const fn version(&self) -> Option<u64> {
+        self.version
+    }
+
+    /// From when on nothing is admitted by it. What was admitted stays.
+    #[must_use]
+    pub const fn expires(&self) -> Option<Timestamp> {
+        self.expires
+    }
+
+    /// Whether its time has passed by then.
+    #[must_use]
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    /// Who may sign its successor; without it, any change of the file is the operator's own.
+    #[must_use]
+    pub const fn root(&self) -> Option<&Root> {
+        self.root.as_ref()
+    }
+
+    /// The key of that name.
+    #[must_use]
+    pub fn key(&self, name: &str) -> Option<&TrustedKey> {
+        self.keys.iter().find(|key| key.name == name)
     }
 
     /// The keys, in the order of the file.
@@ -215,117 +235,4 @@ impl TrustFile {
     pub fn key_by_id(&self, id: KeyId) -> Option<usize> {
         self.keys.iter().position(|key| key.id == id)
     }
-
-    fn add_key(&mut self, raw: RawKey) -> Result<(), TrustError> {
-        let RawKey {
-            name,
-            public_key,
-            expires,
-        } = raw;
-        let plain = !name.is_empty() && !name.chars().any(char::is_control);
-        let key = if !plain || name.len() > KEY_NAME_BYTES_MAX {
-            Err(format!(
-                "expected a name of 1 to {KEY_NAME_BYTES_MAX} bytes"
-            ))
-        } else if self.keys.iter().any(|key| key.name == name) {
-            Err("a second key of that name: expected each name once".to_owned())
-        } else {
-            read_public_key(&public_key).ok_or_else(|| {
-                "`public_key` is none: expected minisign's base64 line or the whole .pub file"
-                    .to_owned()
-            })
-        };
-        // A key under two names would count twice towards a threshold.
-        let key = key.and_then(|(id, material, public_key)| {
-            let same = |known: &&TrustedKey| known.id == id || known.material == material;
-            match self.keys.iter().find(same) {
-                Some(known) => Err(format!(
-                    "has the id {id}, and id or key are those of `{}`: expected each key once",
-                    known.name
-                )),
-                None => Ok((id, material, public_key)),
-            }
-        });
-        match key {
-            Ok((id, material, public_key)) => {
-                self.keys.push(TrustedKey {
-                    name,
-                    id,
-                    public_key,
-                    material,
-                    expires,
-                });
-                Ok(())
-            }
-            Err(problem) => Err(TrustError::Key { name, problem }),
-        }
-    }
-
-    fn add_feed(&mut self, raw: RawFeed) -> Result<(), TrustError> {
-        let RawFeed {
-            name,
-            keys: key_names,
-            threshold,
-            scope,
-        } = raw;
-        let refused = |problem: String| {
-            let name = name.clone();
-            Err(TrustError::Feed { name, problem })
-        };
-        if name.as_str() == FeedName::OPERATOR {
-            return refused("the name is reserved for operators' own orders".to_owned());
-        }
-        if self.feed(&name).is_some() {
-            return refused("a second feed of that name: expected each name once".to_owned());
-        }
-        let mut keys = Vec::with_capacity(key_names.len());
-        for key in &key_names {
-            match self.keys.iter().position(|known| known.name == *key) {
-                None => return refused(format!("key `{key}` is not in the file")),
-                Some(index) if keys.contains(&index) => {
-                    return refused(format!("key `{key}` is listed twice: expected it once"));
-                }
-                Some(index) => keys.push(index),
-            }
-        }
-        if !(1..=keys.len()).contains(&threshold) {
-            let count = keys.len();
-            return refused(format!(
-                "`threshold` is {threshold} with {count} keys: expected 1 to the number of keys"
-            ));
-        }
-        if let Err(problem) = scope.check() {
-            return refused(format!("scope: {problem}"));
-        }
-        self.feeds.push(TrustedFeed {
-            name,
-            keys,
-            threshold,
-            scope,
-        });
-        Ok(())
-    }
-}
-
-fn check_count(table: &'static str, count: usize, max: usize) -> Result<(), TrustError> {
-    if count <= max {
-        Ok(())
-    } else {
-        Err(TrustError::TooMany { table, count, max })
-    }
-}
-
-/// Reads a minisign public key: its base64 line, or the whole `.pub` file. The id, the Ed25519 key and
-/// what verifies with them.
-pub(super) fn read_public_key(text: &str) -> Option<(KeyId, [u8; 32], PublicKey)> {
-    let text = text.trim();
-    let line = match text.split_once('\n') {
-        Some((comment, line)) if comment.starts_with("untrusted comment:") => line.trim(),
-        Some(_) => return None,
-        None => text,
-    };
-    let public_key = PublicKey::from_base64(line).ok()?;
-    let bytes = leading_bytes::<42>(line)?;
-    let (_, material) = bytes.split_last_chunk()?;
-    Some((KeyId::of_base64(line)?, *material, public_key))
 }

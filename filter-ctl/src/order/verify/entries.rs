@@ -10,7 +10,9 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use super::AdmissionError;
 use crate::order::{
     Entries, EntriesBuilder, Entry, OrderInfo, RefusalReason, RefusedEntry, Terms, VerifiedOrder,
-    parse::{self, Manifest, ParseError, ParseErrorKind, ParsedEntry, ParsedOrder},
+    parse::{
+        self, Manifest, ParseError, ParseErrorKind, ParsedEntry, ParsedLine, ParsedOrder, Removal,
+    },
     trust::Scope,
 };
 
@@ -21,21 +23,23 @@ pub const BUNDLE_ORDERS_MAX: usize = 65_536;
 const ENTRY_BYTES_MIN: usize = 21;
 
 /// What became of the lines.
-pub(super) struct Judged {
+pub(super) struct Judged<'a> {
     pub(super) orders: Vec<OrderInfo>,
     pub(super) entries: Entries,
     /// Sorted by id.
     pub(super) refused: Vec<RefusedEntry>,
+    /// In a delta: what is no longer asked for, in the order of the lines.
+    pub(super) removed: Vec<Removal<'a>>,
 }
 
 /// Reads all entries and judges each by the scope, as of `now`.
-pub(super) fn judge(
-    bundle: &[u8],
-    (manifest, lines): (&Manifest, parse::Entries<'_>),
+pub(super) fn judge<'a>(
+    bundle: &'a [u8],
+    (manifest, lines): (&Manifest, parse::Entries<'a>),
     timezone: &TimeZone,
     scope: &Scope,
     now: Timestamp,
-) -> Result<Judged, AdmissionError> {
+) -> Result<Judged<'a>, AdmissionError> {
     let feed = || manifest.feed.clone();
     if manifest.entries > scope.entries_max {
         return Err(AdmissionError::TooManyEntries {
@@ -50,10 +54,16 @@ pub(super) fn judge(
     let announced = usize::try_from(manifest.entries).unwrap_or(usize::MAX);
     let announced = announced.min(bundle.len() / ENTRY_BYTES_MIN);
     let mut entries = EntriesBuilder::with_capacity(announced);
-    let mut refused = Vec::new();
+    let (mut refused, mut removed) = (Vec::new(), Vec::new());
     let mut addresses = 0_u64;
-    for entry in lines {
-        let entry = entry?;
+    for line in lines {
+        let entry = match line? {
+            ParsedLine::Add(entry) => entry,
+            ParsedLine::Remove(removal) => {
+                removed.push(removal);
+                continue;
+            }
+        };
         let order = orders.resolve(&entry)?;
         let net = entry.net;
         let until = match judge_until(entry.until, now, furthest) {
@@ -95,13 +105,14 @@ pub(super) fn judge(
     }
     let entries = entries.finish();
     refused.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    if has_duplicates(&entries, &refused) {
+    if has_duplicates(&entries, &refused, &removed) {
         return Err(find_duplicate(bundle, timezone).into());
     }
     Ok(Judged {
         orders: orders.orders,
         entries,
         refused,
+        removed,
     })
 }
 
@@ -203,8 +214,18 @@ fn same(known: &OrderInfo, order: &ParsedOrder<'_>) -> bool {
     **issuer == *order.issuer && **basis == *order.basis && **reason == *order.reason
 }
 
-fn has_duplicates(entries: &Entries, refused: &[RefusedEntry]) -> bool {
+fn has_duplicates(entries: &Entries, refused: &[RefusedEntry], removed: &[Removal<'_>]) -> bool {
+    let is_refused = |id: &str| {
+        refused
+            .binary_search_by(|entry| (*entry.id).cmp(id))
+            .is_ok()
+    };
+    let mut ids = HashSet::with_capacity(removed.len());
+    let removed = removed.iter().map(|removal| &*removal.id);
+    let mut removed =
+        removed.filter(|id| !ids.insert(*id) || is_refused(id) || entries.find(id).is_some());
     entries.duplicate().is_some()
+        || removed.next().is_some()
         || refused.windows(2).any(|pair| pair[0].id == pair[1].id)
         || refused
             .iter()

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{ISSUED_AHEAD_MAX_SECONDS, UntrustedOrder};
+use super::{BUNDLE_ORDERS_MAX, CHAIN_MAX, ISSUED_AHEAD_MAX_SECONDS, UntrustedOrder};
 use crate::order::{
-    FeedName, parse::ParseError, sign::SIGNATURES_MAX, signature::SIGNATURE_BYTES_MAX,
+    FeedName, hex, parse::ParseError, sign::SIGNATURES_MAX, signature::SIGNATURE_BYTES_MAX,
 };
 
 /// Why a bundle is refused whole. The order of the variants is that of the checks.
@@ -73,6 +73,9 @@ pub enum AdmissionError {
         /// How many must.
         threshold: usize,
     },
+    /// Keys that would be needed for the threshold are revoked.
+    #[error("the key {0} is revoked: expected enough keys that are not")]
+    KeyRevoked(String),
     /// It is older than what was admitted last.
     #[error(
         "epoch {} seq {} of feed `{feed}`: expected more than epoch {} seq {}, \
@@ -90,14 +93,24 @@ pub enum AdmissionError {
     /// Its number was given to other bytes before. Somebody signs two truths.
     #[error(
         "epoch {} seq {} of feed `{feed}` was admitted with other bytes before: \
-         expected the same bytes, or a higher seq",
-        number.0, number.1
+         expected the same bytes, or a higher seq; SHA-256 before {}, now {}",
+        number.0, number.1, hex::encode(&digests[0]), hex::encode(&digests[1])
     )]
     Equivocation {
         /// The feed.
         feed: FeedName,
         /// The epoch and sequence number.
         number: (u64, u64),
+        /// SHA-256 of what was admitted, and of this one.
+        digests: [[u8; 32]; 2],
+    },
+    /// The trust file has expired.
+    #[error("the trust file expired at {expires}: expected one that holds at {now}")]
+    TrustExpired {
+        /// When.
+        expires: Timestamp,
+        /// What the time was.
+        now: Timestamp,
     },
     /// It has expired.
     #[error("expired at {expires_at}: expected later than {now}")]
@@ -121,6 +134,72 @@ pub enum AdmissionError {
     /// Keys that would be needed for the threshold have expired.
     #[error("the key {0} has expired: expected one that has not")]
     KeyExpired(String),
+    /// The delta is of another base than what was admitted last.
+    #[error(
+        "a delta on epoch {} seq {} of feed `{feed}`: expected one on {}, or a snapshot",
+        base.0, base.1, mark.map_or_else(
+            || "nothing, as nothing was admitted yet".to_owned(),
+            |(epoch, seq)| format!("epoch {epoch} seq {seq}, which was admitted last"),
+        )
+    )]
+    WrongBase {
+        /// The feed.
+        feed: FeedName,
+        /// The base that the delta names.
+        base: (u64, u64),
+        /// What was admitted last, if anything.
+        mark: Option<(u64, u64)>,
+    },
+    /// There are too many deltas since the last snapshot.
+    #[error("feed `{feed}`: {CHAIN_MAX} deltas since the last snapshot: expected a snapshot now")]
+    ChainTooLong {
+        /// The feed.
+        feed: FeedName,
+    },
+    /// What the delta is to be applied on cannot be read.
+    #[error("feed `{feed}`: the base of the delta cannot be read: {problem}; expected a snapshot")]
+    BaseUnreadable {
+        /// The feed.
+        feed: FeedName,
+        /// Why.
+        problem: String,
+    },
+    /// The delta removes what is not there.
+    #[error(
+        "line {line}: feed `{feed}` has no entry of that `id` and `net`: expected one to remove"
+    )]
+    UnknownEntry {
+        /// The feed.
+        feed: FeedName,
+        /// The line.
+        line: u64,
+    },
+    /// An order is described otherwise than in the base.
+    #[error(
+        "feed `{feed}`: order `{reference}` is described otherwise than before: expected the same issuer, \
+         basis and reason, or a snapshot"
+    )]
+    OrderChanged {
+        /// The feed.
+        feed: FeedName,
+        /// The order.
+        reference: String,
+    },
+    /// The delta would lead to too many orders.
+    #[error("feed `{0}` would have more than {BUNDLE_ORDERS_MAX} orders: expected fewer")]
+    TooManyOrders(FeedName),
+    /// The delta does not lead to the state that it says.
+    #[error(
+        "the delta leads feed `{feed}` to the state {found}: expected {expected}, its `state_digest`"
+    )]
+    StateMismatch {
+        /// The feed.
+        feed: FeedName,
+        /// What it leads to.
+        found: String,
+        /// What it says.
+        expected: String,
+    },
     /// It has more entries than the feed may have.
     #[error("the bundle has {found} entries: expected at most {max} of feed `{feed}`")]
     TooManyEntries {
@@ -141,9 +220,35 @@ pub enum AdmissionError {
         /// How many the feed may cover.
         max: u64,
     },
+    /// With the delta, the feed would cover more addresses than it may.
+    #[error(
+        "with the delta more than {max} addresses are covered: expected fewer of feed `{feed}`"
+    )]
+    TooManyAddressesAfter {
+        /// The feed.
+        feed: FeedName,
+        /// How many the feed may cover.
+        max: u64,
+    },
 }
 
 impl AdmissionError {
+    /// Whether a good signature by a known key had been found before this went wrong: what a stranger
+    /// sends never gets that far.
+    #[must_use]
+    pub const fn is_by_known_key(&self) -> bool {
+        !matches!(
+            self,
+            Self::BundleTooLarge { .. }
+                | Self::Unsigned
+                | Self::TooManySignatures(_)
+                | Self::SignatureTooLarge { .. }
+                | Self::SignatureMalformed(_)
+                | Self::UnknownKey(_)
+                | Self::BadSignature(_)
+        )
+    }
+
     /// The stable name of the error, as in receipts, metrics and HTTP answers. A malformed bundle has
     /// the name that [`ParseErrorKind::code`](crate::order::parse::ParseErrorKind::code) gives it.
     #[must_use]
@@ -161,13 +266,24 @@ impl AdmissionError {
             Self::KeyNotAllowed { .. } => "key_not_allowed",
             Self::WrongFeed { .. } => "wrong_feed",
             Self::ThresholdNotMet { .. } => "threshold_not_met",
+            Self::KeyRevoked(_) => "key_revoked",
             Self::Rollback { .. } => "rollback",
             Self::Equivocation { .. } => "equivocation",
+            Self::TrustExpired { .. } => "trust_expired",
             Self::Expired { .. } => "expired",
             Self::IssuedInFuture { .. } => "issued_in_future",
             Self::KeyExpired(_) => "key_expired",
+            Self::WrongBase { .. } => "wrong_base",
+            Self::ChainTooLong { .. } => "chain_too_long",
+            Self::BaseUnreadable { .. } => "base_unreadable",
+            Self::UnknownEntry { .. } => "unknown_entry",
+            Self::OrderChanged { .. } => "order_conflict",
+            Self::TooManyOrders(_) => "too_many_orders",
+            Self::StateMismatch { .. } => "state_mismatch",
             Self::TooManyEntries { .. } => "too_many_entries",
-            Self::TooManyAddresses { .. } => "too_many_addresses",
+            Self::TooManyAddresses { .. } | Self::TooManyAddressesAfter { .. } => {
+                "too_many_addresses"
+            }
         }
     }
 }

@@ -9,10 +9,17 @@
 //! 4. the first line: its form; a key may sign for its feed; the feed is that of the way it came; enough
 //!    distinct keys have signed; (epoch, seq) is above the stored mark; it has not expired; it is not
 //!    issued in the future; enough of the keys have not expired;
+//! 5. of a delta: its base is what was admitted last;
+//! 6. the entries, against the feed's scope;
+//! 7. of a delta: it leads to the state whose digest it gives.
+//!    distinct keys have signed, revoked ones not counted; (epoch, seq) is above the stored mark; the trust
+//!    file and the bundle have not expired; it is not issued in the future; enough of the keys have not
+//!    expired;
 //! 5. the entries, against the feed's scope.
 //!
 //! Everything here is a decision about bytes and a time that are passed in. Nothing is stored.
 
+mod delta;
 mod entries;
 mod error;
 mod list;
@@ -21,8 +28,9 @@ mod since;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -37,17 +45,22 @@ pub use self::{
         ListReadmitError, ListTerms, admit_list, list_digest, readmit_list,
     },
     readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit},
+    readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit, revoked_signers},
     since::encode_since,
 };
 use super::{
     FeedName, Provenance, VerifiedOrder, hex,
-    parse::{self, BUNDLE_BYTES_MAX_DEFAULT, Manifest},
+    parse::{self, BUNDLE_BYTES_MAX_DEFAULT, Kind, Manifest},
     signature::Detached,
+    state,
     trust::{Scope, TrustFile, TrustedFeed, TrustedKey},
 };
 
 /// How far ahead of this machine's clock a bundle may be issued, in seconds; past it, it is refused.
 pub const ISSUED_AHEAD_MAX_SECONDS: i64 = 300;
+
+/// Deltas since the last snapshot that change something; a further one is refused. A restart reads them all.
+pub const CHAIN_MAX: usize = 1024;
 
 /// What arrived, and by which way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,9 +91,70 @@ pub struct Mark {
     /// The scope that its entries were judged by. A restart judges by the same, so that it changes
     /// nothing; the next bundle is judged by the trust file's.
     pub scope: Scope,
+    /// Of a delta: the bundles that it builds on, from the last snapshot on, without those that changed
+    /// nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<Link>,
+    /// Whether it changed something: a delta without entries is a sign of life, and nothing builds on it.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub has_entries: bool,
+}
+
+/// A bundle that the marked one builds on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// The bundle's epoch.
+    pub epoch: u64,
+    /// The bundle's sequence number.
+    pub seq: u64,
+    /// SHA-256 of the bundle's bytes.
+    #[serde(with = "hex::digest")]
+    pub sha256: [u8; 32],
+    /// When it was admitted.
+    pub admitted_at: Timestamp,
+    /// The scope that its entries were judged by.
+    pub scope: Scope,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for this signature"
+)]
+const fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 impl Mark {
+    /// All bundles that make what is in force, the marked one last.
+    pub fn bundles(&self) -> impl Iterator<Item = Link> {
+        self.chain.iter().cloned().chain([self.link()])
+    }
+
+    /// The marked bundle, as one that others build on.
+    fn link(&self) -> Link {
+        Link {
+            epoch: self.epoch,
+            seq: self.seq,
+            sha256: self.sha256,
+            admitted_at: self.admitted_at,
+            scope: self.scope.clone(),
+        }
+    }
+
+    /// The chain of a delta on this one.
+    fn chain_after(&self) -> Vec<Link> {
+        let mut chain = self.chain.clone();
+        if self.has_entries || chain.is_empty() {
+            chain.push(self.link());
+        }
+        chain
+    }
+
     /// The epoch and the sequence number, in the order that they count.
     #[must_use]
     pub const fn number(&self) -> (u64, u64) {
@@ -101,6 +175,8 @@ pub struct Context<'a> {
     pub mark: &'a dyn Fn(&FeedName) -> Option<Mark>,
     /// What is in force of a feed, so that an entry which stays keeps its `since`.
     pub previous: &'a dyn Fn(&FeedName) -> Option<Arc<VerifiedOrder>>,
+    /// The stored bytes of the bundles of a mark, in their order, or why they cannot be read.
+    pub bundles: &'a dyn Fn(&FeedName, &Mark) -> Result<Vec<Bytes>, String>,
 }
 
 impl<'a> Context<'a> {
@@ -113,6 +189,7 @@ impl<'a> Context<'a> {
             bundle_bytes_max: BUNDLE_BYTES_MAX_DEFAULT,
             mark: &|_| None,
             previous: &|_| None,
+            bundles: &|_, _| Err("nothing is stored".to_owned()),
         }
     }
 }
@@ -149,33 +226,40 @@ pub fn admit(
     trust: &TrustFile,
     context: &Context<'_>,
 ) -> Result<Admission, AdmissionError> {
-    let Context {
-        now,
-        timezone,
-        bundle_bytes_max,
-        mark,
-        previous,
-    } = *context;
+    let Context { now, timezone, .. } = *context;
     let bundle = &untrusted.bundle;
-    check_sizes(untrusted, bundle_bytes_max)?;
+    check_sizes(untrusted, context.bundle_bytes_max)?;
     let signers = signers(untrusted, trust)?;
     let (manifest, lines) = parse::open(bundle, timezone)?;
     let (feed, signers) = authority(&manifest, &signers, trust)?;
     check_way(untrusted, &manifest)?;
     check_threshold(feed, signers.len())?;
     let sha256 = Sha256::digest(bundle).into();
-    if let Some(mark) = mark(&feed.name)
-        && is_repeat(&manifest, sha256, &mark)?
-    {
-        let feed = feed.name.clone();
+    let before = (context.mark)(&feed.name);
+    if let Some(mark) = before.as_ref().filter(|mark| mark.sha256 == sha256) {
+        let (feed, mark) = (feed.name.clone(), mark.clone());
         return Ok(Admission::Repeat { feed, mark });
     }
+    let signers = unrevoked(feed, &signers, now)?;
+    if let Some(mark) = &before {
+        check_number(&manifest, sha256, mark)?;
+    }
+    check_trust(trust, now)?;
     check_dates(&manifest, now)?;
     let signers = unexpired(feed, &signers, now)?;
+    let base = check_base(&manifest, before.as_ref())?;
 
     let mut judged = entries::judge(bundle, (&manifest, lines), timezone, &feed.scope, now)?;
-    if let Some(previous) = previous(&feed.name) {
-        judged.entries = entries::carry_since(judged.entries, &previous);
+    let previous = (context.previous)(&feed.name);
+    match base {
+        Some((base, state_digest)) => {
+            judged = apply_delta(untrusted, feed, base, state_digest, &judged, context)?;
+        }
+        None => {
+            if let Some(previous) = previous {
+                judged.entries = entries::carry_since(judged.entries, &previous);
+            }
+        }
     }
     let mark = Mark {
         epoch: manifest.epoch,
@@ -184,6 +268,8 @@ pub fn admit(
         admitted_at: now,
         signers,
         scope: feed.scope.clone(),
+        chain: base.map_or_else(Vec::new, |(base, _)| base.chain_after()),
+        has_entries: base.is_none() || manifest.entries > 0,
     };
     let order = Arc::new(verified_order(&manifest, &mark, judged));
     Ok(if manifest.test {
@@ -193,11 +279,80 @@ pub fn admit(
     })
 }
 
-fn verified_order(manifest: &Manifest, mark: &Mark, judged: entries::Judged) -> VerifiedOrder {
+/// What a delta is to be applied on, which has to be what was admitted last, and the digest of the result.
+fn check_base<'a>(
+    manifest: &Manifest,
+    mark: Option<&'a Mark>,
+) -> Result<Option<(&'a Mark, [u8; 32])>, AdmissionError> {
+    let Kind::Delta {
+        base_seq,
+        state_digest,
+    } = manifest.kind
+    else {
+        return Ok(None);
+    };
+    let feed = || manifest.feed.clone();
+    let base = (manifest.epoch, base_seq);
+    match mark {
+        Some(mark) if mark.number() == base && mark.chain.len() < CHAIN_MAX => {
+            Ok(Some((mark, state_digest)))
+        }
+        Some(mark) if mark.number() == base => Err(AdmissionError::ChainTooLong { feed: feed() }),
+        mark => Err(AdmissionError::WrongBase {
+            feed: feed(),
+            base,
+            mark: mark.map(Mark::number),
+        }),
+    }
+}
+
+/// Applies a delta to what is in force of its feed, and checks that the result is what its authority means.
+fn apply_delta(
+    untrusted: &UntrustedOrder,
+    feed: &TrustedFeed,
+    base: &Mark,
+    state_digest: [u8; 32],
+    change: &entries::Judged<'_>,
+    context: &Context<'_>,
+) -> Result<entries::Judged<'static>, AdmissionError> {
+    let unreadable = |problem: String| AdmissionError::BaseUnreadable {
+        feed: feed.name.clone(),
+        problem,
+    };
+    let before =
+        (context.previous)(&feed.name).ok_or_else(|| unreadable("it is not loaded".to_owned()))?;
+    let applied = delta::apply(&feed.name, before.base(), change, &feed.scope)?;
+    let bundles = (context.bundles)(&feed.name, base).map_err(unreadable)?;
+    let bundles = bundles.iter().map(|bytes| &**bytes);
+    let found = state::digest(bundles.chain([&*untrusted.bundle]))
+        .map_err(|error| unreadable(error.to_string()))?;
+    if found == state_digest {
+        Ok(applied)
+    } else {
+        Err(AdmissionError::StateMismatch {
+            feed: feed.name.clone(),
+            found: hex::encode(&found),
+            expected: hex::encode(&state_digest),
+        })
+    }
+}
+
+impl VerifiedOrder {
+    fn base(&self) -> delta::Base<'_> {
+        delta::Base {
+            orders: &self.orders,
+            entries: &self.entries,
+            refused: &self.refused,
+        }
+    }
+}
+
+fn verified_order(manifest: &Manifest, mark: &Mark, judged: entries::Judged<'_>) -> VerifiedOrder {
     let entries::Judged {
         orders,
         entries,
         refused,
+        removed: _,
     } = judged;
     VerifiedOrder {
         feed: manifest.feed.clone(),
@@ -291,22 +446,47 @@ fn check_threshold(feed: &TrustedFeed, found: usize) -> Result<(), AdmissionErro
     })
 }
 
-fn is_repeat(manifest: &Manifest, sha256: [u8; 32], mark: &Mark) -> Result<bool, AdmissionError> {
+/// A number above the mark. The bytes are others than those of the mark.
+fn check_number(manifest: &Manifest, sha256: [u8; 32], mark: &Mark) -> Result<(), AdmissionError> {
     let number = (manifest.epoch, manifest.seq);
-    let feed = || manifest.feed.clone();
-    if number > mark.number() {
-        Ok(false)
-    } else if number < mark.number() {
-        Err(AdmissionError::Rollback {
-            feed: feed(),
+    let feed = manifest.feed.clone();
+    match number.cmp(&mark.number()) {
+        Ordering::Greater => Ok(()),
+        Ordering::Less => Err(AdmissionError::Rollback {
+            feed,
             found: number,
             mark: mark.number(),
-        })
-    } else if sha256 == mark.sha256 {
-        Ok(true)
+        }),
+        Ordering::Equal => Err(AdmissionError::Equivocation {
+            feed,
+            number,
+            digests: [mark.sha256, sha256],
+        }),
+    }
+}
+
+fn check_trust(trust: &TrustFile, now: Timestamp) -> Result<(), AdmissionError> {
+    match trust.expires() {
+        Some(expires) if trust.has_expired(now) => {
+            Err(AdmissionError::TrustExpired { expires, now })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The signers whose keys are not revoked, of which there must be enough.
+fn unrevoked<'a>(
+    feed: &TrustedFeed,
+    signers: &[&'a TrustedKey],
+    now: Timestamp,
+) -> Result<Vec<&'a TrustedKey>, AdmissionError> {
+    let (revoked, good): (Vec<&TrustedKey>, Vec<&TrustedKey>) =
+        signers.iter().partition(|key| key.is_revoked(now));
+    if good.len() >= feed.threshold {
+        Ok(good)
     } else {
-        let feed = feed();
-        Err(AdmissionError::Equivocation { feed, number })
+        let names = listed(revoked.iter().map(|key| &*key.name));
+        Err(AdmissionError::KeyRevoked(names))
     }
 }
 
@@ -332,10 +512,8 @@ fn unexpired(
     signers: &[&TrustedKey],
     now: Timestamp,
 ) -> Result<Vec<String>, AdmissionError> {
-    let (good, expired): (Vec<&TrustedKey>, Vec<&TrustedKey>) = signers
-        .iter()
-        .copied()
-        .partition(|key| key.expires.is_none_or(|expires| expires > now));
+    let (expired, good): (Vec<&TrustedKey>, Vec<&TrustedKey>) =
+        signers.iter().partition(|key| key.has_expired(now));
     if good.len() >= feed.threshold {
         Ok(good.iter().map(|key| key.name.clone()).collect())
     } else {

@@ -7,13 +7,18 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 
-use super::{AdmissionError, Mark, entries, listed, since, verified_order};
+use super::{
+    AdmissionError, Link, Mark, delta,
+    entries::{self, Judged},
+    listed, since, verified_order,
+};
 use crate::order::{
     FeedName, VerifiedOrder, hex,
-    parse::{self, ParseError},
+    parse::{self, Manifest, ParseError},
     signature::Detached,
     trust::TrustFile,
 };
@@ -25,11 +30,13 @@ pub struct Committed {
     pub feed: FeedName,
     /// The mark.
     pub mark: Mark,
+    /// The bundles that the marked one builds on, as received, in the order of [`Mark::chain`].
+    pub chain: Vec<Bytes>,
     /// The bundle, as received.
-    pub bundle: Vec<u8>,
+    pub bundle: Bytes,
     /// The signature files, as received.
     pub signatures: Vec<Vec<u8>>,
-    /// What [`encode_since`](super::encode_since) made; `None` if it is missing.
+    /// What [`encode_since`](super::encode_since) made for the snapshot; `None` if it is missing.
     pub since: Option<Vec<u8>>,
 }
 
@@ -56,6 +63,17 @@ pub enum ReadmitAlarm {
         /// The feed.
         feed: FeedName,
         /// The keys.
+        keys: String,
+    },
+    /// Keys that signed it are revoked.
+    #[error(
+        "feed `{feed}` was signed by {keys}, revoked since: what it ordered stays in force until it is \
+         withdrawn or a bundle by another key takes its place"
+    )]
+    KeyRevoked {
+        /// The feed.
+        feed: FeedName,
+        /// The keys, with the times of their revocation.
         keys: String,
     },
     /// Fewer trusted keys than the threshold have signed it.
@@ -99,9 +117,10 @@ pub enum ReadmitAlarm {
 
 impl ReadmitAlarm {
     /// Every [`Self::code`].
-    pub const CODES: [&'static str; 6] = [
+    pub const CODES: [&'static str; 7] = [
         "unknown_feed",
         "key_not_trusted",
+        "key_revoked",
         "threshold_not_met",
         "bad_signature",
         "scope_changed",
@@ -114,6 +133,7 @@ impl ReadmitAlarm {
         match self {
             Self::UnknownFeed(_) => "unknown_feed",
             Self::KeyNotTrusted { .. } => "key_not_trusted",
+            Self::KeyRevoked { .. } => "key_revoked",
             Self::ThresholdNotMet { .. } => "threshold_not_met",
             Self::BadSignature { .. } => "bad_signature",
             Self::ScopeChanged(_) => "scope_changed",
@@ -148,7 +168,7 @@ pub enum ReadmitError {
     /// It is another bundle than the mark says.
     #[error("feed `{0}`: the stored bundle is of another feed or number than its mark")]
     WrongBundle(FeedName),
-    /// It passes a limit of the scope in the mark, which it did not.
+    /// It passes a limit of the scope in the mark, or does not fit what it builds on, which it did.
     #[error("feed `{feed}`: stored bundle: {error}")]
     OutOfScope {
         /// The feed.
@@ -180,16 +200,75 @@ pub fn readmit(
     let Committed {
         feed,
         mark,
+        chain,
         bundle,
         signatures: _,
         since,
     } = committed;
+    let mut alarms = authority_alarms(committed, trust);
+    let mut order: Option<VerifiedOrder> = None;
+    for (link, bytes) in mark.bundles().zip(chain.iter().chain([bundle])) {
+        let (manifest, mut judged) = rejudge(feed, &link, bytes, timezone)?;
+        let of_link = Mark {
+            chain: Vec::new(),
+            ..mark_of(&link, mark)
+        };
+        match order {
+            None => {
+                let restored = match since {
+                    Some(since) => {
+                        let (entries, restored) = since::apply(since, judged.entries);
+                        judged.entries = entries;
+                        restored
+                    }
+                    None => Err("expected a file beside the bundle".to_owned()),
+                };
+                if let Err(problem) = restored {
+                    alarms.push(ReadmitAlarm::SinceLost {
+                        feed: feed.clone(),
+                        problem,
+                        from: link.admitted_at,
+                    });
+                }
+            }
+            Some(before) => {
+                let applied = delta::apply(feed, before.base(), &judged, &link.scope);
+                judged = applied.map_err(|error| out_of_scope(feed, error))?;
+            }
+        }
+        order = Some(verified_order(&manifest, &of_link, judged));
+    }
+    // A mark has at least its own bundle.
+    let order = order.ok_or_else(|| ReadmitError::WrongBundle(feed.clone()))?;
+    let order = Arc::new(order);
+    Ok(Readmitted { order, alarms })
+}
+
+/// The mark that a bundle of a chain had.
+fn mark_of(link: &Link, last: &Mark) -> Mark {
+    Mark {
+        epoch: link.epoch,
+        seq: link.seq,
+        sha256: link.sha256,
+        admitted_at: link.admitted_at,
+        scope: link.scope.clone(),
+        ..last.clone()
+    }
+}
+
+/// Judges stored bytes as they were judged at their admission.
+fn rejudge<'a>(
+    feed: &FeedName,
+    link: &Link,
+    bundle: &'a [u8],
+    timezone: &TimeZone,
+) -> Result<(Manifest, Judged<'a>), ReadmitError> {
     let found: [u8; 32] = Sha256::digest(bundle).into();
-    if found != mark.sha256 {
+    if found != link.sha256 {
         return Err(ReadmitError::DigestMismatch {
             feed: feed.clone(),
             found: hex::encode(&found),
-            expected: hex::encode(&mark.sha256),
+            expected: hex::encode(&link.sha256),
         });
     }
     let malformed = |error| ReadmitError::Malformed {
@@ -197,37 +276,37 @@ pub fn readmit(
         error,
     };
     let (manifest, lines) = parse::open(bundle, timezone).map_err(malformed)?;
-    if manifest.feed != *feed || (manifest.epoch, manifest.seq) != mark.number() {
+    if manifest.feed != *feed || (manifest.epoch, manifest.seq) != (link.epoch, link.seq) {
         return Err(ReadmitError::WrongBundle(feed.clone()));
     }
     let lines = (&manifest, lines);
-    let judged = entries::judge(bundle, lines, timezone, &mark.scope, mark.admitted_at);
+    let judged = entries::judge(bundle, lines, timezone, &link.scope, link.admitted_at);
     let judged = judged.map_err(|error| match error {
         AdmissionError::Malformed(error) => malformed(error),
-        error => ReadmitError::OutOfScope {
-            feed: feed.clone(),
-            error: Box::new(error),
-        },
-    });
-    let mut judged = judged?;
-    let mut alarms = authority_alarms(committed, trust);
-    let restored = match since {
-        Some(since) => {
-            let (entries, restored) = since::apply(since, judged.entries);
-            judged.entries = entries;
-            restored
-        }
-        None => Err("expected a file beside the bundle".to_owned()),
-    };
-    let order = Arc::new(verified_order(&manifest, mark, judged));
-    if let Err(problem) = restored {
-        alarms.push(ReadmitAlarm::SinceLost {
-            feed: feed.clone(),
-            problem,
-            from: mark.admitted_at,
-        });
+        error => out_of_scope(feed, error),
+    })?;
+    Ok((manifest, judged))
+}
+
+fn out_of_scope(feed: &FeedName, error: AdmissionError) -> ReadmitError {
+    ReadmitError::OutOfScope {
+        feed: feed.clone(),
+        error: Box::new(error),
     }
-    Ok(Readmitted { order, alarms })
+}
+
+/// What to say of a bundle in force whose signers the trust file revokes, from now or from a later day on.
+#[must_use]
+pub fn revoked_signers(feed: &FeedName, mark: &Mark, trust: &TrustFile) -> Option<ReadmitAlarm> {
+    let keys = mark.signers.iter().filter_map(|name| {
+        let revoked = trust.key(name)?.revoked?;
+        Some(format!("{name} (from {revoked} on)"))
+    });
+    let keys: Vec<String> = keys.collect();
+    (!keys.is_empty()).then(|| ReadmitAlarm::KeyRevoked {
+        feed: feed.clone(),
+        keys: listed(keys.iter()),
+    })
 }
 
 /// What the trust file and the stored signatures say by now.
@@ -272,6 +351,7 @@ fn authority_alarms(committed: &Committed, trust: &TrustFile) -> Vec<ReadmitAlar
             keys: listed(vanished.iter()),
         });
     }
+    alarms.extend(revoked_signers(&committed.feed, &committed.mark, trust));
     if signers.len() < trusted.threshold {
         alarms.push(ReadmitAlarm::ThresholdNotMet {
             feed: feed(),

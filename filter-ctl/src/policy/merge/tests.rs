@@ -10,12 +10,14 @@ use super::*;
 use crate::{
     order::{Direction, EntriesBuilder, OrderInfo, RefusalReason, RefusedEntry, Terms},
     policy::{
-        WithheldReason,
+        HoldReason, WithheldReason,
+        hold::Decision,
         protected::{Overlap, Walk},
     },
 };
 
 static NOW: LazyLock<Timestamp> = LazyLock::new(|| "2026-11-23T08:00:00Z".parse().expect("a time"));
+static NO_GUARDS: LazyLock<Arc<Guarded>> = LazyLock::new(Arc::default);
 static NO_FEEDS: BTreeMap<FeedName, FeedPolicy> = BTreeMap::new();
 
 fn feed(name: &str) -> FeedName {
@@ -95,6 +97,8 @@ fn input(sources: &[Arc<VerifiedOrder>]) -> PolicyInput<'_> {
         never_block: &[],
         never_block_changes: None,
         withdrawals: &[],
+        guarded: &NO_GUARDS,
+        approvals: &[],
         now: *NOW,
     }
 }
@@ -132,6 +136,93 @@ fn entries_hold_up_to_their_until() {
         rules.rules().next().map(|rule| rule.entry.terms.since),
         Some(*NOW)
     );
+}
+
+#[test]
+fn what_a_guard_rail_holds_passes_by_an_approval_of_that_very_prefix_and_reason_only() {
+    let entries = vec![
+        // A host in a cloud, and the prefix of the cloud.
+        entry("e1", "52.95.1.7/32", 0, 2),
+        entry("e2", "52.95.0.0/16", 0, 2),
+        entry("e3", "203.0.113.7/32", 0, 2),
+        entry("e4", "198.51.100.0/24", 0, 2),
+        entry("e5", "2001:db8:9::/48", 0, 2),
+    ];
+    let sources = [source("a", &["1"], entries)];
+    let nets = |texts: &[&str]| -> Vec<IpNet> {
+        texts
+            .iter()
+            .map(|text| text.parse().expect("a prefix"))
+            .collect()
+    };
+    let own = nets(&["203.0.113.0/24", "2001:db8::/32"]);
+    let guarded = Arc::new(Guarded::new(&own, &nets(&["52.95.0.0/17"])));
+    let hold = HoldPolicy {
+        shortest: ShortestPrefix { v4: 24, v6: 48 },
+        own_space: true,
+        shared_infrastructure: true,
+    };
+    let policy = FeedPolicy {
+        monitor: false,
+        hold,
+    };
+    let feeds = BTreeMap::from([(feed("a"), policy)]);
+    let decide = |entry: &str, net: &str, decision| Approval {
+        order: OrderId {
+            feed: feed("a"),
+            reference: "1".into(),
+        },
+        entry: entry.into(),
+        net: net.parse().expect("a prefix"),
+        decision,
+    };
+    let mut before = RuleSet::default();
+    let mut with = |approvals: &[Approval]| {
+        let input = PolicyInput {
+            feeds: &feeds,
+            guarded: &guarded,
+            approvals,
+            ..input(&sources)
+        };
+        before = super::merge(&input, &before);
+        // What was judged before makes no difference.
+        assert_eq!(before, merge(&input));
+        let withheld = before.withheld().map(|w| (w.entry.to_owned(), w.why));
+        withheld.collect::<Vec<_>>()
+    };
+    use HoldReason::{OwnSpace, SharedInfrastructure, ShortPrefix};
+    let held = |entry: &str, reason| (entry.to_owned(), WithheldReason::Held(reason));
+    let all = vec![
+        held("e2", ShortPrefix),
+        held("e3", OwnSpace),
+        held("e5", OwnSpace),
+    ];
+    assert_eq!(with(&[]), all);
+    let short = Decision::Approved(vec![ShortPrefix]);
+    let other_net = decide(
+        "e2",
+        "52.0.0.0/8",
+        Decision::Approved(HoldReason::ALL.to_vec()),
+    );
+    assert_eq!(with(&[other_net]), all);
+    assert_eq!(
+        with(&[decide("e2", "52.95.0.0/16", short)]),
+        [
+            held("e2", SharedInfrastructure),
+            held("e3", OwnSpace),
+            held("e5", OwnSpace)
+        ]
+    );
+    let both = Decision::Approved(vec![ShortPrefix, SharedInfrastructure]);
+    let rejected = decide("e3", "203.0.113.7/32", Decision::Rejected);
+    assert_eq!(
+        with(&[decide("e2", "52.95.0.0/16", both), rejected]),
+        [
+            ("e3".to_owned(), WithheldReason::Rejected),
+            held("e5", OwnSpace)
+        ]
+    );
+    assert_eq!(with(&[]), all);
 }
 
 #[test]
@@ -279,7 +370,10 @@ fn feeds_have_a_mode_and_a_guard_rail() {
     );
     let policy = FeedPolicy {
         monitor: true,
-        shortest: ShortestPrefix { v4: 24, v6: 48 },
+        hold: HoldPolicy {
+            shortest: ShortestPrefix { v4: 24, v6: 48 },
+            ..HoldPolicy::default()
+        },
     };
     let feeds = BTreeMap::from([(feed("b"), policy)]);
     let sources = [a, b];
@@ -287,7 +381,7 @@ fn feeds_have_a_mode_and_a_guard_rail() {
         feeds: &feeds,
         ..input(&sources)
     });
-    let short = WithheldReason::Refused(RefusalReason::PrefixTooShort);
+    let short = WithheldReason::Held(HoldReason::ShortPrefix);
     assert_eq!(
         outcome(&rules),
         (

@@ -21,6 +21,7 @@ fn bundle() -> Vec<u8> {
         feed: samples::feed(),
         epoch: 1,
         seq: 42,
+        kind: Kind::Snapshot,
         issued_at: samples::time("2026-11-23T08:00:00Z"),
         expires_at: samples::time("2026-11-24T08:00:00Z"),
         entries: 0,
@@ -42,6 +43,7 @@ fn bundle() -> Vec<u8> {
 const INSPECTED: &str = "\
 Feed        ncsc
 Epoch/seq   1/42
+Kind        snapshot
 Issued      2026-11-23 08:00:00Z
 Expires     2026-11-24 08:00:00Z
 Order       298/VNCERT-DPUC

@@ -10,6 +10,7 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
+use jiff::civil::Date;
 use serde::Serialize;
 
 use super::exit_of;
@@ -27,7 +28,7 @@ use crate::{
     http::wire::{AddOrder, ApplyReport},
     order::{
         Direction,
-        letter::{self, Kind, LIST_BYTES_MAX, NotEnforceable, ParsedList, parse_list},
+        letter::{self, Indicator, Kind, LIST_BYTES_MAX, NotEnforceable, ParsedList, parse_list},
     },
 };
 
@@ -55,6 +56,9 @@ pub struct AddArgs {
     /// By when the authority expects a report
     #[arg(long)]
     deadline: Option<String>,
+    /// The date of the letter, such as 2026-11-24
+    #[arg(long)]
+    date: Option<Date>,
     /// Which packets of the listed address
     #[arg(long, value_enum, default_value_t)]
     dir: DirectionArg,
@@ -113,6 +117,15 @@ struct CannotBlock {
     item: NotEnforceable,
 }
 
+impl CannotBlock {
+    fn indicator(&self) -> Indicator {
+        Indicator {
+            kind: self.item.kind,
+            text: self.item.text.clone(),
+        }
+    }
+}
+
 /// The document.
 #[derive(Serialize)]
 struct Added {
@@ -143,6 +156,8 @@ pub(super) fn run(context: &Context, args: AddArgs) -> Result<Outcome, Failure> 
         reason: args.reason,
         until: args.until,
         deadline: args.deadline,
+        date: args.date,
+        not_enforceable: not_enforceable.iter().map(CannotBlock::indicator).collect(),
         nets,
         dir: match args.dir {
             DirectionArg::From => Direction::From,

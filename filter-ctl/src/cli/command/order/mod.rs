@@ -2,10 +2,12 @@
 //!
 //! - here: looking, withdrawing, reinstating;
 //! - [`add`]: a letter that an operator types in;
-//! - [`apply`]: a bundle that an authority signed.
+//! - [`apply`]: a bundle that an authority signed;
+//! - [`hold`]: entries that wait for a person.
 
 pub mod add;
 pub mod apply;
+pub mod hold;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -29,6 +31,12 @@ pub enum OrderCommand {
     Add(add::AddArgs),
     /// Apply signed bundles, one after the other
     Apply(apply::ApplyArgs),
+    /// List the entries that wait for a person
+    Holds,
+    /// Let entries through that wait; some take two users other than root
+    Approve(hold::DecideArgs),
+    /// Keep entries out that wait
+    Reject(hold::DecideArgs),
     /// Stop enforcing an order or one of its entries; never waits for an approval
     Withdraw(WithdrawArgs),
     /// Enforce again what was withdrawn
@@ -74,6 +82,9 @@ pub(super) fn run(context: &Context, command: OrderCommand) -> Result<Outcome, F
         }
         OrderCommand::Add(args) => add::run(context, args),
         OrderCommand::Apply(args) => apply::run(context, &args),
+        OrderCommand::Holds => hold::holds(context),
+        OrderCommand::Approve(args) => hold::approve(context, args),
+        OrderCommand::Reject(args) => hold::reject(context, args),
         OrderCommand::Withdraw(args) => {
             let request = args.into();
             let changed = service.ask(async |client| client.withdraw(&request).await)?;
@@ -96,7 +107,7 @@ impl From<WithdrawArgs> for Withdraw {
 
 /// The exit code for what became of entries: what an operator withdrew or what has ended is no refusal.
 fn exit_of(report: &ApplyReport) -> Exit {
-    let refused = |status: &str| matches!(status, "refused" | "partial");
+    let refused = |status: &str| matches!(status, "refused" | "held" | "partial");
     let listed = report.withheld.iter().any(|entry| refused(&entry.status));
     let unlisted = report.withheld_total > report.withheld.len() as u64;
     if listed || unlisted {

@@ -29,6 +29,8 @@ fn letter(entered_at: &str, entries: &[(&str, &str)]) -> Letter {
         user: "an".to_owned(),
         entered_at,
         deadline: None,
+        date: None,
+        not_enforceable: Vec::new(),
         entries: entries.iter().map(entry).collect(),
     }
 }

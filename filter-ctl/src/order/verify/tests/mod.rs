@@ -1,8 +1,10 @@
 //! What admission promises, and the authorities that the tests sign as.
 
 mod checks;
+mod delta;
 mod entries;
 mod lists;
+mod refused;
 mod restart;
 
 use std::sync::LazyLock;
@@ -76,6 +78,7 @@ fn manifest(name: &str) -> Manifest {
         feed: feed(name),
         epoch: 1,
         seq: 42,
+        kind: Kind::Snapshot,
         issued_at: time("2026-11-23T08:00:00Z"),
         expires_at: time("2026-11-24T08:00:00Z"),
         entries: 0,
@@ -139,7 +142,8 @@ fn committed(untrusted: &UntrustedOrder, admitted: &Admitted) -> Committed {
     Committed {
         feed: admitted.order.feed().clone(),
         mark: admitted.mark.clone(),
-        bundle: untrusted.bundle.clone(),
+        chain: Vec::new(),
+        bundle: untrusted.bundle.clone().into(),
         signatures: untrusted.signatures.clone(),
         since: Some(encode_since(&admitted.order)),
     }

@@ -88,7 +88,7 @@ fn only_the_bytes_of_the_mark_come_back() {
         error.code()
     };
     let mut broken = good.clone();
-    broken.bundle.push(b'\n');
+    broken.bundle = [&broken.bundle[..], b"\n"].concat().into();
     assert_eq!(refused(&broken), "digest_mismatch");
     let mut broken = good.clone();
     broken.mark.seq += 1;
@@ -97,7 +97,7 @@ fn only_the_bytes_of_the_mark_come_back() {
     broken.feed = feed("pair");
     assert_eq!(refused(&broken), "wrong_bundle");
     let mut broken = good.clone();
-    broken.bundle = b"x".to_vec();
+    broken.bundle = b"x".to_vec().into();
     broken.mark.sha256 = Sha256::digest(b"x").into();
     assert_eq!(refused(&broken), "malformed");
     let mut broken = good;

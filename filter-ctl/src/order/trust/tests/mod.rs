@@ -1,5 +1,7 @@
 //! What the trust file promises.
 
+mod succession;
+
 use proptest::prelude::*;
 
 use super::*;
