@@ -386,37 +386,6 @@ impl Engine {
 
     /// Nothing is admitted while the clock is known to be wrong: an old bundle would look fresh.
     pub(super) fn check_time(&self, now: Timestamp) -> Answer<()> {
-        if self.floor.trusts(now) {
-            return Ok(());
-        }
-        let floor = self.floor.floor();
-        Err(failed(
-            "clock_behind",
-            format!(
-                "the clock says {now}, but it has been {floor} here already; set it right first"
-            ),
-        ))
-    }
-
-    fn note_refusal(&mut self, feed: Option<FeedName>, refusal: &Refusal, actor: &Actor) {
-        tracing::warn!(
-            code = refusal.code,
-            actor = actor.name,
-            "a bundle was refused: {}",
-            refusal.error
-        );
-        let name = feed.as_ref().map_or("unknown", FeedName::as_str).to_owned();
-        self.record(
-            Event::new(&actor_name(actor), "bundle_refused", name)
-                .detail("code", &refusal.code)
-                .detail("error", &refusal.error),
-        );
-        let unknown = || FeedName::try_from("unknown".to_owned()).ok();
-        if let Some(feed) = feed.or_else(unknown) {
-            let record = self.feeds.entry(feed).or_default();
-            *record.refused.entry(refusal.code.clone()).or_default() += 1;
-            record.last_refusal = Some(refusal.clone());
-    fn check_time(&self, now: Timestamp) -> Answer<()> {
         match self.clock.doubt(now) {
             None => Ok(()),
             Some((code, problem)) => Err(failed(code, problem)),

@@ -80,7 +80,6 @@ pub(super) struct Engine {
     /// What is in force of each list; the same as on disk.
     pub(super) lists: BTreeMap<FeedName, ListMark>,
     pub(super) pulls: BTreeMap<FeedName, PullRecord>,
-    pub(super) letters: BTreeMap<Box<str>, OperatorOrder>,
     pub(super) letters: BTreeMap<Box<str>, Arc<OperatorOrder>>,
     /// Feeds, and other stored things, that cannot be read. While there is one, what is in force stays.
     pub(super) damaged: BTreeSet<String>,

@@ -130,12 +130,6 @@ impl Handle {
         answered.await.unwrap_or_else(|_| Err(stopping()))
     }
 
-    /// What wakes fetched feeds.
-    #[must_use]
-    pub const fn hints(&self) -> &Hints {
-        &self.hints
-    }
-
     /// See [`Command::Apply`].
     pub async fn apply(&self, upload: Upload, actor: Actor) -> Answer<ApplyReport> {
         self.ask(|answer| Command::Apply(upload, actor, answer))

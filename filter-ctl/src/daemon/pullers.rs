@@ -29,7 +29,6 @@ impl Pullers {
                 .any(|(name, wanted)| (name, wanted) == (feed, &*config));
             if !keep {
                 task.abort();
-                self.handle.hints().unregister(feed);
             }
             keep
         });
@@ -37,7 +36,7 @@ impl Pullers {
             if self.running.contains_key(&feed) {
                 continue;
             }
-            let wake = self.handle.hints().register(&feed);
+            let wake = self.handle.hints().listen(feed.clone());
             let task = pull::run(feed.clone(), config.clone(), wake, self.handle.clone());
             self.running.insert(feed, (config, tokio::spawn(task)));
         }

@@ -89,7 +89,7 @@ impl Arrival {
                 Provenance::Bundle {
                     epoch, seq, test, ..
                 } => (Some(*epoch), Some(*seq), *test),
-                Provenance::Operator { .. } => (None, None, false),
+                Provenance::List { .. } | Provenance::Operator { .. } => (None, None, false),
             };
             let feed = Some(order.feed().clone());
             Head {

@@ -232,7 +232,6 @@ impl Engine {
         } = stored;
         self.sources.extend(sources);
         self.marks.extend(marks);
-        self.letters.extend(letters);
         self.take_lists(lists);
         let letters = letters.into_iter();
         self.letters

@@ -97,10 +97,6 @@ async fn attend(
     let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Runtime)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(DaemonError::Runtime)?;
-    let mut pullers = Pullers::new(handle.clone());
-    let mut watchers = Watchers::new(handle);
-    watchers.follow(engine.feed_directories());
-    pullers.follow(engine.feed_pulls());
     watchers.follow(engine);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -118,13 +114,6 @@ async fn attend(
                     Err(refusal) => tracing::error!(code = refusal.code, "{}", refusal.error),
                 });
                 block_in_place(|| engine.publish_view());
-                watchers.follow(engine.feed_directories());
-                pullers.follow(engine.feed_pulls());
-            }
-            Some(command) = commands.recv() => {
-                block_in_place(|| engine.command(command));
-                watchers.follow(engine.feed_directories());
-                pullers.follow(engine.feed_pulls());
                 watchers.follow(engine);
             }
             Some(command) = commands.recv() => {
@@ -151,16 +140,19 @@ async fn attend(
     Ok(())
 }
 
-/// The tasks that go by the configuration: those that watch feeds' directories, and the listener for authorities.
+/// The tasks that go by the configuration: those that watch feeds' directories or fetch them,
+/// and the listener for authorities.
 struct Watchers {
     handle: Handle,
     push: watch::Sender<PushConfig>,
+    pullers: Pullers,
     running: BTreeMap<(FeedName, PathBuf), JoinHandle<()>>,
 }
 
 impl Watchers {
     fn new(handle: Handle, push: watch::Sender<PushConfig>) -> Self {
         Self {
+            pullers: Pullers::new(handle.clone()),
             handle,
             push,
             running: BTreeMap::new(),
@@ -176,6 +168,7 @@ impl Watchers {
             is_new
         });
         self.watch(engine.feed_directories());
+        self.pullers.follow(engine.feed_pulls());
     }
 
     /// Watches these directories and no others.

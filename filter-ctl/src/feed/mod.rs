@@ -2,12 +2,8 @@
 //!
 //! - [`directory`]: a directory in which signed bundles appear;
 //! - [`pull`]: bundles and lists that are fetched by HTTPS;
-//! - [`hints`]: what wakes their fetching before its time.
+//! - [`hints`]: that a feed has something new, which wakes its fetching before its time.
 
 pub mod directory;
 pub mod hints;
 pub mod pull;
-//! - [`hints`]: that a feed has something new.
-
-pub mod directory;
-pub mod hints;

@@ -22,12 +22,10 @@ use tokio::{net::UnixStream, time::timeout};
 use super::{
     path,
     wire::{
-        AddException, AddOrder, ApplyReport, Changed, Explanation, FeedRequest, InterfaceRequest,
-        NeverBlockEntry, OrderDetail, OrderSummary, PanicRequest, Refusal, RemoveException, Stats,
-        Status, Withdraw,
-        AcceptClock, AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
-        InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest,
-        Refusal, RemoveException, ReportSent, SignedReceipt, Stats, Status, TrustStatus, Withdraw,
+        AcceptClock, AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation,
+        FeedRequest, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport,
+        OrderSummary, PanicRequest, Refusal, RemoveException, ReportSent, SignedReceipt, Stats,
+        Status, TrustStatus, Withdraw,
     },
 };
 use crate::{

@@ -19,10 +19,8 @@ use super::{
     path,
     peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
     wire::{
-        AddException, AddOrder, Changed, FeedRequest, InterfaceRequest, PanicRequest, Refusal,
-        RefusalKind, RemoveException, Withdraw,
-        AcceptClock, AddException, AddOrder, DecideHold, InterfaceRequest, PanicRequest, Refusal,
-        RefusalKind, RemoveException, ReportSent, SignedReceipt, Withdraw,
+        AcceptClock, AddException, AddOrder, Changed, DecideHold, FeedRequest, InterfaceRequest,
+        PanicRequest, Refusal, RefusalKind, RemoveException, ReportSent, SignedReceipt, Withdraw,
     },
 };
 use crate::{
@@ -341,7 +339,7 @@ async fn sync_feed(
     State(service): State<Service>,
     Body(FeedRequest { feed }): Body<FeedRequest>,
 ) -> Response {
-    let answer = if service.handle.hints().hint(&feed) {
+    let answer = if service.handle.hint(&feed) {
         Ok(Changed {
             message: format!(
                 "{feed} is fetched now; `filter-ctl feed show {feed}` and the alarms say what came"

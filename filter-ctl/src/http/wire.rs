@@ -4,9 +4,9 @@
 //! or removed. Times are RFC 3339 in UTC, prefixes in CIDR form, `packets` and `bytes` are totals that
 //! never go backwards.
 
-mod pull;
 mod hold;
 mod letter;
+mod pull;
 mod push;
 mod trust;
 
@@ -16,9 +16,9 @@ use ipnet::IpNet;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-pub use self::pull::FeedRequest;
 pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
 pub use self::letter::{LetterInfo, OrderReport, ReportItem, ReportSent};
+pub use self::pull::FeedRequest;
 pub use self::push::{
     PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt,
 };

@@ -356,6 +356,9 @@ fn pulls(extras: &Extras) -> Vec<Family> {
             Some(time) => family.with(&[("feed", pull.feed.as_str())], seconds(time)),
             None => family,
         }),
+    ]
+}
+
 /// The audit log, and what authorities wait for.
 fn letters(extras: &Extras) -> Vec<Family> {
     vec![

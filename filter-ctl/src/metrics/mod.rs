@@ -80,6 +80,8 @@ pub struct PullCount {
     pub failures: BTreeMap<String, u64>,
     /// When the publisher last had something good.
     pub last_success: Option<Timestamp>,
+}
+
 /// How long there is until a report is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deadline {

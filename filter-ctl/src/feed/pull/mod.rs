@@ -9,10 +9,6 @@
 mod fetch;
 mod schedule;
 
-use std::sync::Arc;
-
-use tokio::sync::Notify;
-
 use self::fetch::{Fetched, Fetcher, Kind, Validators};
 use crate::{
     config::pull::{FeedFormat, PullConfig},
@@ -20,6 +16,7 @@ use crate::{
         handle::{Actor, Handle, Upload},
         lists::ListFetch,
     },
+    feed::hints::Hinted,
     order::{FeedName, sign::SIGNATURES_MAX, verify::list_digest},
 };
 
@@ -49,7 +46,7 @@ struct Known {
 }
 
 /// Fetches a feed until the service stops.
-pub async fn run(feed: FeedName, config: PullConfig, wake: Arc<Notify>, handle: Handle) {
+pub async fn run(feed: FeedName, config: PullConfig, hinted: Hinted, handle: Handle) {
     let actor = Actor {
         uid: None,
         name: format!("pull {feed}"),
@@ -63,7 +60,7 @@ pub async fn run(feed: FeedName, config: PullConfig, wake: Arc<Notify>, handle: 
         let delay = schedule::delay(config.refresh, failures, schedule::chance());
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
-            () = wake.notified() => {}
+            () = hinted.wait() => {}
         }
     }
 }

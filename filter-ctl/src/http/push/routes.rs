@@ -192,7 +192,7 @@ fn feed_status(push: &Push, feed: &FeedName) -> Option<PushFeedStatus> {
     let source = view.sources.iter().find(|source| source.feed() == feed);
     let sha256 = source.and_then(|source| match source.provenance() {
         Provenance::Bundle { sha256, .. } => Some(hex::encode(sha256)),
-        Provenance::Operator { .. } => None,
+        Provenance::List { .. } | Provenance::Operator { .. } => None,
     });
     let generation = view.status.generation.as_ref();
     Some(PushFeedStatus {

@@ -44,7 +44,6 @@ pub use self::{
         AdmittedList, CHANGE_FLOOR, CommittedList, ListCaps, ListChange, ListMark,
         ListReadmitError, ListTerms, admit_list, list_digest, readmit_list,
     },
-    readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit},
     readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit, revoked_signers},
     since::encode_since,
 };
