@@ -60,10 +60,8 @@ fn any_changed_byte_of_a_sealed_or_linked_record_is_found_by_verify_and_its_line
         fs::write(&path, &bad).unwrap();
         let found = verified(directory.path());
         assert!(!found.intact, "byte {position} was changed unnoticed");
-        let line = 1 + good[..position]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count() as u64;
+        let lines = good[..position].split(|byte| *byte == b'\n');
+        let line = lines.count() as u64;
         let named = found.damages[0].line;
         assert!(named == line || named == line + 1, "{line}: {found:?}");
     }

@@ -47,20 +47,20 @@ pub(crate) struct ApprovalRecord {
 
 impl ApprovalRecord {
     /// How many persons it takes.
-    fn needed(&self, config: &ApprovalConfig) -> usize {
+    fn needed(&self, config: ApprovalConfig) -> usize {
         let persons = self.reasons.iter().map(|reason| config.persons(*reason));
         usize::from(persons.max().unwrap_or(0)).max(1)
     }
 
     /// How many further persons it takes. Root is nobody where it takes two.
-    fn missing(&self, config: &ApprovalConfig) -> usize {
+    fn missing(&self, config: ApprovalConfig) -> usize {
         let needed = self.needed(config);
         let counts = |person: &&Person| needed < 2 || person.uid != 0;
         needed.saturating_sub(self.approved.iter().filter(counts).count())
     }
 
     /// The decision, once it is one.
-    pub(crate) fn decision(&self, config: &ApprovalConfig) -> Option<Approval> {
+    pub(crate) fn decision(&self, config: ApprovalConfig) -> Option<Approval> {
         let decision = if self.rejected.is_some() {
             Decision::Rejected
         } else if self.missing(config) == 0 {
@@ -96,7 +96,7 @@ impl Engine {
             }
             let mut record = self.record_of(&local, &waiting);
             record.rejected = None;
-            if person.uid == 0 && record.needed(&self.config.approval) > 1 {
+            if person.uid == 0 && record.needed(self.config.approval) > 1 {
                 let error = "this takes two users other than root, and root is not counted; run the \
                              command as yourself, a member of the groups `levee` and `levee-admin`";
                 return Err(refused("root_cannot_approve", error.to_owned()));
@@ -105,7 +105,7 @@ impl Engine {
                 continue;
             }
             record.approved.push(person.clone());
-            match record.missing(&self.config.approval) {
+            match record.missing(self.config.approval) {
                 0 => through += 1,
                 more => missing = missing.max(more),
             }
@@ -277,7 +277,7 @@ mod tests {
             short_prefix,
             shared_infrastructure: 2,
         };
-        let passes = |approved: &[u32], config| record(approved).decision(&config).is_some();
+        let passes = |approved: &[u32], config| record(approved).decision(config).is_some();
         assert!(!passes(&[], config(1, 1)));
         assert!(passes(&[0], config(1, 1)));
         assert!(!passes(&[1000], config(1, 2)));
@@ -289,7 +289,7 @@ mod tests {
     fn a_rejection_outweighs_approvals() {
         let mut record = record(&[1000, 1001]);
         record.rejected = Some(person(1002));
-        let decision = record.decision(&ApprovalConfig::default());
+        let decision = record.decision(ApprovalConfig::default());
         assert_eq!(decision.map(|d| d.decision), Some(Decision::Rejected));
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn plan(
         feeds.entry(source.feed().clone()).or_insert_with(policy);
     }
     let withdrawals = local.policy_withdrawals();
-    let approvals = local.policy_approvals(&config.approval);
+    let approvals = local.policy_approvals(config.approval);
     let input = PolicyInput {
         sources: &sources,
         feeds: &feeds,

@@ -147,7 +147,7 @@ impl Local {
     }
 
     /// The decisions about entries as the policy takes them.
-    pub(super) fn policy_approvals(&self, config: &ApprovalConfig) -> Vec<Approval> {
+    pub(super) fn policy_approvals(&self, config: ApprovalConfig) -> Vec<Approval> {
         let approvals = self.approvals.iter();
         approvals.filter_map(|a| a.decision(config)).collect()
     }

@@ -24,7 +24,7 @@ struct Line<'a> {
     id: Cow<'a, str>,
     /// Where it stands: of two with the same id the later one counts.
     bundle: u32,
-    line: u32,
+    number: u32,
     /// `None` where the entry is removed.
     text: Option<&'a str>,
 }
@@ -44,7 +44,7 @@ pub fn digest<'a>(bundles: impl IntoIterator<Item = &'a [u8]>) -> Result<[u8; 32
             lines.push(Line {
                 id: id.ok_or(StateError { bundle, line })?,
                 bundle,
-                line,
+                number: line,
                 text: (!is_removed).then_some(text),
             });
         }
@@ -54,7 +54,10 @@ pub fn digest<'a>(bundles: impl IntoIterator<Item = &'a [u8]>) -> Result<[u8; 32
     let mut hash = Sha256::new();
     let mut canonical = Vec::new();
     for Line {
-        bundle, line, text, ..
+        bundle,
+        number: line,
+        text,
+        ..
     } in lines
     {
         let Some(text) = text else { continue };

@@ -83,6 +83,10 @@ impl Guarded {
 
 /// What is found of an entry, whatever its feed's guard rails are.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts about an entry that do not exclude each other"
+)]
 pub(super) struct Found {
     pub(super) short: bool,
     pub(super) own: bool,

@@ -37,7 +37,7 @@ pub struct VerifyArgs {
 }
 
 #[derive(Serialize)]
-struct Accepted {
+struct Judgement {
     accepted: bool,
     signers: Vec<String>,
     trust: TrustStatus,
@@ -68,7 +68,7 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Outcome, Failure> {
     let now = Timestamp::now();
     let Successor { trust, signers } = succeed(current.as_ref(), &read(new)?, now)
         .map_err(|error| Failure::refused(error.code(), format!("{}: {error}", new.display())))?;
-    let document = Accepted {
+    let document = Judgement {
         accepted: true,
         signers,
         trust: describe(&trust),

@@ -71,9 +71,12 @@ pub fn text(report: &OrderReport, language: Language) -> String {
         (say("Number", "Số văn bản"), report.reference.clone()),
     ];
     lines.extend(letter_lines(report, language));
-    let met = report.deadline_met.map(|met| match met {
-        true => say("yes", "đúng hạn"),
-        false => say("NO", "QUÁ HẠN"),
+    let met = report.deadline_met.map(|met| {
+        if met {
+            say("yes", "đúng hạn")
+        } else {
+            say("NO", "QUÁ HẠN")
+        }
     });
     let number_of = |value: Option<u64>| value.map_or_else(String::new, |n| n.to_string());
     lines.extend([

@@ -35,13 +35,13 @@ pub(super) fn validate(config: &Config, findings: &mut Findings) {
             findings.problem(path, format!("{persons} is not between 0 and 2"));
         }
     }
-    hold("orders.hold", &config.orders.hold, findings);
+    hold("orders.hold", config.orders.hold, findings);
     for (index, feed) in config.feeds.iter().enumerate() {
-        hold(&format!("feed.{index}.hold"), &feed.hold, findings);
+        hold(&format!("feed.{index}.hold"), feed.hold, findings);
     }
 }
 
-fn hold(path: &str, hold: &HoldConfig, findings: &mut Findings) {
+fn hold(path: &str, hold: HoldConfig, findings: &mut Findings) {
     for (key, value, most) in [
         ("shorter_than_ipv4", hold.shorter_than_ipv4, 32),
         ("shorter_than_ipv6", hold.shorter_than_ipv6, 128),

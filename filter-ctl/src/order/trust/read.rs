@@ -94,7 +94,7 @@ impl TrustFile {
             trust.add_feed(raw)?;
         }
         if let Some(raw) = root {
-            trust.set_root(raw)?;
+            trust.set_root(&raw)?;
         }
         Ok(trust)
     }
@@ -177,7 +177,7 @@ impl TrustFile {
         ))
     }
 
-    fn set_root(&mut self, raw: RawRoot) -> Result<(), TrustError> {
+    fn set_root(&mut self, raw: &RawRoot) -> Result<(), TrustError> {
         let Some(version) = self.version else {
             let problem = "there is no `version` at the top of the file: expected one, counting up";
             return Err(TrustError::Root(problem.to_owned()));

@@ -108,8 +108,8 @@ impl<'a> Merged<'a> {
         self.count += 1;
         self.addresses = self.addresses.saturating_add(Scope::addresses(&entry.net));
         let terms = Terms {
-            order,
             since,
+            order,
             ..entry.terms.clone()
         };
         self.entries.push(entry.id, entry.net, terms);

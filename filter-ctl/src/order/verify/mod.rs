@@ -161,6 +161,9 @@ impl Mark {
     }
 }
 
+/// The stored bytes of the bundles of a mark, in their order, or why they cannot be read.
+pub type StoredBundles<'a> = dyn Fn(&FeedName, &Mark) -> Result<Vec<Bytes>, String> + 'a;
+
 /// What admission depends on besides the bytes and the trust file.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
@@ -175,7 +178,7 @@ pub struct Context<'a> {
     /// What is in force of a feed, so that an entry which stays keeps its `since`.
     pub previous: &'a dyn Fn(&FeedName) -> Option<Arc<VerifiedOrder>>,
     /// The stored bytes of the bundles of a mark, in their order, or why they cannot be read.
-    pub bundles: &'a dyn Fn(&FeedName, &Mark) -> Result<Vec<Bytes>, String>,
+    pub bundles: &'a StoredBundles<'a>,
 }
 
 impl<'a> Context<'a> {

@@ -190,15 +190,14 @@ fn what_a_guard_rail_holds_passes_by_an_approval_of_that_very_prefix_and_reason_
         let withheld = before.withheld().map(|w| (w.entry.to_owned(), w.why));
         withheld.collect::<Vec<_>>()
     };
-    use HoldReason::{OwnSpace, SharedInfrastructure, ShortPrefix};
-    let held = |entry: &str, reason| (entry.to_owned(), WithheldReason::Held(reason));
+    let waits = |entry: &str, reason| (entry.to_owned(), WithheldReason::Held(reason));
     let all = vec![
-        held("e2", ShortPrefix),
-        held("e3", OwnSpace),
-        held("e5", OwnSpace),
+        waits("e2", HoldReason::ShortPrefix),
+        waits("e3", HoldReason::OwnSpace),
+        waits("e5", HoldReason::OwnSpace),
     ];
     assert_eq!(with(&[]), all);
-    let short = Decision::Approved(vec![ShortPrefix]);
+    let short = Decision::Approved(vec![HoldReason::ShortPrefix]);
     let other_net = decide(
         "e2",
         "52.0.0.0/8",
@@ -208,18 +207,21 @@ fn what_a_guard_rail_holds_passes_by_an_approval_of_that_very_prefix_and_reason_
     assert_eq!(
         with(&[decide("e2", "52.95.0.0/16", short)]),
         [
-            held("e2", SharedInfrastructure),
-            held("e3", OwnSpace),
-            held("e5", OwnSpace)
+            waits("e2", HoldReason::SharedInfrastructure),
+            waits("e3", HoldReason::OwnSpace),
+            waits("e5", HoldReason::OwnSpace)
         ]
     );
-    let both = Decision::Approved(vec![ShortPrefix, SharedInfrastructure]);
+    let both = Decision::Approved(vec![
+        HoldReason::ShortPrefix,
+        HoldReason::SharedInfrastructure,
+    ]);
     let rejected = decide("e3", "203.0.113.7/32", Decision::Rejected);
     assert_eq!(
         with(&[decide("e2", "52.95.0.0/16", both), rejected]),
         [
             ("e3".to_owned(), WithheldReason::Rejected),
-            held("e5", OwnSpace)
+            waits("e5", HoldReason::OwnSpace)
         ]
     );
     assert_eq!(with(&[]), all);

@@ -1,5 +1,7 @@
 //! What may follow a trust file, and what may not.
 
+use std::fmt::Write as _;
+
 use std::sync::LazyLock;
 
 use minisign::KeyPair;
@@ -36,9 +38,9 @@ fn file(version: u64, root: &[&str], threshold: usize, extra: &str) -> String {
     );
     for (name, pair) in KEYS.iter() {
         let public = pair.pk.to_base64();
-        text += &format!("[[key]]\nname = '{name}'\npublic_key = '{public}'\n");
+        writeln!(text, "[[key]]\nname = '{name}'\npublic_key = '{public}'").expect("text");
         if let Some(line) = extra.strip_prefix(&format!("{name}: ")) {
-            text += &format!("{line}\n");
+            writeln!(text, "{line}").expect("text");
         }
     }
     text
