@@ -81,12 +81,12 @@ async fn once(
         FeedFormat::Plain | FeedFormat::DropJson => Kind::List,
     };
     let validators = before.as_ref().map(|known| &known.validators);
-    let fetched = fetcher.get(&config.url, kind, validators).await?;
+    let answer = fetcher.get(&config.url, kind, validators).await?;
     let refused = |refusal: crate::http::wire::Refusal| PullFailure {
         code: refusal.code,
         error: refusal.error,
     };
-    match (fetched, before) {
+    match (answer, before) {
         (Fetched::Unchanged, Some(before)) => {
             if kind == Kind::List {
                 let fetch = ListFetch::Unchanged(before.sha256);

@@ -28,7 +28,7 @@ enum Line<'a> {
     },
 }
 
-pub(super) fn parse(bytes: &[u8], expected: &Expected) -> Result<Vec<IpNet>, ListError> {
+pub(super) fn parse(bytes: &[u8], expected: Expected) -> Result<Vec<IpNet>, ListError> {
     let mut nets = Vec::new();
     let mut is_whole = false;
     let (mut lines, mut offset) = (1, 0);
@@ -58,10 +58,9 @@ pub(super) fn parse(bytes: &[u8], expected: &Expected) -> Result<Vec<IpNet>, Lis
                 compare(number, "records", records, nets.len())?;
                 compare(number, "bytes before it (`size`)", size, start)?;
             }
-            Ok(Line::Metadata { .. }) => return Err(refused()),
             // The last line of what was cut off is most often half an entry.
             Err(_) if number > 1 && !raw.ends_with(b"\n") => break,
-            Err(_) => return Err(refused()),
+            Ok(Line::Metadata { .. }) | Err(_) => return Err(refused()),
         }
     }
     if is_whole {

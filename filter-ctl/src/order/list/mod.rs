@@ -115,8 +115,8 @@ impl ListError {
 /// The prefixes of a list, sorted, each once.
 pub fn parse(bytes: &[u8], expected: &Expected) -> Result<Vec<IpNet>, ListError> {
     let mut nets = match expected.format {
-        ListFormat::Plain => plain::parse(bytes, expected),
-        ListFormat::DropJson => drop_json::parse(bytes, expected),
+        ListFormat::Plain => plain::parse(bytes, *expected),
+        ListFormat::DropJson => drop_json::parse(bytes, *expected),
     }?;
     nets.sort_unstable();
     nets.dedup();

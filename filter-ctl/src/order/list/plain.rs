@@ -20,7 +20,7 @@ struct Announced {
     addresses: u128,
 }
 
-pub(super) fn parse(bytes: &[u8], expected: &Expected) -> Result<Vec<IpNet>, ListError> {
+pub(super) fn parse(bytes: &[u8], expected: Expected) -> Result<Vec<IpNet>, ListError> {
     let mut nets = Vec::new();
     let mut announced = None;
     let mut lines = 0;

@@ -68,10 +68,10 @@ fn a_history_of_300_versions_holds_and_refuses_exactly_the_implausible_ones() {
         let before = good.as_ref().map(|good| (&good.mark, &*good.order));
         match admit_list(&feed(), bytes.as_bytes(), &terms(), before, now) {
             Err(_) => refused.push(version),
-            Ok(list) if list.change.is_some_and(|change| !change.is_within(&CAPS)) => {
+            Ok(new) if new.change.is_some_and(|change| !change.is_within(&CAPS)) => {
                 held.push(version);
             }
-            Ok(list) => good = Some(list),
+            Ok(new) => good = Some(new),
         }
     }
     assert_eq!(refused, [20, 60, 100, 220]);
