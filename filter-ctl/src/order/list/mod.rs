@@ -144,7 +144,8 @@ fn push(nets: &mut Vec<IpNet>, net: IpNet, line: usize, max: u32) -> Result<(), 
 
 /// What is wrong with a line that is no entry.
 fn not_an_entry(line: usize, bytes: &[u8], expected: &'static str) -> ListError {
-    let is_markup = bytes.trim_ascii_start().starts_with(b"<");
+    let bytes = bytes.trim_ascii();
+    let is_markup = bytes.starts_with(b"<");
     if line == 1 && is_markup {
         return ListError::Html { expected };
     }
