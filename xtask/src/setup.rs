@@ -30,7 +30,7 @@ pub(crate) struct Tool {
     pub(crate) why: &'static str,
 }
 
-const TOOLS: [Tool; 4] = [
+const TOOLS: [Tool; 6] = [
     Tool {
         program: "git",
         package: "git",
@@ -50,6 +50,16 @@ const TOOLS: [Tool; 4] = [
         program: "minisign",
         package: "minisign",
         why: "the tests sign as an authority does",
+    },
+    Tool {
+        program: "curl",
+        package: "curl",
+        why: "the tests push as an authority does",
+    },
+    Tool {
+        program: "openssl",
+        package: "openssl",
+        why: "the tests make certificates as an authority does",
     },
 ];
 

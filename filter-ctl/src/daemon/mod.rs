@@ -15,6 +15,7 @@
 //! - `drift`: whether the kernel holds what was put there;
 //! - `offload`: whether network cards leave in frames what the settings go by;
 //! - `publish`: from state to view;
+//! - [`lists`]: unsigned lists, judged, held or enforced; `pullers`: the tasks that fetch feeds;
 //! - `receipts`: what is stated of each bundle, signed;
 //! - `push`: the listener for authorities, as far as the engine has to do with it;
 //! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
