@@ -124,6 +124,44 @@ impl Stream {
     }
 }
 
+/// Why a command that prints while it goes on ended early.
+#[derive(Debug)]
+pub enum Ended {
+    /// It failed.
+    Failed(Failure),
+    /// What it says cannot be printed.
+    Output(io::Error),
+}
+
+impl Ended {
+    /// What such a command has done. A reader that has gone away has seen enough.
+    pub fn outcome(result: Result<Outcome, Self>) -> Result<Outcome, Failure> {
+        match result {
+            Ok(outcome) => Ok(outcome),
+            Err(Self::Failed(failure)) => Err(failure),
+            Err(Self::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Ok(Outcome::raw(String::new()))
+            }
+            Err(Self::Output(error)) => Err(Failure::failed(
+                "output",
+                format!("cannot write the result: {error}"),
+            )),
+        }
+    }
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<io::Error> for Ended {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
 /// Prints what came of a command.
 #[must_use]
 pub fn print(format: Format, result: Result<Outcome, Failure>) -> Exit {

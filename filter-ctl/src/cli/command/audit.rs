@@ -21,7 +21,7 @@ use crate::{
     cli::{
         failure::Failure,
         offline,
-        output::{Format, Outcome, Stream},
+        output::{Ended, Format, Outcome, Stream},
         sanitize,
         text::{count, fields, number, optional_time, time},
     },
@@ -97,36 +97,8 @@ pub(super) fn run(context: &Context, command: AuditCommand) -> Result<Outcome, F
     }
 }
 
-/// Why `show` ended early.
-enum Ended {
-    Failed(Failure),
-    Output(io::Error),
-}
-
-impl From<Failure> for Ended {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<io::Error> for Ended {
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
-    }
-}
-
 fn show(format: Format, args: &ShowArgs) -> Result<Outcome, Failure> {
-    match show_in(&mut Stream::stdout(), format, args) {
-        Ok(outcome) => Ok(outcome),
-        Err(Ended::Failed(failure)) => Err(failure),
-        // A reader that has gone away has seen enough.
-        Err(Ended::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            Ok(Outcome::raw(String::new()))
-        }
-        Err(Ended::Output(error)) => {
-            Err(Failure::failed("output", format!("cannot print: {error}")))
-        }
-    }
+    Ended::outcome(show_in(&mut Stream::stdout(), format, args))
 }
 
 fn show_in(stream: &mut Stream, format: Format, args: &ShowArgs) -> Result<Outcome, Ended> {

@@ -14,7 +14,7 @@ use crate::{
     capture::{CaptureError, Reader},
     cli::{
         failure::Failure,
-        output::{Format, Outcome, Stream},
+        output::{Ended, Format, Outcome, Stream},
         text,
     },
     config::{
@@ -60,36 +60,7 @@ pub struct SimulateArgs {
 
 pub(super) fn run(context: &Context, args: &SimulateArgs) -> Result<Outcome, Failure> {
     let mut stream = Stream::stdout();
-    match simulate(context.format, args, &mut stream) {
-        Ok(outcome) => Ok(outcome),
-        Err(Ended::Failed(failure)) => Err(failure),
-        // A reader that has gone away has seen enough.
-        Err(Ended::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            Ok(Outcome::raw(String::new()))
-        }
-        Err(Ended::Output(error)) => Err(Failure::failed(
-            "output",
-            format!("cannot write the result: {error}"),
-        )),
-    }
-}
-
-/// Why there is no summary.
-enum Ended {
-    Failed(Failure),
-    Output(io::Error),
-}
-
-impl From<Failure> for Ended {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<io::Error> for Ended {
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
-    }
+    Ended::outcome(simulate(context.format, args, &mut stream))
 }
 
 fn simulate(format: Format, args: &SimulateArgs, stream: &mut Stream) -> Result<Outcome, Ended> {
