@@ -81,14 +81,7 @@ pub fn public_key(path: &Path) -> Option<PublicKey> {
 /// behind it counts for nothing: the record that it was about is in the log.
 pub(super) fn last(state_dir: &Path) -> Result<(Option<Checkpoint>, u64), AuditError> {
     let path = state_dir.join(FILE);
-    let io_error = |action| {
-        let path = path.clone();
-        move |source| AuditError::Io {
-            action,
-            path,
-            source,
-        }
-    };
+    let io_error = |action| AuditError::at(action, &path);
     let mut file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((None, 0)),
@@ -135,14 +128,7 @@ impl Sealer {
             Appliance::open(state_dir).map_err(|error| AuditError::Sign(error.to_string()))?;
         let (last, whole) = last(state_dir)?;
         let path = state_dir.join(FILE);
-        let io_error = |action| {
-            let path = path.clone();
-            move |source| AuditError::Io {
-                action,
-                path,
-                source,
-            }
-        };
+        let io_error = |action| AuditError::at(action, &path);
         let file = OpenOptions::new()
             .create(true)
             .append(true)

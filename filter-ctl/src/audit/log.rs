@@ -46,14 +46,7 @@ impl Audit {
         if let Some(checkpoint) = &checkpoint {
             check_signature(state_dir, checkpoint)?;
         }
-        let io_error = |action| {
-            let path = path.clone();
-            move |source| AuditError::Io {
-                action,
-                path,
-                source,
-            }
-        };
+        let io_error = |action| AuditError::at(action, &path);
         let end = match File::open(&path) {
             Ok(file) => find_end(&path, file, checkpoint.as_ref())?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => match checkpoint {
@@ -225,11 +218,7 @@ fn at_checkpoint(
     let mut tail = Vec::new();
     file.seek(SeekFrom::Start(from))
         .and_then(|_| io::Read::take(&mut *file, bytes - from).read_to_end(&mut tail))
-        .map_err(|source| AuditError::Io {
-            action: "read",
-            path: path.to_owned(),
-            source,
-        })?;
+        .map_err(AuditError::at("read", path))?;
     let line = tail.strip_suffix(b"\n").map(|lines| {
         let start = lines.iter().rposition(|byte| *byte == b'\n');
         &lines[start.map_or(0, |before| before + 1)..]

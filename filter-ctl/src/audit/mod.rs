@@ -19,7 +19,10 @@ mod record;
 mod tests;
 pub mod verify;
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 pub use self::{
     log::Audit,
@@ -58,4 +61,16 @@ pub enum AuditError {
     /// A checkpoint could not be signed.
     #[error("cannot sign a checkpoint of the audit log: {0}")]
     Sign(String),
+}
+
+impl AuditError {
+    /// For `map_err`.
+    fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
 }

@@ -33,14 +33,7 @@ pub struct Lines {
 impl Lines {
     /// Opens a file; `None` if there is none.
     pub fn open(path: &Path) -> Result<Option<Self>, AuditError> {
-        let io_error = |action| {
-            let path = path.to_owned();
-            move |source| AuditError::Io {
-                action,
-                path,
-                source,
-            }
-        };
+        let io_error = |action| AuditError::at(action, path);
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -67,11 +60,7 @@ impl Lines {
         let mut bytes = Vec::new();
         let limit = LINE_BYTES_MAX as u64 + 1;
         let read = BufRead::read_until(&mut self.reader.by_ref().take(limit), b'\n', &mut bytes)
-            .map_err(|source| AuditError::Io {
-                action: "read",
-                path: self.path.clone(),
-                source,
-            })?;
+            .map_err(AuditError::at("read", &self.path))?;
         if read == 0 {
             return Ok(None);
         }
