@@ -209,10 +209,7 @@ pub fn readmit(
     let mut order: Option<VerifiedOrder> = None;
     for (link, bytes) in mark.bundles().zip(chain.iter().chain([bundle])) {
         let (manifest, mut judged) = rejudge(feed, &link, bytes, timezone)?;
-        let of_link = Mark {
-            chain: Vec::new(),
-            ..mark_of(&link, mark)
-        };
+        let of_link = mark_of(&link, mark);
         match order {
             None => {
                 let restored = match since {
@@ -244,7 +241,7 @@ pub fn readmit(
     Ok(Readmitted { order, alarms })
 }
 
-/// The mark that a bundle of a chain had.
+/// What an order takes from the mark of a bundle of a chain.
 fn mark_of(link: &Link, last: &Mark) -> Mark {
     Mark {
         epoch: link.epoch,
@@ -252,7 +249,9 @@ fn mark_of(link: &Link, last: &Mark) -> Mark {
         sha256: link.sha256,
         admitted_at: link.admitted_at,
         scope: link.scope.clone(),
-        ..last.clone()
+        signers: last.signers.clone(),
+        chain: Vec::new(),
+        has_entries: true,
     }
 }
 
