@@ -6,8 +6,9 @@
 
 use crate::{
     limits::{
-        CLAUSES_MAX, HEADER_WINDOW, HOST_GROUPS_MAX, INTERFACES_MAX, PLACE_PREFIXES_MAX,
-        deep_rows_for, rows_for_v4, rows_for_v6,
+        CLAUSES_MAX, FLOW_LABELS_MAX, HEADER_WINDOW, HOST_GROUPS_MAX, INTERFACES_MAX,
+        PLACE_PREFIXES_MAX, PLACES_MAX, RULE_BITS_MAX, RULES_MAX, deep_rows_for, rows_for_v4,
+        rows_for_v6,
     },
     settings::VLAN_WORDS,
     table::{BASES_4, BASES_6, FILTER_WORDS, MARK_WORDS},
@@ -15,7 +16,7 @@ use crate::{
 
 /// Grows with every change of a map, a record or a meaning. A controller that finds pins of another
 /// version builds beside them.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// The oldest version in which what tells sets of maps apart, the kill switch and the counters lie where
 /// they lie now and mean what they mean now: the first three fields of [`InfoHeader`], the name in
@@ -79,6 +80,43 @@ pub mod map {
     pub const SCRATCH: &str = "SCRATCH";
     /// [`super::OPENED_ENTRIES`] of [`super::OPENED_BYTES`] per CPU, for what the parser's functions hand to each other.
     pub const OPENED: &str = "OPENED";
+    /// [`crate::table::PlaceRecord`] by half.
+    pub const PLACES: &str = "PLACES";
+    /// [`crate::rule::RuleSetHeader`] by half.
+    pub const RULE_HEADER: &str = "RULE_HEADER";
+    /// Numbers of sets of rules by half and value, [`super::STARTS_PER_ELEMENT`] to an element; see
+    /// [`crate::rule::FIELDS`].
+    pub const RULE_CLASSES: &str = "RULE_CLASSES";
+    /// Flow labels by half, two to an element; see [`crate::rule::flow_label_number`].
+    pub const RULE_LABELS: &str = "RULE_LABELS";
+    /// [`crate::rule::RuleBits`] by half.
+    pub const RULE_BITS: &str = "RULE_BITS";
+    /// [`crate::rule::RuleRecord`] by half and rank.
+    pub const RULES: &str = "RULES";
+    /// [`crate::limit::Limit`] by half, host group and class.
+    pub const LIMITS: &str = "LIMITS";
+    /// A bit for each source port of reflectors, by half.
+    pub const REFLECTORS: &str = "REFLECTORS";
+    /// The buckets of rules, by slot.
+    pub const RULE_BUCKETS: &str = "RULE_BUCKETS";
+    /// [`crate::counters::RuleCounter`] by slot of a rule, per CPU.
+    pub const RULE_COUNTS: &str = "RULE_COUNTS";
+    /// Lines of buckets of single destinations, see [`crate::limit`].
+    pub const LINES: &str = "LINES";
+    /// Sets of buckets that destinations share.
+    pub const SHARED: &str = "SHARED";
+    /// [`crate::meter::MeterSet`] per CPU.
+    pub const METERS: &str = "METERS";
+    /// [`crate::meter::Meter`] by host group, per CPU.
+    pub const GROUP_METERS: &str = "GROUP_METERS";
+    /// Counts by [`crate::counters::Tally`], per CPU.
+    pub const TALLIES: &str = "TALLIES";
+    /// One [`crate::sample::Sampling`].
+    pub const SAMPLING: &str = "SAMPLING";
+    /// The buckets of samples, by reason.
+    pub const SAMPLE_LIMITS: &str = "SAMPLE_LIMITS";
+    /// The ring of [`crate::sample::Sample`]s.
+    pub const SAMPLES: &str = "SAMPLES";
     /// [`super::ClockReading`] per CPU.
     pub const CLOCK: &str = "CLOCK";
     /// [`super::InfoHeader`] and [`super::InfoInterface`] records for user space; the program does not see it.
@@ -95,6 +133,10 @@ pub mod global {
     pub const V6_ROWS_CAPACITY: &str = "V6_ROWS_CAPACITY";
     /// The deep rows of one half of the IPv6 orders.
     pub const V6_DEEP_CAPACITY: &str = "V6_DEEP_CAPACITY";
+    /// Units of a tick, see [`crate::limit::Tick`].
+    pub const TICK_UNITS: &str = "TICK_UNITS";
+    /// The secret of [`crate::limit::Key`].
+    pub const SECRET: &str = "SECRET";
 }
 
 /// The name of the XDP program in the object.
@@ -130,6 +172,24 @@ pub const OPENED_ENTRIES: usize = 2;
 pub const SCRATCH_BYTES: usize = HEADER_WINDOW + 64;
 /// Roles of interfaces.
 pub const ROLES: usize = 2;
+/// Records of places of one half.
+pub const PLACES_CAPACITY: usize = PLACES_MAX;
+/// Headers of rule sets of one half.
+pub const RULE_HEADERS: usize = 1;
+/// Sets of rules of one half.
+pub const RULE_BITS_CAPACITY: usize = RULE_BITS_MAX;
+/// Rules of one half.
+pub const RULES_CAPACITY: usize = RULES_MAX;
+/// Flow labels of one half.
+pub const RULE_LABELS_CAPACITY: usize = FLOW_LABELS_MAX;
+/// Limits of one half: [`CLASS_LIMITS`] of each host group, by its number, of which none has 0.
+pub const LIMITS_CAPACITY: usize = (HOST_GROUPS_MAX + 1) * CLASS_LIMITS;
+/// Limits of a host group: one of each class, and room.
+pub const CLASS_LIMITS: usize = 8;
+/// Words of the ports of reflectors of one half.
+pub const REFLECTOR_WORDS: usize = (1 << 16) / 64;
+/// Sets of buckets that destinations share, 64 bytes each; a power of two.
+pub const SHARED_SETS: usize = 1 << 17;
 /// Clauses of one half.
 pub const CLAUSES_CAPACITY: usize = CLAUSES_MAX;
 /// Settings of one half.
@@ -231,6 +291,8 @@ pub struct InfoInterface {
 pub const INFO_RECORD: usize = 128;
 
 const _: () = {
+    assert!(RULE_BITS_CAPACITY <= 1 << 16 && CLASS_LIMITS >= crate::limit::CLASSES);
+    assert!(SHARED_SETS.is_power_of_two());
     assert!(size_of::<Control>() == 16);
     assert!(size_of::<ClockReading>() == 16);
     assert!(size_of::<InfoHeader>() == INFO_RECORD);

@@ -29,6 +29,37 @@ pub struct Counter {
 /// Counters in the verdict map.
 pub const VERDICT_COUNTERS: usize = INTERFACES_MAX * REASONS_MAX as usize * ACTIONS as usize;
 
+/// What rules counted, per CPU, never reset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct RuleCounter {
+    /// Packets that matched, up to the rule that decided.
+    pub matched_packets: u64,
+    /// Their bytes.
+    pub matched_bytes: u64,
+    /// Packets that the rule dropped; of a monitored rule or interface, that it would have.
+    pub dropped_packets: u64,
+    /// Their bytes.
+    pub dropped_bytes: u64,
+}
+
+/// What happened that is no verdict, per CPU, never reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Tally {
+    /// A packet was charged to a bucket that its destination shares with another.
+    SharedBucket = 0,
+    /// A packet to a protected destination that has no meter of its own.
+    Unmetered = 1,
+    /// A sample was not made, because there are enough of its reason.
+    SampleOverRate = 2,
+    /// A sample was lost, because the ring was full.
+    SampleLost = 3,
+}
+
+/// How many of them there are.
+pub const TALLIES: usize = 4;
+
 const ACTIONS: u32 = 2;
 
 /// The index of the counter of a reason (by [`crate::verdict::Reason::number`]) and an action for an

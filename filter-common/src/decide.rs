@@ -6,24 +6,37 @@
 //! of plain numbers, which are verified once each; [`Query`], [`Ends`] and [`Judgement`] therefore fit
 //! into one word, see [`words`].
 
+mod guard;
 mod words;
 
 use crate::{
     address::{Address, Family},
+    limit::{Class, Limit, Tick},
     limits::CLAUSES_PER_CELL_MAX,
+    meter::Metered,
     packet::{Flow, Frame, Packet, stays_on_link},
     policy::{Policies, Policy, PolicySet},
-    settings::{InterfaceSettings, Role, VlanSettings},
-    table::{Clause, ClauseFlags, End, Place, Special, Subject},
+    rule::{RuleRecord, RuleTables},
+    settings::{Guards, InterfaceSettings, Role, VlanSettings},
+    table::{Clause, ClauseFlags, End, Place, PlaceRecord, Special, Subject},
     verdict::{Action, POLICY_REASONS, Reason, Verdict},
 };
 
-pub use self::words::{Ends, Judgement, Listing, Query};
+pub use self::{
+    guard::{Guarded, Guarding, judge_limit, judge_rules, meter},
+    words::{Ends, Judgement, Listing, Query},
+};
 
 /// One generation of tables.
 pub trait Tables {
-    /// What holds for the address beside the orders.
-    fn place(&self, family: Family, address: Address) -> Place;
+    /// The rules of the generation.
+    type Rules: RuleTables;
+
+    /// The number of what holds for the address beside the orders; 0 for nothing.
+    fn place_number(&self, family: Family, address: Address) -> u32;
+
+    /// What a number of [`Tables::place_number`] stands for.
+    fn place(&self, number: u32) -> PlaceRecord;
 
     /// The number, from 1, of the address's first clause; 0 where no order lists it.
     fn listed(&self, family: Family, address: Address) -> u32;
@@ -40,11 +53,23 @@ pub trait Tables {
     /// What a host group, by its number from 1, says of it.
     fn group_policies(&self, group: u32) -> PolicySet;
 
+    /// The sets of rules.
+    fn rules(&self) -> Self::Rules;
+
+    /// The rule of a rank.
+    fn rule(&self, rank: u32) -> RuleRecord;
+
+    /// The limit of each destination in a host group, by its number from 1, for a class.
+    fn class_limit(&self, group: u32, class: Class) -> Limit;
+
+    /// Whether UDP from this port may be the answer of a reflector.
+    fn is_reflector(&self, port: u16) -> bool;
+
     /// Looks both ends of a packet up.
     #[inline(always)]
     fn ends(&self, family: Family, source: Address, destination: Address) -> Ends {
         let [source_place, destination_place] =
-            [self.place(family, source), self.place(family, destination)];
+            [source, destination].map(|address| self.place_number(family, address));
         Ends {
             source: Listing {
                 place: source_place,
@@ -62,18 +87,82 @@ pub trait Tables {
     fn judge<C: Clock, E: Effects>(&self, query: Query, clock: &C, effects: &mut E) -> Judgement {
         walk(self, query, clock, effects)
     }
+
+    /// Asks the rules about a packet.
+    #[inline(always)]
+    fn judge_rules<C: Clock, E: Effects>(
+        &self,
+        packet: &Packet,
+        guarding: Guarding,
+        clock: &C,
+        effects: &mut E,
+    ) -> Guarded {
+        judge_rules(self, packet, guarding, clock, effects)
+    }
+
+    /// Asks the limits of its destination about a packet.
+    #[inline(always)]
+    fn judge_limit<C: Clock, E: Effects>(
+        &self,
+        packet: &Packet,
+        guarding: Guarding,
+        clock: &C,
+        effects: &mut E,
+    ) -> Guarded {
+        judge_limit(self, packet, guarding, clock, effects)
+    }
+
+    /// Counts a packet for its destination.
+    #[inline(always)]
+    fn meter<C: Clock, E: Effects>(
+        &self,
+        packet: &Packet,
+        guarding: Guarding,
+        clock: &C,
+        effects: &mut E,
+    ) {
+        meter(self, packet, guarding, clock, effects);
+    }
 }
 
-/// CLOCK_BOOTTIME; asked only when an order matches.
+/// The kernel's clocks.
 pub trait Clock {
-    /// Seconds since boot, suspend included.
+    /// Seconds of CLOCK_BOOTTIME: since boot, suspend included. Asked only when an order matches.
     fn boottime(&self) -> u32;
+
+    /// The kernel's time as limits count it.
+    fn tick(&self) -> Tick;
 }
 
-/// What is told while the evaluation goes on.
+/// What is told and what is used up while the evaluation goes on.
 pub trait Effects {
     /// A monitored clause of this slot would have dropped the packet.
     fn would_drop(&mut self, slot: u32);
+
+    /// Bytes of the frame, at most 65,535.
+    fn bytes(&self) -> u16;
+
+    /// The rule with this slot matched, and dropped the packet or would have.
+    fn rule_matched(&mut self, slot: u32, dropped: bool);
+
+    /// Whether a packet of this cost is within the limit of the rule with this slot; if so, charges it.
+    fn take_rule(&mut self, slot: u32, limit: &Limit, cost: u64, tick: Tick) -> bool;
+
+    /// The same for the line of buckets with this number and a class.
+    fn take_line(&mut self, line: u32, class: Class, limit: &Limit, cost: u64, tick: Tick) -> bool;
+
+    /// The same for a destination that has no line of its own.
+    fn take_shared(
+        &mut self,
+        address: Address,
+        class: Class,
+        limit: &Limit,
+        cost: u64,
+        tick: Tick,
+    ) -> bool;
+
+    /// Counts a packet for its destination.
+    fn meter(&mut self, packet: &Metered, tick: Tick);
 }
 
 /// Decides about one frame.
@@ -82,7 +171,8 @@ pub trait Effects {
 /// blocked passes at once (scope `all`) or cannot be blocked by an order (scope `lists`); an order
 /// drops by source, then by destination, first as the packet is on the wire, then by the IPv4 addresses
 /// that its own stand for behind a NAT64, then as the packet is inside a tunnel; what is odd is a matter
-/// of the policies of the interface's role and of the inside end's host group.
+/// of the policies of the interface's role and of the inside end's host group; then the rules are asked, and
+/// then the limits of the destination. What arrives at the rules is metered.
 ///
 /// An address inside, in a tunnel or behind a translator, takes protection only for itself: wrapping a
 /// packet to an address that always passes opens no way for the wrapper.
@@ -94,11 +184,7 @@ pub fn decide<T: Tables, C: Clock, E: Effects>(
     clock: &C,
     effects: &mut E,
 ) -> Verdict {
-    let settings = if settings.has_vlans() && frame.vlan != 0 {
-        settings.on(tables.vlan(frame.vlan))
-    } else {
-        settings
-    };
+    let settings = on_vlan(frame, settings, tables);
     if let Some(stop) = frame.stop() {
         let mut verdict = Verdict::pass(Reason::Clean);
         verdict.number = stop.number();
@@ -116,13 +202,15 @@ pub fn decide<T: Tables, C: Clock, E: Effects>(
         ..
     } = packet.outer;
     let ends = tables.ends(family, source, destination);
-    if ends.source.place.always_passes() || ends.destination.place.always_passes() {
+    let places = records(tables, ends);
+    if places.iter().any(|record| record.place().always_passes()) {
         return Verdict::pass(Reason::NeverBlock);
     }
     let mut verdict = Verdict::pass(Reason::Clean);
     if judge_flow(
         &packet.outer,
         ends,
+        &places,
         settings,
         tables,
         clock,
@@ -131,15 +219,35 @@ pub fn decide<T: Tables, C: Clock, E: Effects>(
     ) {
         return verdict;
     }
-    if ends.source.place.is_nat64() || ends.destination.place.is_nat64() {
-        let (flow, ends) = translated(&packet.outer, ends, tables);
-        if judge_flow(&flow, ends, settings, tables, clock, effects, &mut verdict) {
+    if places.iter().any(|record| record.place().is_nat64()) {
+        let (flow, ends) = translated(&packet.outer, &places, tables);
+        let places = records(tables, ends);
+        if judge_flow(
+            &flow,
+            ends,
+            &places,
+            settings,
+            tables,
+            clock,
+            effects,
+            &mut verdict,
+        ) {
             return verdict;
         }
     }
     if let Some(inner) = packet.inner() {
         let ends = tables.ends(inner.family, inner.source, inner.destination);
-        if judge_flow(inner, ends, settings, tables, clock, effects, &mut verdict) {
+        let places = records(tables, ends);
+        if judge_flow(
+            inner,
+            ends,
+            &places,
+            settings,
+            tables,
+            clock,
+            effects,
+            &mut verdict,
+        ) {
             return verdict;
         }
     }
@@ -147,31 +255,88 @@ pub fn decide<T: Tables, C: Clock, E: Effects>(
         verdict.number = Reason::MplsPseudowire.number();
         return verdict;
     }
-    judge_oddities(packet, ends, settings, tables, &mut verdict);
+    judge_oddities(packet, &places, settings, tables, &mut verdict);
+    if !settings.guards().is_empty() && verdict.action == Action::Pass {
+        judge_guards(packet, ends, settings, tables, clock, effects, &mut verdict);
+    }
     verdict
 }
 
-/// Asks the orders about both ends. True if one decided.
+/// The settings of an interface, or of the VLAN that a frame is of.
 #[inline(always)]
-fn judge_flow<T: Tables, C: Clock, E: Effects>(
-    flow: &Flow,
+pub fn on_vlan<T: Tables>(
+    frame: &Frame,
+    settings: InterfaceSettings,
+    tables: &T,
+) -> InterfaceSettings {
+    if settings.has_vlans() && frame.vlan != 0 {
+        settings.on(tables.vlan(frame.vlan))
+    } else {
+        settings
+    }
+}
+
+/// What holds for both ends, the source first.
+#[inline(always)]
+fn records<T: Tables>(tables: &T, ends: Ends) -> [PlaceRecord; 2] {
+    [
+        tables.place(ends.source.place),
+        tables.place(ends.destination.place),
+    ]
+}
+
+/// Asks rules and limits, and meters.
+#[inline(always)]
+fn judge_guards<T: Tables, C: Clock, E: Effects>(
+    packet: &Packet,
     ends: Ends,
     settings: InterfaceSettings,
     tables: &T,
     clock: &C,
     effects: &mut E,
     verdict: &mut Verdict,
+) {
+    let guards = settings.guards();
+    let mut guarding = Guarding::new(ends, settings.role(), settings.monitors());
+    let mut guarded = Guarded::NONE;
+    if guards.has(Guards::RULES) {
+        guarded = tables.judge_rules(packet, guarding, clock, effects);
+        guarded.tell(verdict);
+    }
+    if guards.has(Guards::LIMITS) && !guarded.decided() {
+        guarded = tables.judge_limit(packet, guarding, clock, effects);
+        guarded.tell(verdict);
+    }
+    if guards.has(Guards::METERS) {
+        guarding = guarding.dropped(verdict.action == Action::Drop);
+        tables.meter(packet, guarding, clock, effects);
+    }
+}
+
+/// Asks the orders about both ends. True if one decided.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "the parts of one question")]
+fn judge_flow<T: Tables, C: Clock, E: Effects>(
+    flow: &Flow,
+    ends: Ends,
+    places: &[PlaceRecord; 2],
+    settings: InterfaceSettings,
+    tables: &T,
+    clock: &C,
+    effects: &mut E,
+    verdict: &mut Verdict,
 ) -> bool {
-    for (end, listing) in [
-        (End::Source, ends.source),
-        (End::Destination, ends.destination),
+    let [source, destination] = places;
+    for (end, listing, record) in [
+        (End::Source, ends.source, source),
+        (End::Destination, ends.destination, destination),
     ] {
-        if listing.number == 0 || listing.place.is_never_blocked() {
+        if listing.number == 0 || record.place().is_never_blocked() {
             continue;
         }
         let query = query(flow, end, listing.number, settings.monitors());
         let judgement = tables.judge(query, clock, effects);
-        verdict.would_drop |= judgement.would_drop();
+        verdict.would_reasons |= u64::from(judgement.would_drop()) << Reason::Order.number();
         if let Some(slot) = judgement.drop() {
             verdict.action = Action::Drop;
             verdict.number = Reason::Order.number();
@@ -187,9 +352,9 @@ fn judge_flow<T: Tables, C: Clock, E: Effects>(
 /// The packet between the IPv4 addresses that its IPv6 addresses stand for (RFC 6052), and what the
 /// tables say of those. An end that stands for none is not asked about.
 #[inline(always)]
-fn translated<T: Tables>(outer: &Flow, ends: Ends, tables: &T) -> (Flow, Ends) {
-    let source = ends.source.place.embedded_v4(outer.source);
-    let destination = ends.destination.place.embedded_v4(outer.destination);
+fn translated<T: Tables>(outer: &Flow, places: &[PlaceRecord; 2], tables: &T) -> (Flow, Ends) {
+    let source = places[0].place().embedded_v4(outer.source);
+    let destination = places[1].place().embedded_v4(outer.destination);
     let nobody = Address::default();
     let flow = outer.between(
         Family::V4,
@@ -210,12 +375,12 @@ fn translated<T: Tables>(outer: &Flow, ends: Ends, tables: &T) -> (Flow, Ends) {
 #[inline(always)]
 fn judge_oddities<T: Tables>(
     packet: &Packet,
-    ends: Ends,
+    places: &[PlaceRecord; 2],
     settings: InterfaceSettings,
     tables: &T,
     verdict: &mut Verdict,
 ) {
-    let places = [ends.source.place, ends.destination.place];
+    let places = [places[0].place(), places[1].place()];
     let odd = oddities(packet, places);
     if odd.is_empty() {
         return;

@@ -21,11 +21,16 @@
 
 pub mod abi;
 pub mod address;
+pub mod bits;
 pub mod counters;
 pub mod decide;
+pub mod limit;
 pub mod limits;
+pub mod meter;
 pub mod packet;
 pub mod policy;
+pub mod rule;
+pub mod sample;
 pub mod settings;
 pub mod table;
 pub mod verdict;

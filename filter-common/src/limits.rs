@@ -71,3 +71,28 @@ pub const fn rows_for_v6(prefixes: usize) -> usize {
 pub const fn deep_rows_for(prefixes: usize) -> usize {
     3 * prefixes
 }
+
+/// Bytes of an IP packet past which lengths count as this: the most that rules can ask for.
+pub const IP_LENGTH_MAX: usize = 65_535;
+
+/// Rules, see [`crate::rule`]. A set of more is refused whole and the previous one stays in force.
+pub const RULES_MAX: usize = 1_024;
+
+/// Rules after which the evaluation goes on, because they only count or say so. A set of more is refused
+/// whole.
+pub const RULES_CONTINUING_MAX: usize = 64;
+
+/// Sets of rules, see [`crate::rule::RuleBits`], of one generation: one for each group of values that the
+/// rules tell apart. A set of rules that needs more is refused whole.
+pub const RULE_BITS_MAX: usize = 16_384;
+
+/// Counters of rules, those of rules that ended included until their last reading. A set of rules that needs
+/// more is refused whole.
+pub const RULE_SLOTS_MAX: usize = 4_096;
+
+/// Values of the flow label that the rules tell apart. A set of rules that needs more is refused whole.
+pub const FLOW_LABELS_MAX: usize = 1_024;
+
+/// What is said of addresses beside the orders, see [`crate::table::PlaceRecord`], as many different
+/// things as addresses can be told apart by. A set that needs more is refused whole.
+pub const PLACES_MAX: usize = 8_192;

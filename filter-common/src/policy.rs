@@ -5,6 +5,8 @@
 //! per host group. A packet carries the set of those that apply to it, [`Policies`]; what a set means
 //! for its verdict is said by a [`PolicySet`].
 
+use crate::bits;
+
 macro_rules! policies {
     ($($(#[doc = $doc:literal])+ $name:ident = $value:literal, $default:ident, $text:literal, $reference:literal;)+) => {
         /// An ambiguity or an anomaly, and the index of its bit.
@@ -241,23 +243,10 @@ impl Policies {
     }
 
     /// The lowest number in the set; 0 for an empty set.
-    ///
-    /// Without a branch, because the verifier would follow each.
     #[inline(always)]
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "a number below 64")]
     pub const fn lowest_number(self) -> u32 {
-        const fn some(bits: u64) -> u64 {
-            (bits | bits.wrapping_neg()) >> 63
-        }
-        let bit = self.lowest().0;
-        let number = some(bit & 0xffff_ffff_0000_0000) << 5
-            | some(bit & 0xffff_0000_ffff_0000) << 4
-            | some(bit & 0xff00_ff00_ff00_ff00) << 3
-            | some(bit & 0xf0f0_f0f0_f0f0_f0f0) << 2
-            | some(bit & 0xcccc_cccc_cccc_cccc) << 1
-            | some(bit & 0xaaaa_aaaa_aaaa_aaaa);
-        number as u32
+        bits::lowest_number(self.0)
     }
 
     /// The policies in the set, by number.

@@ -71,6 +71,42 @@ impl Tunnels {
     }
 }
 
+/// Steps of the evaluation that a generation may be without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct Guards(u8);
+
+impl Guards {
+    /// None.
+    pub const NONE: Self = Self(0);
+    /// There are rules.
+    pub const RULES: Self = Self(1);
+    /// There are host groups with limits.
+    pub const LIMITS: Self = Self(2);
+    /// There are host groups whose traffic is metered.
+    pub const METERS: Self = Self(4);
+
+    /// Those in either.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `other` are in it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether there are none.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// The settings of one interface, as they lie in the settings map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
@@ -79,7 +115,8 @@ pub struct InterfaceSettings {
     role: u8,
     has_vlans: u8,
     tunnels: Tunnels,
-    reserved: [u8; 4],
+    guards: Guards,
+    reserved: [u8; 3],
 }
 
 impl InterfaceSettings {
@@ -91,7 +128,8 @@ impl InterfaceSettings {
             role: role as u8,
             has_vlans: 0,
             tunnels: Tunnels::NONE,
-            reserved: [0; 4],
+            guards: Guards::NONE,
+            reserved: [0; 3],
         }
     }
 
@@ -100,6 +138,20 @@ impl InterfaceSettings {
     pub const fn looking_into(mut self, tunnels: Tunnels) -> Self {
         self.tunnels = tunnels;
         self
+    }
+
+    /// With these steps behind the orders.
+    #[must_use]
+    pub const fn guarded(mut self, guards: Guards) -> Self {
+        self.guards = guards;
+        self
+    }
+
+    /// The steps behind the orders that there are.
+    #[inline(always)]
+    #[must_use]
+    pub const fn guards(self) -> Guards {
+        self.guards
     }
 
     /// With settings of their own for some VLANs.

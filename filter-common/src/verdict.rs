@@ -1,6 +1,9 @@
 //! What became of a packet, and why.
 
-use crate::policy::{Policies, Policy};
+use crate::{
+    limit::Class,
+    policy::{Policies, Policy},
+};
 
 /// What the data path does with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +55,9 @@ macro_rules! reasons {
 /// Numbers of reasons from here on are those of policies.
 pub const POLICY_REASONS: u32 = 64;
 
+/// Numbers of reasons from here on, up to those of policies, are those of limits, by [`Class`].
+pub const LIMIT_REASONS: u32 = 24;
+
 reasons! {
     /// Nothing spoke against it.
     Clean = 0, "clean";
@@ -81,6 +87,22 @@ reasons! {
     MplsPseudowire = 12, "mpls_pseudowire";
     /// A blocking order in force covers one end of it.
     Order = 16, "order";
+    /// A rule decided.
+    Rule = 17, "rule";
+    /// Over the limit of its destination for later fragments.
+    LimitFragment = 24, "limit_fragment";
+    /// Over the limit of its destination for TCP that opens connections.
+    LimitSyn = 25, "limit_syn";
+    /// Over the limit of its destination for TCP that answers: SYN-ACK and RST.
+    LimitReply = 26, "limit_reply";
+    /// Over the limit of its destination for UDP from reflector ports.
+    LimitReflection = 27, "limit_reflection";
+    /// Over the limit of its destination for other UDP.
+    LimitUdp = 28, "limit_udp";
+    /// Over the limit of its destination for ICMP.
+    LimitIcmp = 29, "limit_icmp";
+    /// Over the limit of its destination for everything else.
+    LimitOther = 30, "limit_other";
 }
 
 impl Reason {
@@ -93,13 +115,14 @@ impl Reason {
     /// Whether packets can be dropped for it.
     #[must_use]
     pub const fn can_drop(self) -> bool {
-        matches!(self, Self::Order | Self::Policy(_))
+        self.number() >= Self::Order.number()
     }
 
     /// Whether packets can pass for it.
     #[must_use]
     pub const fn can_pass(self) -> bool {
-        !matches!(self, Self::Order)
+        let number = self.number();
+        number != Self::Order.number() && !(number >= LIMIT_REASONS && number < POLICY_REASONS)
     }
 }
 
@@ -111,10 +134,12 @@ pub struct Verdict {
     /// Why: the number of the reason, see [`Reason::number`]. A number, so that the kernel need not
     /// turn one into the other.
     pub number: u32,
-    /// The slot of the orders that dropped the packet; only meaningful with [`Reason::Order`].
+    /// The slot of the orders or of the rule that decided; only meaningful with [`Reason::Order`] and
+    /// [`Reason::Rule`].
     pub slot: u32,
-    /// Whether a monitored order would have dropped the packet.
-    pub would_drop: bool,
+    /// Reasons other than policies that would have dropped it, were they or the interface not monitored: bit
+    /// `n` for the reason with the number `n`.
+    pub would_reasons: u64,
     /// The policies that would have dropped it, were they or the interface not monitored.
     pub would: Policies,
 }
@@ -128,9 +153,16 @@ impl Verdict {
             action: Action::Pass,
             number: reason.number(),
             slot: 0,
-            would_drop: false,
+            would_reasons: 0,
             would: Policies::NONE,
         }
+    }
+
+    /// Whether a monitored order would have dropped the packet.
+    #[inline(always)]
+    #[must_use]
+    pub const fn would_drop(&self) -> bool {
+        self.would_reasons >> Reason::Order.number() & 1 != 0
     }
 
     /// Why.
@@ -153,6 +185,12 @@ const _: () = {
             "reasons are listed by number"
         );
         index += 1;
+    }
+    let mut class = 0;
+    while class < Class::ALL.len() {
+        let number = LIMIT_REASONS + Class::ALL[class] as u32;
+        assert!(PLAIN[PLAIN.len() - Class::ALL.len() + class].number() == number);
+        class += 1;
     }
     assert!(POLICY_REASONS + crate::limits::POLICIES_MAX <= crate::limits::REASONS_MAX);
 };

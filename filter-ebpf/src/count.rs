@@ -1,14 +1,16 @@
 //! Counting, on this CPU's own counters.
 
 use filter_common::{
+    address::Address,
+    bits::{lowest_number, without_lowest},
     counters::{Counter, verdict_index},
     decide::Effects,
-    limits::POLICIES_MAX,
-    policy::Policies,
+    limit::{Class, Limit, Tick},
+    meter::Metered,
     verdict::{Action, POLICY_REASONS, Reason, Verdict},
 };
 
-use crate::maps;
+use crate::{buckets, maps};
 
 /// Charges one frame to the counters.
 pub(crate) struct Charge {
@@ -32,11 +34,11 @@ impl Charge {
         if verdict.number == ORDER {
             self.real(maps::SLOTS.get_ptr_mut(verdict.slot));
         }
-        if verdict.would_drop {
-            self.would_verdict(ORDER);
+        if verdict.would_reasons != 0 {
+            levee_would(verdict.would_reasons, 0, self.bytes);
         }
         if !verdict.would.is_empty() {
-            levee_would(verdict.would.to_bits(), self.bytes);
+            levee_would(verdict.would.to_bits(), POLICY_REASONS, self.bytes);
         }
     }
 
@@ -73,22 +75,65 @@ impl Effects for Charge {
     fn would_drop(&mut self, slot: u32) {
         self.would(maps::SLOTS.get_ptr_mut(slot));
     }
+
+    #[inline(always)]
+    fn bytes(&self) -> u16 {
+        const MOST: u64 = u16::MAX as u64;
+        if self.bytes > MOST {
+            u16::MAX
+        } else {
+            self.bytes as u16
+        }
+    }
+
+    #[inline(always)]
+    fn rule_matched(&mut self, slot: u32, dropped: bool) {
+        buckets::rule_matched(slot, dropped, self.bytes);
+    }
+
+    #[inline(always)]
+    fn take_rule(&mut self, slot: u32, limit: &Limit, cost: u64, tick: Tick) -> bool {
+        buckets::take_rule(slot, limit, cost, tick)
+    }
+
+    #[inline(always)]
+    fn take_line(&mut self, line: u32, class: Class, limit: &Limit, cost: u64, tick: Tick) -> bool {
+        buckets::take_line(line, class, limit, cost, tick)
+    }
+
+    #[inline(always)]
+    fn take_shared(
+        &mut self,
+        address: Address,
+        class: Class,
+        limit: &Limit,
+        cost: u64,
+        tick: Tick,
+    ) -> bool {
+        buckets::take_shared(address, class, limit, cost, tick)
+    }
+
+    #[inline(always)]
+    fn meter(&mut self, packet: &Metered, tick: Tick) {
+        buckets::meter(packet, tick);
+    }
 }
 
-/// Counts what each of these policies would have dropped: a function, so that its loop is verified once.
+/// Counts what each of these reasons, of numbers from `first` on, would have dropped: a function, so that its
+/// loop is verified once.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn levee_would(policies: u64, frame_length: u64) -> u64 {
+extern "C" fn levee_would(reasons: u64, first: u32, frame_length: u64) -> u64 {
     let charge = Charge {
         bytes: frame_length,
     };
-    let mut left = Policies::from_bits(policies);
-    for _ in 0..POLICIES_MAX {
-        if left.is_empty() {
+    let mut left = reasons;
+    for _ in 0..u64::BITS {
+        if left == 0 {
             break;
         }
-        charge.would_verdict(POLICY_REASONS + left.lowest_number());
-        left = left.without(left.lowest());
+        charge.would_verdict(first + lowest_number(left));
+        left = without_lowest(left);
     }
-    left.to_bits()
+    left
 }

@@ -2,7 +2,8 @@
 //!
 //! Only glue: [`maps`] declares what is shared with the controller, [`source`] lays a bounded window
 //! over the frame, [`open`] calls the parser, [`tables`] lets the decision read the maps, [`rows`] those of
-//! the lookup tables, [`clock`] the time, [`unknown`] keeps things from the verifier, and [`count`] writes the counters. What a packet is and what becomes of it is decided in `filter-common`.
+//! the lookup tables, [`rules`] those of the rules, [`buckets`] what limits use up and meters, [`sample`] makes
+//! samples, [`clock`] the time, [`unknown`] keeps things from the verifier, and [`count`] writes the counters. What a packet is and what becomes of it is decided in `filter-common`.
 #![feature(asm_experimental_arch)]
 #![no_std]
 #![no_main]
@@ -12,11 +13,14 @@
     reason = "the `xdp` macro makes a function of the entry that has neither its docs nor its privacy"
 )]
 
+mod buckets;
 mod clock;
 mod count;
 mod maps;
 mod open;
 mod rows;
+mod rules;
+mod sample;
 mod source;
 mod tables;
 mod unknown;
@@ -28,8 +32,11 @@ use aya_ebpf::{
 };
 use filter_common::{
     abi::Control,
-    decide::decide,
-    verdict::{Action, Reason, Verdict},
+    bits::lowest_number,
+    decide::{decide, on_vlan},
+    sample::{Outcome, SampleFlags},
+    settings::Role,
+    verdict::{Action, POLICY_REASONS, Reason, Verdict},
 };
 
 use crate::{
@@ -41,21 +48,30 @@ use crate::{
 #[xdp(frags)]
 pub fn levee_xdp(ctx: XdpContext) -> u32 {
     let length = source::frame_length(&ctx);
-    let half = match half() {
-        Ok(half) => half,
+    let live = match live() {
+        Ok(live) => live,
         Err(reason) => {
             Charge::new(length).verdict(Verdict::pass(reason));
             return XDP_PASS;
         }
     };
+    let half = Control::half(live);
     let tunnels = Generation::new(half).settings().tunnels();
     open::frame(&ctx, length, tunnels);
-    levee_verdict(half, length as u64) as u32
+    let outcome = Outcome::from_bits(levee_verdict(half, length as u64));
+    if outcome.is_sampled() {
+        sample::sample(&ctx, length, live, outcome);
+    }
+    if outcome.action() == XDP_DROP {
+        XDP_DROP
+    } else {
+        XDP_PASS
+    }
 }
 
-/// The half of the maps in which the generation in force lies, or why there is none.
+/// The word of the generation in force, or why there is none.
 #[inline(always)]
-fn half() -> Result<u32, Reason> {
+fn live() -> Result<u64, Reason> {
     let Some(control) = maps::CONTROL.get(0) else {
         return Err(Reason::NoGeneration);
     };
@@ -69,7 +85,7 @@ fn half() -> Result<u32, Reason> {
     if live == 0 {
         return Err(Reason::NoGeneration);
     }
-    Ok(Control::half(live))
+    Ok(live)
 }
 
 /// Decides about the frame that was opened last, and counts it.
@@ -82,19 +98,36 @@ extern "C" fn levee_verdict(half: u32, frame_length: u64) -> u64 {
     let length = frame_length as usize;
     let mut charge = Charge::new(length);
     let tables = Calls::new(half & 1, length);
-    let verdict = decide(
-        open::opened(),
-        tables.settings(),
-        &tables,
-        &clock::Boottime,
-        &mut charge,
-    );
+    let frame = open::opened();
+    let settings = tables.settings();
+    let verdict = decide(frame, settings, &tables, &clock::Boottime, &mut charge);
     charge.verdict(verdict);
-    let action = match verdict.action {
-        Action::Pass => XDP_PASS,
-        Action::Drop => XDP_DROP,
+    outcome(&verdict, on_vlan(frame, settings, &tables).role()).to_bits()
+}
+
+/// What is done with the frame, and whether it is one to make a sample of.
+#[inline(always)]
+fn outcome(verdict: &Verdict, role: Role) -> Outcome {
+    let inside = match role {
+        Role::Upstream => SampleFlags::DESTINATION_INSIDE,
+        Role::Customer => SampleFlags::SOURCE_INSIDE,
     };
-    action as u64
+    match verdict.action {
+        Action::Drop => Outcome::of(XDP_DROP).sampled(
+            verdict.number,
+            verdict.slot,
+            inside | SampleFlags::DROPPED,
+        ),
+        Action::Pass if verdict.would_reasons != 0 => Outcome::of(XDP_PASS).sampled(
+            lowest_number(verdict.would_reasons),
+            verdict.slot,
+            inside,
+        ),
+        Action::Pass if !verdict.would.is_empty() => {
+            Outcome::of(XDP_PASS).sampled(POLICY_REASONS + verdict.would.lowest_number(), 0, inside)
+        }
+        Action::Pass => Outcome::of(XDP_PASS),
+    }
 }
 
 /// Never runs: a path to it is a loop without end, which the verifier refuses to load.

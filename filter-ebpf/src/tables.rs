@@ -5,19 +5,31 @@
 //! stages of the lookups are not: most packets need no more.
 
 use filter_common::{
-    abi::{CLAUSES_CAPACITY, POLICY_SETS, ROLES, SETTINGS_CAPACITY, VLANS_CAPACITY},
+    abi::{
+        CLASS_LIMITS, CLAUSES_CAPACITY, LIMITS_CAPACITY, PLACES_CAPACITY, POLICY_SETS,
+        REFLECTOR_WORDS, ROLES, RULES_CAPACITY, SETTINGS_CAPACITY, VLANS_CAPACITY,
+    },
     address::{Address, Family},
-    decide::{Clock, Effects, Ends, Judgement, Query, Tables, walk},
+    decide::{
+        Clock, Effects, Ends, Guarded, Guarding, Judgement, Query, Tables, judge_limit,
+        judge_rules, meter, walk,
+    },
+    limit::{Class, Limit},
+    packet::Packet,
     policy::PolicySet,
+    rule::RuleRecord,
     settings::{InterfaceSettings, Role, VLAN_WORDS, VLANS_PER_WORD, VlanSettings},
-    table::{Clause, Open, Place, UnderRoot, find4, find6, is_marked, under_root4, under_root6},
+    table::{
+        Clause, Open, PlaceRecord, UnderRoot, find4, find6, is_marked, under_root4, under_root6,
+    },
 };
 
 use crate::{
     clock::Boottime,
     count::Charge,
-    maps,
+    maps, open,
     rows::{HalfV4, HalfV6, V4Marks, V6Filter},
+    rules::HalfRules,
 };
 
 /// The generation in one half of the maps.
@@ -46,8 +58,10 @@ impl Generation {
 }
 
 impl Tables for Generation {
+    type Rules = HalfRules;
+
     #[inline(always)]
-    fn place(&self, family: Family, address: Address) -> Place {
+    fn place_number(&self, family: Family, address: Address) -> u32 {
         let found = match family {
             Family::V4 => under_root4(&HalfV4::places(self.half), address.v4())
                 .map(|rows| levee_place_v4(self.half, address.v4(), rows.first, rows.count)),
@@ -57,7 +71,13 @@ impl Tables for Generation {
                 })
             }
         };
-        Place::from_bits(found.unwrap_or(0) as u32)
+        found.unwrap_or(0) as u32
+    }
+
+    #[inline(always)]
+    fn place(&self, number: u32) -> PlaceRecord {
+        let index = self.half * PLACES_CAPACITY as u32 + number;
+        maps::PLACES.get(index).copied().unwrap_or_default()
     }
 
     #[inline(always)]
@@ -105,6 +125,32 @@ impl Tables for Generation {
     fn group_policies(&self, group: u32) -> PolicySet {
         self.policies(ROLES as u32 - 1 + group)
     }
+
+    #[inline(always)]
+    fn rules(&self) -> HalfRules {
+        HalfRules::new(self.half)
+    }
+
+    #[inline(always)]
+    fn rule(&self, rank: u32) -> RuleRecord {
+        let index = self.half * RULES_CAPACITY as u32 + rank;
+        maps::RULES.get(index).copied().unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn class_limit(&self, group: u32, class: Class) -> Limit {
+        let index = self.half * LIMITS_CAPACITY as u32 + group * CLASS_LIMITS as u32 + class as u32;
+        maps::LIMITS.get(index).copied().unwrap_or(Limit::NONE)
+    }
+
+    #[inline(always)]
+    fn is_reflector(&self, port: u16) -> bool {
+        let index = self.half * REFLECTOR_WORDS as u32 + u32::from(port) / u64::BITS;
+        match maps::REFLECTORS.get(index) {
+            Some(word) => word >> (u32::from(port) % u64::BITS) & 1 != 0,
+            None => false,
+        }
+    }
 }
 
 /// A generation whose loops are calls.
@@ -126,9 +172,36 @@ impl Calls {
 }
 
 impl Tables for Calls {
+    type Rules = HalfRules;
+
     #[inline(always)]
-    fn place(&self, family: Family, address: Address) -> Place {
-        Generation::new(self.half).place(family, address)
+    fn place_number(&self, family: Family, address: Address) -> u32 {
+        Generation::new(self.half).place_number(family, address)
+    }
+
+    #[inline(always)]
+    fn place(&self, number: u32) -> PlaceRecord {
+        Generation::new(self.half).place(number)
+    }
+
+    #[inline(always)]
+    fn rules(&self) -> HalfRules {
+        HalfRules::new(self.half)
+    }
+
+    #[inline(always)]
+    fn rule(&self, rank: u32) -> RuleRecord {
+        Generation::new(self.half).rule(rank)
+    }
+
+    #[inline(always)]
+    fn class_limit(&self, group: u32, class: Class) -> Limit {
+        Generation::new(self.half).class_limit(group, class)
+    }
+
+    #[inline(always)]
+    fn is_reflector(&self, port: u16) -> bool {
+        Generation::new(self.half).is_reflector(port)
     }
 
     #[inline(always)]
@@ -178,6 +251,74 @@ impl Tables for Calls {
             self.frame_length as u64,
         ))
     }
+
+    #[inline(always)]
+    fn judge_rules<C: Clock, E: Effects>(
+        &self,
+        _: &Packet,
+        guarding: Guarding,
+        _: &C,
+        _: &mut E,
+    ) -> Guarded {
+        let length = self.frame_length as u64;
+        Guarded::from_bits(levee_rules(self.half, guarding.to_bits(), length))
+    }
+
+    #[inline(always)]
+    fn judge_limit<C: Clock, E: Effects>(
+        &self,
+        _: &Packet,
+        guarding: Guarding,
+        _: &C,
+        _: &mut E,
+    ) -> Guarded {
+        let length = self.frame_length as u64;
+        Guarded::from_bits(levee_limit(self.half, guarding.to_bits(), length))
+    }
+
+    #[inline(always)]
+    fn meter<C: Clock, E: Effects>(&self, _: &Packet, guarding: Guarding, _: &C, _: &mut E) {
+        levee_meter(self.half, guarding.to_bits(), self.frame_length as u64);
+    }
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_rules(half: u32, guarding: u64, frame_length: u64) -> u64 {
+    judge_rules(
+        &Generation::new(half & 1),
+        open::opened().packet(),
+        Guarding::from_bits(guarding),
+        &Boottime,
+        &mut Charge::new(frame_length as usize),
+    )
+    .to_bits()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_limit(half: u32, guarding: u64, frame_length: u64) -> u64 {
+    judge_limit(
+        &Generation::new(half & 1),
+        open::opened().packet(),
+        Guarding::from_bits(guarding),
+        &Boottime,
+        &mut Charge::new(frame_length as usize),
+    )
+    .to_bits()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_meter(half: u32, guarding: u64, frame_length: u64) -> u64 {
+    meter(
+        &Generation::new(half & 1),
+        open::opened().packet(),
+        Guarding::from_bits(guarding),
+        &Boottime,
+        &mut Charge::new(frame_length as usize),
+    );
+    0
 }
 
 #[unsafe(no_mangle)]

@@ -1,27 +1,27 @@
 //! What the decision hands to the functions that loop, and takes back: each fits into one word.
 
-use crate::table::{End, Place};
+use crate::table::{End, PlaceRecord};
 
 /// What the tables say of one end of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// What holds for it beside the orders.
-    pub place: Place,
+    /// The number of what holds for it beside the orders, see [`super::Tables::place`].
+    pub place: u32,
     /// The number, from 1, of its first clause; 0 for none. Below 2^19.
     pub number: u32,
 }
 
 impl Listing {
     pub(super) const NONE: Self = Self {
-        place: Place::NONE,
+        place: 0,
         number: 0,
     };
     const BITS: u32 = 32;
-    const NUMBER_BITS: u32 = Self::BITS - Place::BITS;
+    const NUMBER_BITS: u32 = Self::BITS - PlaceRecord::NUMBER_BITS;
 
     #[inline(always)]
     const fn to_bits(self) -> u64 {
-        (self.place.to_bits() << Self::NUMBER_BITS | self.number) as u64
+        (self.place << Self::NUMBER_BITS | self.number) as u64
     }
 
     #[inline(always)]
@@ -32,7 +32,7 @@ impl Listing {
     const fn from_bits(bits: u64) -> Self {
         let bits = bits as u32;
         Self {
-            place: Place::from_bits(bits >> Self::NUMBER_BITS),
+            place: bits >> Self::NUMBER_BITS,
             number: bits & ((1 << Self::NUMBER_BITS) - 1),
         }
     }

@@ -1,6 +1,6 @@
 //! What is known of a frame once it has been opened.
 
-use super::Flow;
+use super::{Features, Flow};
 use crate::{
     policy::{Policies, Policy},
     verdict::{POLICY_REASONS, Reason},
@@ -36,7 +36,10 @@ impl Frame {
             stop: stop.number(),
             packet: Packet {
                 outer: flow,
+                features: Features::NONE,
                 inner: flow,
+                ip_at: 0,
+                upper_at: 0,
                 is_tunnel: false,
                 doubtful: false,
                 odd: Policies::NONE,
@@ -162,9 +165,15 @@ impl Stop {
 pub struct Packet {
     /// The packet as it is on the wire.
     pub outer: Flow,
+    /// What else rules and limits ask of it.
+    pub features: Features,
     /// See [`Packet::inner`]; the outer again where there is none, because every field of what lies in
     /// registers has to have a value.
     pub(super) inner: Flow,
+    /// Where its IP header begins in the frame.
+    pub ip_at: u16,
+    /// Where its transport header begins in the frame; 0 where that is not known.
+    pub upper_at: u16,
     pub(super) is_tunnel: bool,
     /// Whether it may as well be an Ethernet frame in a pseudowire without a control word (RFC 4928). Orders
     /// speak of it, or it would be a way to hide; policies do not, because what seems odd may be nothing of

@@ -1,6 +1,6 @@
 //! What one call of the parser hands to the next: an IP header, and what was found behind it.
 
-use super::{Flow, Stop, protocol};
+use super::{Features, Flow, Stop, protocol};
 use crate::policy::{Policies, Policy};
 
 /// An IP header and what was found behind it.
@@ -10,6 +10,7 @@ pub struct Headers {
     /// addresses where they were read.
     pub(super) stop: u32,
     pub(super) flow: Flow,
+    pub(super) features: Features,
     pub(super) odd: Policies,
     /// The time to live, or hop limit.
     pub(super) hop_limit: u8,
@@ -34,6 +35,7 @@ impl Headers {
         Self {
             stop: 0,
             flow,
+            features: Features::NONE,
             odd,
             hop_limit,
             options: 0,

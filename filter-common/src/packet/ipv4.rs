@@ -1,6 +1,6 @@
 //! IPv4 (RFC 791): addresses, options, fragments.
 
-use super::{Flow, Headers, Source, Stop, Upper, transport};
+use super::{Features, Flow, Headers, Source, Stop, Upper, transport};
 use crate::{
     address::{Address, Family},
     limits::HEADER_WINDOW,
@@ -37,9 +37,11 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
         Address::from_v4([header[16], header[17], header[18], header[19]]),
     );
     let mut headers = Headers::new(flow, header[8]);
-    let odd = &mut headers.odd;
     let header_length = (header[0] & 0x0f) as usize * 4;
     let total_length = u16::from_be_bytes([header[2], header[3]]) as usize;
+    let field = u16::from_be_bytes([header[6], header[7]]);
+    headers.features = Features::of_v4(header[1], total_length, field);
+    let odd = &mut headers.odd;
     if header_length < HEADER {
         odd.add(Policy::BadIpHeader);
         return Ok(headers);
@@ -66,7 +68,6 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
         at: offset + header_length,
         length: total_length - header_length,
     };
-    let field = u16::from_be_bytes([header[6], header[7]]);
     let is_first = field & FRAGMENT_OFFSET == 0;
     let has_more = field & MORE_FRAGMENTS != 0;
     if !is_first || has_more {

@@ -1,6 +1,8 @@
 //! IPv6 (RFC 8200): addresses, extension headers, fragments.
 
-use super::{Flow, Headers, Source, Stop, Upper, ipv4::fragment, protocol, transport};
+use super::{
+    Features, Flow, FragmentBits, Headers, Source, Stop, Upper, ipv4::fragment, protocol, transport,
+};
 use crate::{
     address::{Address, Family},
     limits::{HEADER_WINDOW, IPV6_EXTENSIONS_MAX},
@@ -47,6 +49,8 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
         payload = room;
     }
     headers.odd.add_if(Policy::BadLength, payload > room);
+    let [a, b, c, d, ..] = header;
+    headers.features = Features::of_v6([a, b, c, d], HEADER + payload);
     let end = offset + HEADER + payload;
     let mut at = offset + HEADER;
     let mut fragmented = false;
@@ -71,12 +75,14 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
                 fragmented = true;
                 let field = u16::from_be_bytes([extension[2], extension[3]]);
                 let start = (field & FRAGMENT_OFFSET) as usize;
-                has_more |= field & MORE_FRAGMENTS != 0;
+                let goes_on = field & MORE_FRAGMENTS != 0;
+                has_more |= goes_on;
+                headers.features.fragment |= FragmentBits::of(start == 0, goes_on);
                 at += FRAGMENT_HEADER;
                 let length = end - at;
                 // One that is first and last is whole (RFC 6946).
                 if start != 0 || has_more {
-                    let mut odd = fragment(start, length, field & MORE_FRAGMENTS != 0);
+                    let mut odd = fragment(start, length, goes_on);
                     odd.add_if(Policy::BadFragment, start + length > PAYLOAD_MAX);
                     odd.add_if(Policy::IcmpFragment, extension[0] == protocol::ICMPV6);
                     headers.odd = headers.odd.or(odd);
@@ -101,6 +107,8 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
         }
         next = extension[0];
         headers.odd = Policies::from_bits(source.forget_number(headers.odd.to_bits()));
+        headers.features.fragment =
+            source.forget_number(u64::from(headers.features.fragment)) as u8;
         fragmented = source.forget_number(u64::from(fragmented)) != 0;
         has_more = source.forget_number(u64::from(has_more)) != 0;
     }

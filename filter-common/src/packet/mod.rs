@@ -8,6 +8,7 @@
 //! - [`pppoe`] and [`mpls`]: what lies between the link and IP;
 //! - [`ipv4`] and [`ipv6`]: addresses, options, extension headers, fragments;
 //! - [`transport`]: ports, TCP flags, and the ICMPv6 messages that belong to the link;
+//! - [`features`]: what rules and limits ask beyond that: lengths, flags, ICMP types, fragments;
 //! - [`tunnel`]: the IP packet inside an IP packet, where that is asked for.
 //!
 //! What was found is a [`Frame`]: a [`Stop`], or a [`Packet`] with one [`Flow`] or two.
@@ -16,6 +17,7 @@
 //! What is odd is collected as a set of [`Policies`] and judged by [`crate::decide`].
 
 mod ethernet;
+mod features;
 mod flow;
 mod frame;
 mod headers;
@@ -33,6 +35,7 @@ use crate::{limits::HEADER_WINDOW, policy::Policy, settings::Tunnels};
 pub(crate) use self::transport::stays_on_link;
 pub use self::{
     ethernet::{Ip, Link},
+    features::{Features, FragmentBits},
     flow::Flow,
     frame::{Classified, Frame, Packet, Stop},
     headers::Headers,
@@ -221,6 +224,10 @@ pub mod protocol {
 
 /// Opens a frame from its Ethernet header on, and the tunnels that are asked for.
 #[inline(always)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "offsets are below the header window"
+)]
 pub fn classify<S: Source + ?Sized>(source: &S, tunnels: Tunnels) -> Frame {
     if let Some(frame) = source.plain() {
         return frame;
@@ -236,7 +243,10 @@ pub fn classify<S: Source + ?Sized>(source: &S, tunnels: Tunnels) -> Frame {
     }
     let mut packet = Packet {
         outer: headers.flow,
+        features: headers.features,
         inner: headers.flow,
+        ip_at: offset as u16,
+        upper_at: headers.upper.at as u16,
         is_tunnel: false,
         doubtful: link.doubtful,
         odd: headers.odd,

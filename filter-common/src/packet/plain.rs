@@ -6,7 +6,7 @@
 //! which anything at all has to be said beyond its TCP flags is not plain, so there is one place that
 //! says it.
 
-use super::{Flow, Frame, Packet, Source, protocol, transport};
+use super::{Features, Flow, Frame, Packet, Source, protocol, transport};
 use crate::{
     address::{Address, Family},
     policy::Policies,
@@ -57,7 +57,12 @@ fn open_v4<S: Source + ?Sized>(source: &S) -> Option<Frame> {
         at: LINK + V4_HEADER,
         length: total - V4_HEADER,
     };
-    frame(source, flow, upper)
+    frame(
+        source,
+        flow,
+        Features::of_v4(header[1], total, field),
+        upper,
+    )
 }
 
 #[inline(always)]
@@ -67,6 +72,7 @@ fn open_v6<S: Source + ?Sized>(source: &S) -> Option<Frame> {
     if header[0] >> 4 != 6 || header[7] == 0 || LINK + V6_HEADER + length > source.frame_length() {
         return None;
     }
+    let [first @ .., _, _, _, _] = *header.first_chunk::<8>()?;
     let [_, _, _, _, _, _, _, _, ends @ .., a, b, c, d] = header;
     let (from, to) = halves(&ends)?;
     let upper = Upper {
@@ -75,7 +81,8 @@ fn open_v6<S: Source + ?Sized>(source: &S) -> Option<Frame> {
         at: LINK + V6_HEADER,
         length,
     };
-    frame(source, Flow::new(Family::V6, from, to), upper)
+    let features = Features::of_v6(first, V6_HEADER + length);
+    frame(source, Flow::new(Family::V6, from, to), features, upper)
 }
 
 #[inline(always)]
@@ -95,7 +102,12 @@ struct Upper {
 }
 
 #[inline(always)]
-fn frame<S: Source + ?Sized>(source: &S, mut flow: Flow, upper: Upper) -> Option<Frame> {
+fn frame<S: Source + ?Sized>(
+    source: &S,
+    mut flow: Flow,
+    mut features: Features,
+    upper: Upper,
+) -> Option<Frame> {
     let Upper {
         protocol,
         ports,
@@ -112,6 +124,7 @@ fn frame<S: Source + ?Sized>(source: &S, mut flow: Flow, upper: Upper) -> Option
             if header < transport::TCP_HEADER || header > length {
                 return None;
             }
+            features.set_flags([offset, flags]);
             transport::tcp(header, flags, length)
         }
         protocol::UDP => {
@@ -125,11 +138,18 @@ fn frame<S: Source + ?Sized>(source: &S, mut flow: Flow, upper: Upper) -> Option
     };
     flow.set_protocol(protocol);
     flow.set_ports(ports);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "offsets are below the header window"
+    )]
     Some(Frame::of(
         0,
         Packet {
             outer: flow,
+            features,
             inner: flow,
+            ip_at: LINK as u16,
+            upper_at: at as u16,
             is_tunnel: false,
             doubtful: false,
             odd,

@@ -53,6 +53,7 @@ pub(super) fn open<S: Source + ?Sized>(
                     Some([offset, flags]) if upper.length >= TCP_HEADER => {
                         let header = (offset >> 4) as usize * 4;
                         headers.odd = headers.odd.or(tcp(header, flags, upper.length));
+                        headers.features.set_flags([offset, flags]);
                         if header > upper.length {
                             headers.odd.add(if has_more {
                                 Policy::TinyFragment
@@ -78,6 +79,11 @@ pub(super) fn open<S: Source + ?Sized>(
         headers
             .odd
             .add_if(Policy::IcmpOversize, upper.length > ICMP_MESSAGE_MAX);
+        if upper.length >= 2
+            && let Some(message) = source.read::<2>(upper.at)
+        {
+            headers.features.set_message(message);
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The lookup tables, as arrays that the kernel program and the host read alike.
 //!
 //! A table says what holds for each address of a family: nothing, or a number. In the orders' table it
-//! is the number, from 1, of the first of a run of [`Clause`]s; in the table of places it is a [`Place`]:
-//! what the operator and the registries say of an address, its never-block [`Scope`] above all.
+//! is the number, from 1, of the first of a run of [`Clause`]s; in the table of places it is the number of
+//! a [`PlaceRecord`]: the [`Place`], which is what the operator and the registries say of an address, its
+//! never-block [`Scope`] above all, and the rules and buckets that it comes under.
 //!
 //! The upper bits of an address choose a *root*: of IPv4 the upper 18; of IPv6, within 2000::/3, the 16
 //! that follow the first three, and one root for all the rest. Under a root lie *rows*, sorted by where
@@ -31,7 +32,7 @@ pub use clause::{Clause, ClauseFlags, End, Subject};
 pub use first::{
     FILTER_WORDS, Filter, GRAIN_MAX, MARK_WORDS, Marks, Open, filter_key, is_marked, mark,
 };
-pub use place::{Place, Special};
+pub use place::{Place, PlaceRecord, Special};
 pub use row::{Base, Deep, RowValue};
 pub use search::{Rows4, Rows6, UnderRoot, find4, find6, under_root4, under_root6};
 

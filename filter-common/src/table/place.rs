@@ -1,7 +1,10 @@
 //! What holds for an address beside the orders.
 
 use super::Scope;
-use crate::{address::Address, limits::HOST_GROUPS_MAX};
+use crate::{
+    address::Address,
+    limits::{HOST_GROUPS_MAX, PLACES_MAX},
+};
 
 /// What the registries of special-purpose addresses say of an address (RFC 6890).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -179,4 +182,61 @@ impl Place {
     }
 }
 
+/// All that is said of an address beside the orders: what the number of a row of places leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub struct PlaceRecord {
+    /// See [`Place::to_bits`].
+    place: u32,
+    /// The set of rules whose destination it can be, see [`crate::rule`].
+    pub rules_to: u16,
+    /// The set of rules whose source it can be.
+    pub rules_from: u16,
+    /// With [`PlaceRecord::has_buckets`], what the lower 32 bits of the address are added to, to give the
+    /// number of its line of buckets.
+    pub buckets: u32,
+    has_buckets: u32,
+}
+
+impl PlaceRecord {
+    /// Bits of the number of a record.
+    pub const NUMBER_BITS: u32 = PLACES_MAX.ilog2();
+
+    /// A place, and the rules that an address there can be an end of.
+    #[must_use]
+    pub const fn new(place: Place, rules_to: u16, rules_from: u16) -> Self {
+        Self {
+            place: place.to_bits(),
+            rules_to,
+            rules_from,
+            buckets: 0,
+            has_buckets: 0,
+        }
+    }
+
+    /// With buckets for each address. `buckets` is the number of the line of the network's first address, less
+    /// the lower 32 bits of that address.
+    #[must_use]
+    pub const fn with_buckets(mut self, buckets: u32) -> Self {
+        self.buckets = buckets;
+        self.has_buckets = 1;
+        self
+    }
+
+    /// Whether each address has a line of buckets of its own.
+    #[inline(always)]
+    #[must_use]
+    pub const fn has_buckets(&self) -> bool {
+        self.has_buckets != 0
+    }
+
+    /// What the operator and the registries say.
+    #[inline(always)]
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        Place::from_bits(self.place)
+    }
+}
+
+const _: () = assert!(PLACES_MAX.is_power_of_two() && size_of::<PlaceRecord>() == 16);
 const _: () = assert!(HOST_GROUPS_MAX == (Place::GROUP >> Place::GROUP_SHIFT) as usize);

@@ -1,0 +1,300 @@
+//! The steps behind the orders and policies: rules, limits, meters.
+//!
+//! Like [`super::walk`] these loop, so in the kernel each is a function of plain numbers; what they take
+//! beside the packet is [`Guarding`], and what they answer is [`Guarded`].
+
+use super::{Clock, Effects, Ends, Tables};
+use crate::{
+    address::Family,
+    limit::Class,
+    limits::RULES_CONTINUING_MAX,
+    meter::{MeterEntry, Metered},
+    packet::Packet,
+    rule::{Found, RULE_WORDS, RuleAction, RuleTables, Sets},
+    settings::Role,
+    table::PlaceRecord,
+    verdict::{Action, LIMIT_REASONS, Reason, Verdict},
+};
+
+/// What is asked of rules and limits beside the packet, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guarding(u64);
+
+impl Guarding {
+    const SOURCE_SHIFT: u32 = 16;
+    const CUSTOMER: u64 = 1 << 32;
+    const MONITORS: u64 = 1 << 33;
+    const DROPPED: u64 = 1 << 34;
+    const NUMBER: u64 = 0xffff;
+
+    /// About a packet between these ends, on an interface of this role.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(ends: Ends, role: Role, monitors: bool) -> Self {
+        Self(
+            ends.destination.place as u64
+                | (ends.source.place as u64) << Self::SOURCE_SHIFT
+                | (matches!(role, Role::Customer) as u64) << 32
+                | (monitors as u64) << 33,
+        )
+    }
+
+    /// The same, of a packet that was dropped or not.
+    #[inline(always)]
+    #[must_use]
+    pub const fn dropped(self, dropped: bool) -> Self {
+        Self(self.0 | (dropped as u64) << 34)
+    }
+
+    /// The word.
+    #[inline(always)]
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// From the word.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "16 bits of the word")]
+    const fn source(self) -> u32 {
+        (self.0 >> Self::SOURCE_SHIFT & Self::NUMBER) as u32
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "16 bits of the word")]
+    const fn destination(self) -> u32 {
+        (self.0 & Self::NUMBER) as u32
+    }
+
+    #[inline(always)]
+    const fn role(self) -> Role {
+        if self.0 & Self::CUSTOMER == 0 {
+            Role::Upstream
+        } else {
+            Role::Customer
+        }
+    }
+
+    #[inline(always)]
+    const fn monitors(self) -> bool {
+        self.0 & Self::MONITORS != 0
+    }
+}
+
+/// What rules or limits make of a packet, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guarded(u64);
+
+impl Guarded {
+    const DROP: u64 = 1;
+    const WOULD_DROP: u64 = 2;
+    const DECIDED: u64 = 4;
+    const PASSED: u64 = 8;
+    const REASON_SHIFT: u32 = 8;
+    const SLOT_SHIFT: u32 = 32;
+
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+
+    /// The word.
+    #[inline(always)]
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// From the word.
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    #[inline(always)]
+    const fn reason(self, number: u32) -> Self {
+        Self(self.0 | (number as u64) << Self::REASON_SHIFT)
+    }
+
+    #[inline(always)]
+    const fn slot(self, slot: u32) -> Self {
+        Self(self.0 & 0xffff_ffff | (slot as u64) << Self::SLOT_SHIFT)
+    }
+
+    /// Drops the packet, or where nothing is dropped says that it would have been.
+    #[inline(always)]
+    const fn drop(self, monitors: bool) -> Self {
+        let what = if monitors {
+            Self::WOULD_DROP
+        } else {
+            Self::DROP
+        };
+        Self(self.0 | what | Self::DECIDED)
+    }
+
+    /// Whether nothing further is asked.
+    #[inline(always)]
+    #[must_use]
+    pub const fn decided(self) -> bool {
+        self.0 & Self::DECIDED != 0
+    }
+
+    /// Writes it into a verdict.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "fields of the word")]
+    pub const fn tell(self, verdict: &mut Verdict) {
+        let reason = (self.0 >> Self::REASON_SHIFT & 0x3f) as u32;
+        if self.0 & (Self::WOULD_DROP | Self::DROP | Self::PASSED) != 0 {
+            verdict.slot = (self.0 >> Self::SLOT_SHIFT) as u32;
+        }
+        verdict.would_reasons |= (self.0 & Self::WOULD_DROP) >> 1 << reason;
+        if self.0 & (Self::DROP | Self::PASSED) != 0 {
+            verdict.number = reason;
+        }
+        if self.0 & Self::DROP != 0 {
+            verdict.action = Action::Drop;
+        }
+    }
+}
+
+/// Words without a match, and matches behind which the evaluation goes on, and the one that decides.
+const STEPS: usize = RULE_WORDS + RULES_CONTINUING_MAX + 1;
+
+/// Asks the rules in the order of their ranks up to the first that decides (RFC 8955, 5.1 and 7).
+///
+/// A rule that passes a packet spares it all that follows. A limit that is kept decides about the
+/// rules, not about what follows them.
+#[inline(always)]
+pub fn judge_rules<T: Tables + ?Sized, C: Clock, E: Effects>(
+    tables: &T,
+    packet: &Packet,
+    guarding: Guarding,
+    clock: &C,
+    effects: &mut E,
+) -> Guarded {
+    const RULE: u32 = Reason::Rule.number();
+    const PASS: u32 = RuleAction::Pass as u32;
+    const DROP: u32 = RuleAction::Drop as u32;
+    const MONITOR: u32 = RuleAction::Monitor as u32;
+    const LIMIT: u32 = RuleAction::Limit as u32;
+    let rules = tables.rules();
+    let header = rules.header();
+    let mut guarded = Guarded::NONE.reason(RULE);
+    if header.rules == 0 {
+        return guarded;
+    }
+    let places = [
+        tables.place(guarding.source()),
+        tables.place(guarding.destination()),
+    ];
+    let sets = Sets::of(&rules, header, packet, &places, guarding.role());
+    let mut found = Found::start(&rules, &sets);
+    for _ in 0..STEPS {
+        if found.is_end() {
+            break;
+        }
+        let Some(rank) = found.step(&rules, &sets) else {
+            continue;
+        };
+        let rule = tables.rule(rank);
+        let drops = match rule.action() {
+            DROP | MONITOR => true,
+            LIMIT => {
+                let cost = rule.limit.cost(effects.bytes());
+                !effects.take_rule(rule.slot, &rule.limit, cost, clock.tick())
+            }
+            _ => false,
+        };
+        effects.rule_matched(rule.slot, drops);
+        guarded = guarded.slot(rule.slot);
+        if rule.action() == MONITOR {
+            guarded = Guarded(guarded.0 | Guarded::WOULD_DROP);
+            continue;
+        }
+        if drops {
+            return guarded.drop(guarding.monitors());
+        }
+        if rule.continues() {
+            continue;
+        }
+        if rule.action() == PASS {
+            return Guarded(guarded.0 | Guarded::DECIDED | Guarded::PASSED);
+        }
+        break;
+    }
+    guarded
+}
+
+/// Asks the limit of the destination for the packet's class, if it is in a host group that has one.
+#[inline(always)]
+pub fn judge_limit<T: Tables + ?Sized, C: Clock, E: Effects>(
+    tables: &T,
+    packet: &Packet,
+    guarding: Guarding,
+    clock: &C,
+    effects: &mut E,
+) -> Guarded {
+    let record: PlaceRecord = tables.place(guarding.destination());
+    let group = record.place().group_number();
+    if group == 0 {
+        return Guarded::NONE;
+    }
+    let class = Class::of(packet, |port| tables.is_reflector(port));
+    let limit = tables.class_limit(group, class);
+    if !limit.is_some() {
+        return Guarded::NONE;
+    }
+    let cost = limit.cost(effects.bytes());
+    let tick = clock.tick();
+    let address = packet.outer.destination;
+    let within = if record.has_buckets() {
+        let line = address.v4().wrapping_add(record.buckets);
+        effects.take_line(line, class, &limit, cost, tick)
+    } else {
+        effects.take_shared(address, class, &limit, cost, tick)
+    };
+    if within {
+        return Guarded::NONE;
+    }
+    Guarded::NONE
+        .reason(LIMIT_REASONS + class as u32)
+        .drop(guarding.monitors())
+}
+
+/// Counts the packet for its destination, if that is in a host group.
+#[inline(always)]
+pub fn meter<T: Tables + ?Sized, C: Clock, E: Effects>(
+    tables: &T,
+    packet: &Packet,
+    guarding: Guarding,
+    clock: &C,
+    effects: &mut E,
+) {
+    let group = tables.place(guarding.destination()).place().group_number();
+    if group == 0 {
+        return;
+    }
+    let class = Class::of(packet, |port| tables.is_reflector(port));
+    let family = match packet.outer.family {
+        Family::V4 => 0,
+        Family::V6 => MeterEntry::V6,
+    };
+    let metered = Metered {
+        address: packet.outer.destination,
+        group: group | family,
+        class: class as u32,
+        bytes: u64::from(effects.bytes()),
+        dropped: guarding.0 >> 34 & 1,
+    };
+    effects.meter(&metered, clock.tick());
+}
+
+const _: () = {
+    assert!(PlaceRecord::NUMBER_BITS <= 16);
+    assert!(Guarding::DROPPED == 1 << 34);
+};
