@@ -111,6 +111,8 @@ pub mod map {
     pub const GROUP_METERS: &str = "GROUP_METERS";
     /// Counts by [`crate::counters::Tally`], per CPU.
     pub const TALLIES: &str = "TALLIES";
+    /// The count of ticks of a simulation.
+    pub const TICK: &str = "TICK";
     /// One [`crate::sample::Sampling`].
     pub const SAMPLING: &str = "SAMPLING";
     /// The buckets of samples, by reason.
@@ -135,6 +137,8 @@ pub mod global {
     pub const V6_DEEP_CAPACITY: &str = "V6_DEEP_CAPACITY";
     /// Units of a tick, see [`crate::limit::Tick`].
     pub const TICK_UNITS: &str = "TICK_UNITS";
+    /// Not 0 where the count of ticks is that in [`super::map::TICK`].
+    pub const SIMULATED: &str = "SIMULATED";
     /// The secret of [`crate::limit::Key`].
     pub const SECRET: &str = "SECRET";
 }
@@ -265,8 +269,10 @@ pub struct InfoHeader {
     pub published: [i64; HALVES],
     /// CLOCK_BOOTTIME less Unix time, in seconds, by which each half's deadlines were set.
     pub clocks: [i64; HALVES],
+    /// Lines of buckets, see [`map::LINES`].
+    pub limit_lines: u32,
     /// Zero; room for later versions.
-    pub reserved: [u8; 8],
+    pub reserved: [u8; 4],
 }
 
 /// What describes an attached interface.

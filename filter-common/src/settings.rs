@@ -92,6 +92,13 @@ impl Guards {
         Self(self.0 | other.0)
     }
 
+    /// As bits.
+    #[inline(always)]
+    #[must_use]
+    pub const fn to_bits(self) -> u8 {
+        self.0
+    }
+
     /// Whether all of `other` are in it.
     #[inline(always)]
     #[must_use]

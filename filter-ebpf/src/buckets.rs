@@ -26,7 +26,7 @@ impl Shared {
 
 impl Bucket for Shared {
     #[inline(always)]
-    fn load(&self) -> u64 {
+    fn word(&self) -> u64 {
         // SAFETY: a word of a map's memory; volatile, because other CPUs change it.
         unsafe { self.0.read_volatile() }
     }
@@ -92,14 +92,14 @@ pub(crate) fn take_shared(
     let Some(set) = maps::SHARED.get_ptr_mut(key.set(SHARED_SETS as u32)) else {
         return true;
     };
-    let read = |way| Shared::new(word(set, way)).load();
+    let read = |way| Shared::new(word(set, way)).word();
     let way = match find_way(key, tick, read) {
         Way::Own(way) => way,
         Way::Free(way) => {
             let bucket = Shared::new(word(set, way));
             // Where another CPU was faster, the bucket is charged all the same: as a rule it was for the same
             // destination.
-            bucket.replace(bucket.load(), Use::new(key.tag(), tick).to_bits());
+            bucket.replace(bucket.word(), Use::new(key.tag(), tick).to_bits());
             way
         }
         Way::Shared(way) => {

@@ -134,6 +134,8 @@ pub(crate) static GROUP_METERS: PerCpuArray<Meter> =
 #[map]
 pub(crate) static TALLIES: PerCpuArray<u64> = PerCpuArray::with_max_entries(TALLIES_MAX as u32, 0);
 #[map]
+pub(crate) static TICK: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+#[map]
 pub(crate) static SAMPLING: Array<Sampling> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 pub(crate) static SAMPLE_LIMITS: Array<u64> = Array::with_max_entries(REASONS_MAX, BPF_F_MMAPABLE);
@@ -166,6 +168,8 @@ static V6_DEEP_CAPACITY: u32 = 1;
 #[unsafe(no_mangle)]
 static TICK_UNITS: u32 = 12;
 #[unsafe(no_mangle)]
+static SIMULATED: u32 = 0;
+#[unsafe(no_mangle)]
 static SECRET: u64 = 0;
 
 /// The number of the interface this instance of the program is attached to.
@@ -196,6 +200,12 @@ pub(crate) fn v6_deep_capacity() -> u32 {
 #[inline(always)]
 pub(crate) fn tick_units() -> u32 {
     load(&TICK_UNITS)
+}
+
+/// Whether ticks are those of a simulation.
+#[inline(always)]
+pub(crate) fn is_simulated() -> bool {
+    load(&SIMULATED) != 0
 }
 
 /// The secret by which destinations are spread over sets of buckets and meters.

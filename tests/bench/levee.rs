@@ -63,6 +63,7 @@ use crate::{
 const CAPACITY: Capacity = Capacity {
     v4_prefixes: 1 << 20,
     v6_prefixes: 1 << 18,
+    limit_lines: 1 << 16,
 };
 /// The number under which the program counts.
 const INTERFACE: u32 = 0;

@@ -252,6 +252,7 @@ fn a_pinned_map_of_another_shape_is_refused_by_name() {
     let other = Capacity {
         v4_prefixes: 8,
         v6_prefixes: 8,
+        limit_lines: 8,
     };
     let directory = kernel.pins.instance(1);
     let beside = kernel.pins.instance(2);

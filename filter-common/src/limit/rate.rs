@@ -198,7 +198,7 @@ pub const BUCKET_TRIES: usize = 4;
 /// A trait, because the kernel's target has no atomic exchange in the language.
 pub trait Bucket {
     /// What is there.
-    fn load(&self) -> u64;
+    fn word(&self) -> u64;
     /// Puts `after` there if `before` still is, and says whether it was.
     fn replace(&self, before: u64, after: u64) -> bool;
     /// Adds to what is there.
@@ -207,7 +207,7 @@ pub trait Bucket {
 
 #[cfg(target_has_atomic = "64")]
 impl Bucket for core::sync::atomic::AtomicU64 {
-    fn load(&self) -> u64 {
+    fn word(&self) -> u64 {
         self.load(core::sync::atomic::Ordering::Relaxed)
     }
 
@@ -228,7 +228,7 @@ impl Bucket for core::sync::atomic::AtomicU64 {
 #[inline(always)]
 pub fn take(bucket: &impl Bucket, limit: &Limit, cost: u64, tick: Tick) -> bool {
     for _ in 0..BUCKET_TRIES {
-        let before = bucket.load();
+        let before = bucket.word();
         let Some(after) = Use(before).with(limit, cost, tick) else {
             return false;
         };

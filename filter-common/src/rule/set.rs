@@ -22,6 +22,14 @@ impl RuleBits {
         self.summary |= 1 << (rank / 64);
     }
 
+    /// Takes away the rule of this rank, below [`RULES_MAX`].
+    pub const fn remove(&mut self, rank: usize) {
+        self.words[rank / 64] &= !(1 << (rank % 64));
+        if self.words[rank / 64] == 0 {
+            self.summary &= !(1 << (rank / 64));
+        }
+    }
+
     /// Whether the rule of this rank is in it.
     #[must_use]
     pub const fn has(&self, rank: usize) -> bool {

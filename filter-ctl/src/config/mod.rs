@@ -81,6 +81,8 @@ pub struct Config {
     /// Networks inside that are protected alike.
     #[serde(rename = "host_group")]
     pub host_groups: Vec<HostGroupConfig>,
+    /// Source ports of UDP that count as those of reflectors, in place of the built-in list.
+    pub reflector_ports: Option<Vec<u16>>,
     /// The interfaces to filter.
     #[serde(rename = "interface")]
     pub interfaces: Vec<InterfaceConfig>,
@@ -232,6 +234,8 @@ impl CapacityConfig {
     pub const IPV4_MAX: u32 = 4_000_000;
     /// The most IPv6 prefixes that can be asked for.
     pub const IPV6_MAX: u32 = 4_000_000;
+    /// The most addresses with buckets of their own.
+    pub const LIMIT_ADDRESSES_MAX: u32 = 1 << 21;
 }
 
 /// How much fits into the kernel's tables, in prefixes of orders.
@@ -242,6 +246,8 @@ pub struct CapacityConfig {
     pub ipv4: u32,
     /// IPv6 prefixes that always fit.
     pub ipv6: u32,
+    /// Addresses that have buckets of their own for the limits of their host groups.
+    pub limit_addresses: u32,
 }
 
 /// The log.
@@ -293,6 +299,7 @@ impl Default for Config {
             tunnels: Vec::new(),
             policies: PoliciesConfig::default(),
             host_groups: Vec::new(),
+            reflector_ports: None,
             interfaces: Vec::new(),
             feeds: Vec::new(),
             push: PushConfig::default(),
@@ -319,6 +326,7 @@ impl Default for CapacityConfig {
         Self {
             ipv4: 1 << 20,
             ipv6: 1 << 18,
+            limit_addresses: 1 << 16,
         }
     }
 }

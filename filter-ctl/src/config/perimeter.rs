@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use filter_common::{
+    limit::{CLASSES, Class, Limit},
     policy::{Policy, PolicyAction, PolicySet},
     settings::Tunnels,
 };
@@ -13,6 +14,7 @@ use serde::{
 };
 
 use super::{ActionSetting, RoleSetting, never_block::net_or_address};
+use crate::policy::rate::Rate;
 
 /// What is done about odd packets, by the role of the interface they come in on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -107,6 +109,44 @@ pub struct HostGroupConfig {
     /// What is done about odd packets of these networks, on top of what the role says.
     #[serde(default)]
     pub policies: PolicyActions,
+    /// What each of their addresses may receive.
+    #[serde(default)]
+    pub limits: ClassLimits,
+}
+
+/// Limits by class of traffic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClassLimits(pub BTreeMap<Class, Rate>);
+
+impl ClassLimits {
+    /// As the data path has them.
+    #[must_use]
+    pub fn limits(&self) -> [Limit; CLASSES] {
+        let mut limits = [Limit::NONE; CLASSES];
+        for (class, rate) in &self.0 {
+            limits[*class as usize] = rate.limit();
+        }
+        limits
+    }
+}
+
+impl<'de> Deserialize<'de> for ClassLimits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let texts = BTreeMap::<String, String>::deserialize(deserializer)?;
+        let mut limits = BTreeMap::new();
+        for (name, rate) in texts {
+            let class = Class::ALL.iter().find(|class| class.name() == name);
+            let class = class.ok_or_else(|| {
+                let names: Vec<&str> = Class::ALL.iter().map(|class| class.name()).collect();
+                D::Error::custom(format!(
+                    "`{name}` is no class of traffic: expected one of {}",
+                    names.join(", ")
+                ))
+            })?;
+            limits.insert(*class, rate.parse().map_err(D::Error::custom)?);
+        }
+        Ok(Self(limits))
+    }
 }
 
 /// A VLAN of a trunk with settings of its own. What is left out is as on the trunk.

@@ -261,6 +261,12 @@ fn numbers(config: &Config, findings: &mut Findings) {
         ),
         ("capacity.ipv4", capacity.ipv4, 1, CapacityConfig::IPV4_MAX),
         ("capacity.ipv6", capacity.ipv6, 1, CapacityConfig::IPV6_MAX),
+        (
+            "capacity.limit_addresses",
+            capacity.limit_addresses,
+            0,
+            CapacityConfig::LIMIT_ADDRESSES_MAX,
+        ),
     ] {
         if !(least..=most).contains(&value) {
             findings.problem(key, format!("{value} is not between {least} and {most}"));

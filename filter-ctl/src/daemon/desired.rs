@@ -22,7 +22,7 @@ use crate::{
         HoldReason, NeverBlock, Perimeter, RuleSet,
         hold::HoldPolicy,
         merge::{FeedPolicy, PolicyInput, ShortestPrefix, merge},
-        perimeter::HostGroup,
+        perimeter::{HostGroup, REFLECTORS},
         special_space::special_space,
         special_use,
     },
@@ -228,6 +228,7 @@ fn perimeter(config: &Config, ledger: &Ledger) -> Perimeter {
         name: group.name.clone(),
         networks: group.networks.clone(),
         policies: group.policies.over(PolicySet::default()),
+        limits: group.limits.limits(),
     });
     let nat64 = config.nat64_prefixes.iter().filter_map(|net| match net {
         IpNet::V4(_) => None,
@@ -247,5 +248,10 @@ fn perimeter(config: &Config, ledger: &Ledger) -> Perimeter {
         nat64: nat64.collect(),
         vlans: vlans.collect(),
         special: special_space(),
+        reflectors: match &config.reflector_ports {
+            Some(ports) => ports.clone(),
+            None => REFLECTORS.to_vec(),
+        },
+        rules: Vec::new(),
     }
 }

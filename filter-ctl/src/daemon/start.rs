@@ -324,6 +324,7 @@ pub fn capacity(config: CapacityConfig) -> Capacity {
     Capacity {
         v4_prefixes: config.ipv4,
         v6_prefixes: config.ipv6,
+        limit_lines: config.limit_addresses,
     }
 }
 

@@ -22,9 +22,9 @@ use super::{
     instance::Instance,
     links::{self, OnInterface},
     pins::{PinDir, pins_error},
-    shape, sys,
+    shape, sys, ticks,
 };
-use crate::table::compile::Capacity;
+use crate::table::{compile::Capacity, host::Buckets};
 
 /// How the program is hooked into an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,7 +78,11 @@ impl LoadedProgram {
     pub fn load(instance: &Instance, object: &[u8], interface: u32) -> Result<Self, KernelError> {
         let capacity = instance.capacity();
         let directory = instance.directory().ok_or(KernelError::Unpinned)?;
-        let constants = Constants::new(capacity, interface);
+        let time = Time::Kernel {
+            tick_units: ticks::units()?,
+            secret: instance.header()?.instance,
+        };
+        let constants = Constants::new(capacity, interface, time);
         let mut loader = constants.loader();
         for spec in shape::specs(capacity)? {
             // What the object does not declare is not looked for.
@@ -196,11 +200,34 @@ pub(super) struct Constants {
     v4_rows: u32,
     v6_rows: u32,
     v6_deep: u32,
+    tick_units: u32,
+    simulated: u32,
+    secret: u64,
+}
+
+/// The time that limits go by, and the secret that spreads destinations over their buckets.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Time {
+    /// The kernel's count of ticks.
+    Kernel {
+        /// Of each, see [`filter_common::limit::Tick`].
+        tick_units: u32,
+        secret: u64,
+    },
+    /// Ticks of a simulation.
+    Simulated,
 }
 
 impl Constants {
-    pub(super) const fn new(capacity: Capacity, interface: u32) -> Self {
+    pub(super) const fn new(capacity: Capacity, interface: u32, time: Time) -> Self {
+        let (tick_units, simulated, secret) = match time {
+            Time::Kernel { tick_units, secret } => (tick_units, 0, secret),
+            Time::Simulated => (Buckets::TICK_UNITS, 1, Buckets::SECRET),
+        };
         Self {
+            tick_units,
+            simulated,
+            secret,
             interface,
             v4_rows: capacity.v4_rows(),
             v6_rows: capacity.v6_rows(),
@@ -215,7 +242,10 @@ impl Constants {
             .override_global(global::INTERFACE, &self.interface, true)
             .override_global(global::V4_ROWS_CAPACITY, &self.v4_rows, true)
             .override_global(global::V6_ROWS_CAPACITY, &self.v6_rows, true)
-            .override_global(global::V6_DEEP_CAPACITY, &self.v6_deep, true);
+            .override_global(global::V6_DEEP_CAPACITY, &self.v6_deep, true)
+            .override_global(global::TICK_UNITS, &self.tick_units, true)
+            .override_global(global::SIMULATED, &self.simulated, true)
+            .override_global(global::SECRET, &self.secret, true);
         loader
     }
 }

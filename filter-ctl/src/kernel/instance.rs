@@ -91,7 +91,8 @@ impl Instance {
             digests: [[0; 32]; HALVES],
             published: [0; HALVES],
             clocks: [0; HALVES],
-            reserved: [0; 8],
+            limit_lines: capacity.limit_lines,
+            reserved: [0; 4],
         })?;
         Ok(instance)
     }
@@ -106,6 +107,7 @@ impl Instance {
         let capacity = Capacity {
             v4_prefixes: header.v4_prefixes,
             v6_prefixes: header.v6_prefixes,
+            limit_lines: header.limit_lines,
         };
         let mut maps = Maps::new();
         for spec in shape::specs(capacity)? {
@@ -167,6 +169,21 @@ impl Instance {
         half: usize,
     ) -> Result<Mapped<T>, KernelError> {
         Mapped::new(map_named(&self.maps, name)?, HALVES * half).map_err(mmap_error(name))
+    }
+
+    /// Sets the tick of a simulation, in units of [`crate::table::host::Buckets::TICK_UNITS`].
+    pub fn set_tick(&self, count: u64) -> Result<(), KernelError> {
+        self.array::<u64>(map::TICK, 1)?.write(0, &[count]);
+        Ok(())
+    }
+
+    /// Maps an array of so many elements that has no halves.
+    pub(super) fn array<T: Record>(
+        &self,
+        name: &'static str,
+        elements: usize,
+    ) -> Result<Mapped<T>, KernelError> {
+        Mapped::new(map_named(&self.maps, name)?, elements).map_err(mmap_error(name))
     }
 
     /// The generation in force, if any.

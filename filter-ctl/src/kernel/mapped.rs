@@ -11,9 +11,12 @@ use std::{
 
 use filter_common::{
     abi::Control,
+    limit::Limit,
     policy::PolicySet,
+    rule::{RuleBits, RuleRecord, RuleSetHeader},
+    sample::Sampling,
     settings::InterfaceSettings,
-    table::{Clause, Deep},
+    table::{Clause, Deep, PlaceRecord},
 };
 
 /// A record that may lie in a mapped array.
@@ -34,6 +37,18 @@ unsafe impl Record for InterfaceSettings {}
 unsafe impl Record for PolicySet {}
 // SAFETY: as above.
 unsafe impl Record for Control {}
+// SAFETY: as above.
+unsafe impl Record for PlaceRecord {}
+// SAFETY: as above.
+unsafe impl Record for RuleSetHeader {}
+// SAFETY: as above.
+unsafe impl Record for RuleBits {}
+// SAFETY: as above.
+unsafe impl Record for RuleRecord {}
+// SAFETY: as above.
+unsafe impl Record for Limit {}
+// SAFETY: as above.
+unsafe impl Record for Sampling {}
 // SAFETY: an integer.
 unsafe impl Record for u64 {}
 // SAFETY: as above.

@@ -36,6 +36,7 @@ mod shape;
 pub mod stable;
 pub mod sync;
 mod sys;
+mod ticks;
 pub mod verify;
 
 pub use error::KernelError;

@@ -7,12 +7,22 @@ use filter_common::abi::map;
 
 use super::{
     KernelError,
-    attach::{Constants, LoadedProgram},
+    attach::{Constants, LoadedProgram, Time},
     instance::{Instance, Maps},
     shape::{self, CheckError},
     sys::MapSpec,
+    ticks,
 };
-use crate::table::compile::Capacity;
+use crate::table::{compile::Capacity, host::Buckets};
+
+/// Which ticks limits go by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ticks {
+    /// Those of the kernel.
+    Kernel,
+    /// Those that [`Instance::set_tick`] sets.
+    Simulated,
+}
 
 /// Makes maps of this capacity and loads the program over them, as if for the interface of that number.
 ///
@@ -24,9 +34,17 @@ pub fn load(
     capacity: Capacity,
     object: &[u8],
     interface: u32,
+    ticks: Ticks,
 ) -> Result<(Instance, LoadedProgram), KernelError> {
     let specs = shape::specs(capacity)?;
-    let constants = Constants::new(capacity, interface);
+    let time = match ticks {
+        Ticks::Kernel => Time::Kernel {
+            tick_units: ticks::units()?,
+            secret: Buckets::SECRET,
+        },
+        Ticks::Simulated => Time::Simulated,
+    };
+    let constants = Constants::new(capacity, interface, time);
     let mut loader = constants.loader();
     for spec in &specs {
         loader.map_max_entries(spec.name, spec.entries);
@@ -49,7 +67,8 @@ pub fn load(
 
 /// A map that aya has made for the program, if it is what the controller would have made.
 fn declared(ebpf: &Ebpf, spec: MapSpec) -> Result<OwnedFd, KernelError> {
-    let Some(Map::Array(data) | Map::PerCpuArray(data)) = ebpf.map(spec.name) else {
+    let Some(Map::Array(data) | Map::PerCpuArray(data) | Map::RingBuf(data)) = ebpf.map(spec.name)
+    else {
         return Err(KernelError::NoMap(spec.name));
     };
     let map = data.fd().as_fd();

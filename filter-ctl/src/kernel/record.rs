@@ -32,6 +32,7 @@ pub(super) fn encode_header(header: &InfoHeader) -> [u8; INFO_RECORD] {
         digests,
         published,
         clocks,
+        limit_lines,
         reserved,
     } = header;
     let mut bytes = Vec::with_capacity(INFO_RECORD);
@@ -43,6 +44,7 @@ pub(super) fn encode_header(header: &InfoHeader) -> [u8; INFO_RECORD] {
     bytes.extend(digests.iter().flatten());
     bytes.extend(published.iter().flat_map(|time| time.to_ne_bytes()));
     bytes.extend(clocks.iter().flat_map(|clock| clock.to_ne_bytes()));
+    bytes.extend(limit_lines.to_ne_bytes());
     bytes.extend(reserved);
     Fields(&bytes).take()
 }
@@ -65,6 +67,7 @@ pub(super) fn decode_header(record: &[u8; INFO_RECORD]) -> InfoHeader {
             i64::from_ne_bytes(fields.take()),
             i64::from_ne_bytes(fields.take()),
         ],
+        limit_lines: u32::from_ne_bytes(fields.take()),
         reserved: fields.take(),
     }
 }

@@ -10,15 +10,20 @@ use aya::maps::{MapData, MapError};
 use filter_common::{
     abi::{
         BASES4_CAPACITY, BASES6_CAPACITY, CLAUSES_CAPACITY, ClockReading, Control, FILTER_CAPACITY,
-        HALVES, INFO_RECORD, MARKS_CAPACITY, OPENED_BYTES, OPENED_ENTRIES, PLACE_DEEP_CAPACITY,
-        PLACE4_ROWS_CAPACITY, PLACE6_ROWS_CAPACITY, POLICY_SETS, SCRATCH_BYTES, SETTINGS_CAPACITY,
-        VLANS_CAPACITY, map,
+        HALVES, INFO_RECORD, LIMITS_CAPACITY, MARKS_CAPACITY, OPENED_BYTES, OPENED_ENTRIES,
+        PLACE_DEEP_CAPACITY, PLACE4_ROWS_CAPACITY, PLACE6_ROWS_CAPACITY, PLACES_CAPACITY,
+        POLICY_SETS, REFLECTOR_WORDS, RULE_BITS_CAPACITY, RULE_HEADERS, RULE_LABELS_CAPACITY,
+        RULES_CAPACITY, SCRATCH_BYTES, SETTINGS_CAPACITY, SHARED_SETS, VLANS_CAPACITY, map,
     },
-    counters::{Counter, VERDICT_COUNTERS},
-    limits::{INTERFACES_MAX, SLOTS_MAX},
+    counters::{Counter, RuleCounter, TALLIES, VERDICT_COUNTERS},
+    limit::{DENSE_WORDS, KEYED_WAYS, Limit},
+    limits::{INTERFACES_MAX, REASONS_MAX, RULE_SLOTS_MAX, SLOTS_MAX},
+    meter::{GROUP_METERS, METER_SETS, Meter, MeterSet},
     policy::PolicySet,
+    rule::{FIELD_CLASSES, RuleBits, RuleRecord, RuleSetHeader},
+    sample::{RING_BYTES, Sampling},
     settings::InterfaceSettings,
-    table::{Clause, Deep},
+    table::{Clause, Deep, PlaceRecord},
 };
 
 use super::{
@@ -26,7 +31,7 @@ use super::{
     pins::pins_error,
     sys::{self, MapSpec},
 };
-use crate::table::compile::Capacity;
+use crate::table::{compile::Capacity, elements::ELEMENTS};
 
 /// A map of two halves, of which each generation fills one.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +49,11 @@ pub(super) enum Holds {
     Words32,
     Words64,
     Deep,
+    Places,
+    RuleHeader,
+    RuleBits,
+    Rules,
+    Limits,
     Clauses,
     Settings,
     Policies,
@@ -56,6 +66,11 @@ impl Holds {
             Self::Words32 => size_of::<u32>(),
             Self::Words64 => size_of::<u64>(),
             Self::Deep => size_of::<Deep>(),
+            Self::Places => size_of::<PlaceRecord>(),
+            Self::RuleHeader => size_of::<RuleSetHeader>(),
+            Self::RuleBits => size_of::<RuleBits>(),
+            Self::Rules => size_of::<RuleRecord>(),
+            Self::Limits => size_of::<Limit>(),
             Self::Clauses => size_of::<Clause>(),
             Self::Settings => size_of::<InterfaceSettings>(),
             Self::Policies => size_of::<PolicySet>(),
@@ -67,7 +82,7 @@ impl Holds {
 const STRIDE: usize = 8;
 
 /// Every table map of an instance.
-pub(super) fn tables(capacity: Capacity) -> [TableMap; 20] {
+pub(super) fn tables(capacity: Capacity) -> [TableMap; ELEMENTS + 1] {
     let table = |name, holds, half| TableMap { name, holds, half };
     let [v4, v6, deep] =
         [capacity.v4_rows(), capacity.v6_rows(), capacity.v6_deep()].map(|n| n as usize);
@@ -91,6 +106,14 @@ pub(super) fn tables(capacity: Capacity) -> [TableMap; 20] {
         table(map::PLACE6_STARTS, Holds::Words64, PLACE6_ROWS_CAPACITY),
         table(map::PLACE6_VALUES, Holds::Words32, PLACE6_ROWS_CAPACITY),
         table(map::PLACE6_DEEP, Holds::Deep, PLACE_DEEP_CAPACITY),
+        table(map::PLACES, Holds::Places, PLACES_CAPACITY),
+        table(map::RULE_HEADER, Holds::RuleHeader, RULE_HEADERS),
+        table(map::RULE_CLASSES, Holds::Words16, FIELD_CLASSES),
+        table(map::RULE_LABELS, Holds::Words32, RULE_LABELS_CAPACITY),
+        table(map::RULE_BITS, Holds::RuleBits, RULE_BITS_CAPACITY),
+        table(map::RULES, Holds::Rules, RULES_CAPACITY),
+        table(map::LIMITS, Holds::Limits, LIMITS_CAPACITY),
+        table(map::REFLECTORS, Holds::Words64, REFLECTOR_WORDS),
         table(map::CLAUSES, Holds::Clauses, CLAUSES_CAPACITY),
     ]
 }
@@ -127,6 +150,27 @@ pub(super) fn specs(capacity: Capacity) -> Result<Vec<MapSpec>, KernelError> {
         per_cpu(map::SCRATCH, SCRATCH_BYTES, 1)?,
         per_cpu(map::OPENED, OPENED_BYTES, OPENED_ENTRIES)?,
         per_cpu(map::CLOCK, size_of::<ClockReading>(), 1)?,
+        array(map::RULE_BUCKETS, size_of::<u64>(), RULE_SLOTS_MAX)?,
+        per_cpu(map::RULE_COUNTS, size_of::<RuleCounter>(), RULE_SLOTS_MAX)?,
+        array(
+            map::LINES,
+            DENSE_WORDS * size_of::<u64>(),
+            capacity.limit_lines.max(1) as usize,
+        )?,
+        array(map::SHARED, KEYED_WAYS * size_of::<u64>(), SHARED_SETS)?,
+        per_cpu(map::METERS, size_of::<MeterSet>(), METER_SETS)?,
+        per_cpu(map::GROUP_METERS, size_of::<Meter>(), GROUP_METERS)?,
+        per_cpu(map::TALLIES, size_of::<u64>(), TALLIES)?,
+        array(map::TICK, size_of::<u64>(), 1)?,
+        array(map::SAMPLING, size_of::<Sampling>(), 1)?,
+        array(map::SAMPLE_LIMITS, size_of::<u64>(), REASONS_MAX as usize)?,
+        MapSpec {
+            name: map::SAMPLES,
+            kind: sys::BPF_MAP_TYPE_RINGBUF,
+            value_size: 0,
+            entries: entries(RING_BYTES, map::SAMPLES)?,
+            flags: 0,
+        },
         MapSpec {
             flags: 0,
             ..array(map::INFO, INFO_RECORD, 1 + INTERFACES_MAX)?
@@ -151,7 +195,7 @@ pub(super) fn check(map: BorrowedFd<'_>, spec: MapSpec) -> Result<(), CheckError
     let kind = info.map_type().map_or(u32::MAX, |kind| kind as u32);
     for (what, found, expected) in [
         ("type", kind, spec.kind),
-        ("key size", info.key_size(), 4),
+        ("key size", info.key_size(), spec.key_size()),
         ("value size", info.value_size(), spec.value_size),
         ("number of elements", info.max_entries(), spec.entries),
         ("flags", info.map_flags(), spec.flags),

@@ -45,6 +45,7 @@ impl Stable {
         let any = Capacity {
             v4_prefixes: 0,
             v6_prefixes: 0,
+            limit_lines: 0,
         };
         let specs = shape::specs(any)?;
         let open = |name| {

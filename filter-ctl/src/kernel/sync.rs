@@ -20,7 +20,11 @@ use super::{
     shape::{TableMap, tables},
     sys::GracePeriod,
 };
-use crate::table::{Table, clock::BootClock, elements::Elements};
+use crate::table::{
+    Table,
+    clock::BootClock,
+    elements::{ELEMENTS, Elements},
+};
 
 /// Publishes generations.
 #[derive(Debug)]
@@ -104,7 +108,7 @@ impl Publisher {
 /// Writes one half of each table map.
 struct Writer<'a> {
     instance: &'a Instance,
-    maps: [TableMap; 20],
+    maps: [TableMap; ELEMENTS + 1],
 }
 
 impl<'a> Writer<'a> {
@@ -145,6 +149,11 @@ impl<'a> Writer<'a> {
                 Elements::Words32(words) => self.put(map, words, half),
                 Elements::Words64(words) => self.put(map, words, half),
                 Elements::Deep(rows) => self.put(map, rows, half),
+                Elements::Places(places) => self.put(map, places, half),
+                Elements::RuleHeader(header) => self.fill(map, header, half),
+                Elements::RuleBits(sets) => self.put(map, sets, half),
+                Elements::Rules(rules) => self.put(map, rules, half),
+                Elements::Limits(limits) => self.fill(map, limits, half),
                 Elements::Settings(settings) => self.fill(map, settings, half),
                 Elements::Policies(policies) => self.fill(map, policies, half),
                 Elements::Vlans(words) => self.fill(map, words, half),

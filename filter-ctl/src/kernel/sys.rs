@@ -16,12 +16,18 @@ use std::{
 const BPF_MAP_CREATE: libc::c_int = 0;
 const BPF_MAP_LOOKUP_ELEM: libc::c_int = 1;
 const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
+const BPF_PROG_LOAD: libc::c_int = 5;
+const BPF_PROG_TEST_RUN: libc::c_int = 10;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+
+/// `enum bpf_prog_type`.
+const BPF_PROG_TYPE_XDP: u32 = 6;
 
 /// `enum bpf_map_type`.
 pub(super) const BPF_MAP_TYPE_ARRAY: u32 = 2;
 pub(super) const BPF_MAP_TYPE_PERCPU_ARRAY: u32 = 6;
 const BPF_MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
+pub(super) const BPF_MAP_TYPE_RINGBUF: u32 = 27;
 
 /// Lets user space map the array into its memory.
 pub(super) const BPF_F_MMAPABLE: u32 = 1 << 10;
@@ -95,7 +101,18 @@ pub(super) struct MapSpec {
     pub(super) flags: u32,
 }
 
-/// Creates a map whose keys are `u32` indexes.
+impl MapSpec {
+    /// Keys are `u32` indexes, but a ring has none.
+    pub(super) const fn key_size(&self) -> u32 {
+        if self.kind == BPF_MAP_TYPE_RINGBUF {
+            0
+        } else {
+            4
+        }
+    }
+}
+
+/// Creates a map.
 pub(super) fn create_map(spec: MapSpec) -> io::Result<OwnedFd> {
     create(spec, 0)
 }
@@ -103,7 +120,7 @@ pub(super) fn create_map(spec: MapSpec) -> io::Result<OwnedFd> {
 fn create(spec: MapSpec, inner: u32) -> io::Result<OwnedFd> {
     let mut attributes = MapCreate {
         map_type: spec.kind,
-        key_size: 4,
+        key_size: spec.key_size(),
         value_size: spec.value_size,
         max_entries: spec.entries,
         map_flags: spec.flags,
@@ -423,4 +440,76 @@ pub(super) fn clock_is_synchronised() -> io::Result<bool> {
 fn c_path(path: &Path) -> io::Result<CString> {
     use std::os::unix::ffi::OsStrExt as _;
     CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
+}
+
+/// A program that returns the lower 32 bits of the kernel's count of ticks.
+#[derive(Debug)]
+pub(super) struct TickReader(OwnedFd);
+
+impl TickReader {
+    /// `struct bpf_insn` twice: a call of `bpf_jiffies64`, and the end.
+    const PROGRAM: [u64; 2] = [(118 << 32 | 0x85_u64).to_le(), 0x95_u64.to_le()];
+
+    /// Loads it.
+    pub(super) fn load() -> io::Result<Self> {
+        /// The attributes of `BPF_PROG_LOAD`, up to the kernel version.
+        #[repr(C)]
+        struct ProgramLoad {
+            kind: u32,
+            instructions: u32,
+            instruction_address: u64,
+            license: u64,
+            log_level: u32,
+            log_size: u32,
+            log: u64,
+            kernel_version: u32,
+            flags: u32,
+        }
+        let license = c"Dual MIT/GPL";
+        let mut attributes = ProgramLoad {
+            kind: BPF_PROG_TYPE_XDP,
+            instructions: 2,
+            instruction_address: Self::PROGRAM.as_ptr() as u64,
+            license: license.as_ptr() as u64,
+            log_level: 0,
+            log_size: 0,
+            log: 0,
+            kernel_version: 0,
+            flags: 0,
+        };
+        let fd = bpf(BPF_PROG_LOAD, &mut attributes)?;
+        // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+        Ok(Self(unsafe {
+            OwnedFd::from_raw_fd(i32::try_from(fd).map_err(io::Error::other)?)
+        }))
+    }
+
+    /// Runs it.
+    pub(super) fn read(&self) -> io::Result<u32> {
+        /// The attributes of `BPF_PROG_TEST_RUN`, up to the duration.
+        #[repr(C)]
+        struct TestRun {
+            program: u32,
+            result: u32,
+            data_size_in: u32,
+            data_size_out: u32,
+            data_in: u64,
+            data_out: u64,
+            repeat: u32,
+            duration: u32,
+        }
+        let frame = [0_u8; 64];
+        let mut attributes = TestRun {
+            program: u32::try_from(self.0.as_raw_fd()).map_err(io::Error::other)?,
+            result: 0,
+            data_size_in: 64,
+            data_size_out: 0,
+            data_in: frame.as_ptr() as u64,
+            data_out: 0,
+            repeat: 1,
+            duration: 0,
+        };
+        bpf(BPF_PROG_TEST_RUN, &mut attributes)?;
+        Ok(attributes.result)
+    }
 }

@@ -2,9 +2,11 @@
 
 use filter_common::{
     abi::Control,
+    limit::Limit,
     policy::PolicySet,
+    rule::{RuleBits, RuleRecord, RuleSetHeader},
     settings::InterfaceSettings,
-    table::{Clause, Deep},
+    table::{Clause, Deep, PlaceRecord},
 };
 
 use super::{
@@ -44,6 +46,11 @@ fn found(
         Holds::Words32 => read::<u32>(instance, map, elements, half),
         Holds::Words64 => read::<u64>(instance, map, elements, half),
         Holds::Deep => read::<Deep>(instance, map, elements, half),
+        Holds::Places => read::<PlaceRecord>(instance, map, elements, half),
+        Holds::RuleHeader => read::<RuleSetHeader>(instance, map, elements, half),
+        Holds::RuleBits => read::<RuleBits>(instance, map, elements, half),
+        Holds::Rules => read::<RuleRecord>(instance, map, elements, half),
+        Holds::Limits => read::<Limit>(instance, map, elements, half),
         Holds::Clauses => read::<Clause>(instance, map, elements, half),
         Holds::Settings => read::<InterfaceSettings>(instance, map, elements, half),
         Holds::Policies => read::<PolicySet>(instance, map, elements, half),

@@ -4,13 +4,25 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use filter_common::{
-    abi::ROLES,
+    abi::{CLASS_LIMITS, LIMITS_CAPACITY, REFLECTOR_WORDS, ROLES},
     address::Address,
+    limit::{CLASSES, Limit},
     policy::PolicySet,
     settings::{Role, VLAN_WORDS, VLANS_PER_WORD, VlanSettings},
     table::{Place, Special},
 };
 use ipnet::{IpNet, Ipv6Net};
+
+use super::traffic::TrafficRule;
+
+/// Source ports of UDP services that answer more than they are asked, or that have been used so: by number,
+/// the protocols are chargen, quote of the day, DNS, TFTP, portmap, NTP, NetBIOS, SNMP, CLDAP, SLP, ISAKMP, RIP,
+/// IPMI, SQL Server browser, SSDP, Apple remote desktop, WS-Discovery, SIP, NAT-PMP, mDNS, Ubiquiti discovery,
+/// memcached, Plex, DVR discovery.
+pub const REFLECTORS: &[u16] = &[
+    17, 19, 53, 69, 111, 123, 137, 161, 389, 427, 500, 520, 623, 1_434, 1_900, 3_283, 3_702, 5_060,
+    5_351, 5_353, 10_001, 11_211, 32_414, 37_810,
+];
 
 /// Everything but orders and never-block prefixes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,10 +39,14 @@ pub struct Perimeter {
     pub vlans: Vec<(u32, u16, VlanSettings)>,
     /// Special-purpose address space.
     pub special: Vec<(IpNet, Special)>,
+    /// Source ports of UDP that reflectors answer from.
+    pub reflectors: Vec<u16>,
+    /// The rules for traffic, in the order of evaluation.
+    pub rules: Vec<TrafficRule>,
 }
 
 /// Networks that are protected alike.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostGroup {
     /// Its name.
     pub name: String,
@@ -38,6 +54,16 @@ pub struct HostGroup {
     pub networks: Vec<IpNet>,
     /// What it says of policies.
     pub policies: PolicySet,
+    /// The limit of each of its addresses, by class.
+    pub limits: [Limit; CLASSES],
+}
+
+impl HostGroup {
+    /// Whether any class has a limit.
+    #[must_use]
+    pub fn has_limits(&self) -> bool {
+        self.limits.iter().any(Limit::is_some)
+    }
 }
 
 impl Default for Perimeter {
@@ -50,6 +76,8 @@ impl Default for Perimeter {
             nat64: Vec::new(),
             vlans: Vec::new(),
             special: Vec::new(),
+            reflectors: REFLECTORS.to_vec(),
+            rules: Vec::new(),
         }
     }
 }
@@ -67,6 +95,36 @@ impl Perimeter {
         let special = self.special.iter();
         let special = special.map(|(net, special)| (*net, Place::special(*special)));
         groups.chain(nat64).chain(special)
+    }
+
+    /// The networks whose addresses have limits, those of most specific length first.
+    #[must_use]
+    pub fn limited_networks(&self) -> Vec<IpNet> {
+        let groups = self.groups.iter().filter(|group| group.has_limits());
+        let mut networks: Vec<IpNet> = groups.flat_map(|group| group.networks.clone()).collect();
+        networks.sort_by_key(|net| net.max_prefix_len() - net.prefix_len());
+        networks
+    }
+
+    /// The limits as the kernel has them.
+    #[must_use]
+    pub fn limits(&self) -> Vec<Limit> {
+        let mut limits = vec![Limit::NONE; LIMITS_CAPACITY];
+        for (group, number) in self.groups.iter().zip(1..) {
+            let first = number * CLASS_LIMITS;
+            limits[first..first + CLASSES].copy_from_slice(&group.limits);
+        }
+        limits
+    }
+
+    /// The ports of reflectors as the kernel has them.
+    #[must_use]
+    pub fn reflector_words(&self) -> Vec<u64> {
+        let mut words = vec![0; REFLECTOR_WORDS];
+        for port in &self.reflectors {
+            words[usize::from(port / 64)] |= 1 << (port % 64);
+        }
+        words
     }
 
     /// The IPv4 address that an IPv6 address stands for behind a translator (RFC 6052).
@@ -145,6 +203,7 @@ mod tests {
             name: name.to_owned(),
             networks: vec![network.parse().unwrap()],
             policies: PolicySet::default(),
+            ..HostGroup::default()
         };
         let perimeter = Perimeter {
             groups: vec![group("all", "192.0.2.0/24"), group("dns", "192.0.2.53/32")],

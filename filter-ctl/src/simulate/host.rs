@@ -2,14 +2,15 @@
 
 use filter_common::{
     address::Address,
-    decide::{Effects, Tables as _, decide, oddities},
+    decide::{Tables as _, decide, oddities},
+    limit::Tick,
     packet::{Classified, Frame},
     policy::Policies,
     verdict::Verdict,
 };
 
 use super::scene::Scene;
-use crate::table::Slot;
+use crate::table::{Slot, host::Buckets};
 
 /// What is decided about a frame, and all that is odd about it.
 #[derive(Clone, Debug)]
@@ -19,18 +20,22 @@ pub(super) struct Decision {
     pub(super) odd: Policies,
     /// The slots that would have dropped it, in the order of evaluation.
     pub(super) would: Vec<Slot>,
+    /// The slots of the rules that matched, in the order of evaluation.
+    pub(super) rules: Vec<u32>,
 }
 
 /// Decides about one frame.
-pub(super) fn judge(scene: &Scene, frame: &Frame) -> Decision {
-    let (tables, clock) = scene.tables();
-    let mut would = Would(Vec::new());
-    let verdict = decide(frame, scene.settings(), &tables, &clock, &mut would);
+pub(super) fn judge(scene: &Scene, frame: &Frame, tick: Tick, buckets: &mut Buckets) -> Decision {
+    let (tables, clock) = scene.tables(tick);
+    let verdict = decide(frame, scene.settings(), &tables, &clock, buckets);
     let odd = match frame.content() {
         Classified::Stopped(stop) => stop.policies(),
         Classified::Ip(packet) if packet.doubtful => Policies::NONE,
         Classified::Ip(packet) => {
-            let place = |address: Address| tables.place(packet.outer.family, address);
+            let place = |address: Address| {
+                let number = tables.place_number(packet.outer.family, address);
+                tables.place(number).place()
+            };
             let places = [place(packet.outer.source), place(packet.outer.destination)];
             oddities(&packet, places)
         }
@@ -38,17 +43,7 @@ pub(super) fn judge(scene: &Scene, frame: &Frame) -> Decision {
     Decision {
         verdict,
         odd,
-        would: would.0,
-    }
-}
-
-/// At most one slot for each clause of each end.
-struct Would(Vec<Slot>);
-
-impl Effects for Would {
-    fn would_drop(&mut self, slot: u32) {
-        if !self.0.contains(&slot) {
-            self.0.push(slot);
-        }
+        would: buckets.would.clone(),
+        rules: buckets.matched.clone(),
     }
 }

@@ -2,13 +2,21 @@
 
 use std::collections::HashMap;
 
-use filter_common::verdict::{Action, Reason, Verdict};
+use filter_common::{
+    limit::Tick,
+    verdict::{Action, Reason, Verdict},
+};
 use jiff::Timestamp;
 
 use super::scene::Scene;
 use crate::{
     kernel::{
-        KernelError, attach::LoadedProgram, clock::boot_clock, instance::Instance, object, private,
+        KernelError,
+        attach::LoadedProgram,
+        clock::boot_clock,
+        instance::Instance,
+        object,
+        private::{self, Ticks},
         sync::Publisher,
     },
     table::{Slot, clock::BootClock, compile::Capacity},
@@ -65,8 +73,12 @@ impl KernelRun {
     pub(super) fn new(scene: &Scene) -> Result<Self, KernelError> {
         // As much as this table needs: a router may not have the memory for all of it once more.
         let capacity = Capacity::for_table(&scene.table);
-        let (mut instance, program) =
-            private::load(capacity, object::embedded()?, scene.interface)?;
+        let (mut instance, program) = private::load(
+            capacity,
+            object::embedded()?,
+            scene.interface,
+            Ticks::Simulated,
+        )?;
         let clock = clock_for(boot_clock()?, Timestamp::now(), scene.at);
         Publisher::new()?.publish(&mut instance, &scene.table, [0; 32], clock, 1)?;
         Ok(Self {
@@ -87,7 +99,9 @@ impl KernelRun {
         bytes: &[u8],
         length: usize,
         expected: &Verdict,
+        tick: Tick,
     ) -> Result<Ran, KernelError> {
+        self.instance.set_tick(tick.count)?;
         let length = length.max(bytes.len());
         if length < FRAME_MIN {
             return Ok(Ran::TooShort);

@@ -4,10 +4,13 @@ use std::{borrow::Cow, fmt, net::IpAddr};
 
 use filter_common::{
     address::{Address, Family},
-    packet::{Classified, Flow, Frame, classify},
+    limit::Tick,
+    packet::{Classified, Flow, Frame, Source as _, classify},
     policy::{Policies, Policy},
     verdict::{Action, Reason},
 };
+
+use jiff::Timestamp;
 
 use super::{
     cut::Captured,
@@ -18,8 +21,11 @@ use super::{
     wire::{Ends, Line, Outcome, Summary},
 };
 use crate::{
-    capture::Record, http::wire::Refusal, kernel::KernelError, order::field::protocol_name,
-    table::Slot,
+    capture::Record,
+    http::wire::Refusal,
+    kernel::KernelError,
+    order::field::protocol_name,
+    table::{Slot, host::Buckets},
 };
 
 /// The reason of a packet of which the capture does not have enough.
@@ -31,6 +37,8 @@ const TOO_LONG: &str = "too_long";
 pub(crate) struct Simulation {
     scene: Scene,
     kernel: Option<KernelRun>,
+    buckets: Buckets,
+    ticks: CaptureTicks,
     cut_headers: bool,
     tally: Tally,
 }
@@ -51,6 +59,22 @@ pub(crate) struct Judged<'a> {
     pub(crate) line: Line<'a>,
     /// How the kernel differs from the host, if it does.
     pub(crate) difference: Option<String>,
+}
+
+/// The time of limits, by the capture's own clock.
+#[derive(Clone, Copy, Debug, Default)]
+struct CaptureTicks {
+    last: i64,
+}
+
+impl CaptureTicks {
+    /// The tick of a record. Time stands still where a record has none or goes back.
+    fn at(&mut self, time: Option<Timestamp>) -> Tick {
+        if let Some(time) = time {
+            self.last = self.last.max(time.as_millisecond());
+        }
+        Buckets::tick(self.last.unsigned_abs())
+    }
 }
 
 /// What was decided, and why.
@@ -93,6 +117,8 @@ impl Simulation {
         };
         Ok(Self {
             tally: Tally::new(kernel.is_some()),
+            buckets: Buckets::new(&scene.table.guard),
+            ticks: CaptureTicks::default(),
             cut_headers: options.cut_headers,
             scene,
             kernel,
@@ -107,13 +133,15 @@ impl Simulation {
             let ruling = Ruling::undecided(SNAP_LENGTH);
             return Ok(self.judged(record, &frame, ruling, None, None));
         }
-        let decision = host::judge(&self.scene, &frame);
+        let tick = self.ticks.at(record.time);
+        let buckets = self.buckets.begin(captured.frame_length());
+        let decision = host::judge(&self.scene, &frame, tick, buckets);
         let verdict = decision.verdict;
         let host = Ruling::decided(verdict.action, verdict.reason(), Some(verdict.slot));
         let Some(kernel) = &mut self.kernel else {
             return Ok(self.judged(record, &frame, host, Some(decision), None));
         };
-        let ruling = match kernel.run(record.frame, record.length, &verdict)? {
+        let ruling = match kernel.run(record.frame, record.length, &verdict, tick)? {
             Ran::TooShort => {
                 self.tally.skip();
                 return Ok(self.judged(record, &frame, host, Some(decision), None));

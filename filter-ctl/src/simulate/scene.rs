@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use filter_common::settings::InterfaceSettings;
+use filter_common::{limit::Tick, settings::InterfaceSettings};
 use jiff::Timestamp;
 
 use super::{moment, state::State};
@@ -119,7 +119,7 @@ impl Scene {
     }
 
     /// The table as of the moment, and the clock that stands still there.
-    pub(super) fn tables(&self) -> (HostTables<'_>, StoppedClock) {
+    pub(super) fn tables(&self, tick: Tick) -> (HostTables<'_>, StoppedClock) {
         let at = self.at.as_second();
         let clock = BootClock {
             boottime_at_unix_0: at.saturating_neg(),
@@ -129,7 +129,11 @@ impl Scene {
             interface: self.interface,
             clock,
         };
-        (tables, StoppedClock(clock.boottime(at)))
+        let clock = StoppedClock {
+            boottime: clock.boottime(at),
+            tick,
+        };
+        (tables, clock)
     }
 
     /// The orders of a slot.

@@ -3,7 +3,7 @@
 //! The kernel knows no wall time, so a [`TimedClause`] is put on CLOCK_BOOTTIME when it is written or
 //! read. When the wall clock is set, the difference changes, and with it every deadline.
 
-use filter_common::{decide::Clock, table::Clause};
+use filter_common::{decide::Clock, limit::Tick, table::Clause};
 
 use super::TimedClause;
 
@@ -60,13 +60,22 @@ impl TimedClause {
     }
 }
 
-/// A clock that stands still: CLOCK_BOOTTIME in seconds, for deciding as of one moment.
+/// A clock that stands still, for deciding as of one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoppedClock(pub u32);
+pub struct StoppedClock {
+    /// CLOCK_BOOTTIME in seconds.
+    pub boottime: u32,
+    /// The time as limits count it.
+    pub tick: Tick,
+}
 
 impl Clock for StoppedClock {
     fn boottime(&self) -> u32 {
-        self.0
+        self.boottime
+    }
+
+    fn tick(&self) -> Tick {
+        self.tick
     }
 }
 

@@ -3,7 +3,14 @@
 //! [`Table::elements`] is the one list of it: what is written into the kernel, what is checked to fit there
 //! and what is printed all follow it.
 
-use filter_common::{abi::map, policy::PolicySet, settings::InterfaceSettings, table::Deep};
+use filter_common::{
+    abi::map,
+    limit::Limit,
+    policy::PolicySet,
+    rule::{RuleBits, RuleRecord, RuleSetHeader},
+    settings::InterfaceSettings,
+    table::{Deep, PlaceRecord},
+};
 
 use super::{RowsV4, RowsV6, Table};
 
@@ -18,6 +25,16 @@ pub enum Elements<'a> {
     Words64(&'a [u64]),
     /// Deep rows.
     Deep(&'a [Deep]),
+    /// What the numbers of places stand for.
+    Places(&'a [PlaceRecord]),
+    /// What is said of all rules.
+    RuleHeader(&'a [RuleSetHeader]),
+    /// Sets of rules.
+    RuleBits(&'a [RuleBits]),
+    /// Rules.
+    Rules(&'a [RuleRecord]),
+    /// Limits.
+    Limits(&'a [Limit]),
     /// Settings of interfaces.
     Settings(&'a [InterfaceSettings]),
     /// Sets of policies.
@@ -35,6 +52,11 @@ impl Elements<'_> {
             Self::Words32(words) => words.len(),
             Self::Words64(words) | Self::Vlans(words) => words.len(),
             Self::Deep(rows) => rows.len(),
+            Self::Places(places) => places.len(),
+            Self::RuleHeader(header) => header.len(),
+            Self::RuleBits(sets) => sets.len(),
+            Self::Rules(rules) => rules.len(),
+            Self::Limits(limits) => limits.len(),
             Self::Settings(settings) => settings.len(),
             Self::Policies(policies) => policies.len(),
         }
@@ -47,11 +69,14 @@ impl Elements<'_> {
     }
 }
 
+/// Maps that a table fills, but for that of the clauses.
+pub const ELEMENTS: usize = 27;
+
 impl Table {
     /// What lies in each map but that of the clauses, which depends on the clock. The digest of a table goes
     /// by this order.
     #[must_use]
-    pub fn elements(&self) -> [(&'static str, Elements<'_>); 19] {
+    pub fn elements(&self) -> [(&'static str, Elements<'_>); ELEMENTS] {
         let Self {
             marks_v4,
             v4,
@@ -59,6 +84,8 @@ impl Table {
             v6,
             places_v4,
             places_v6,
+            places,
+            guard,
             clauses: _,
             settings,
             policies,
@@ -88,6 +115,14 @@ impl Table {
             (map::PLACE6_STARTS, place_starts6),
             (map::PLACE6_VALUES, place_values6),
             (map::PLACE6_DEEP, place_deep6),
+            (map::PLACES, Elements::Places(places)),
+            (map::RULE_HEADER, Elements::RuleHeader(&guard.header)),
+            (map::RULE_CLASSES, Elements::Words16(&guard.classes)),
+            (map::RULE_LABELS, Elements::Words32(&guard.labels)),
+            (map::RULE_BITS, Elements::RuleBits(&guard.bits)),
+            (map::RULES, Elements::Rules(&guard.rules)),
+            (map::LIMITS, Elements::Limits(&guard.limits)),
+            (map::REFLECTORS, Elements::Words64(&guard.reflectors)),
         ]
     }
 }

@@ -8,7 +8,7 @@
 //! - [`print`](mod@print): what tells one table from another, and what lies in the kernel from what was meant to;
 //! - [`slots`]: which orders a slot number means, across generations;
 //! - [`clock`]: from wall time to the kernel's clock;
-//! - [`host`]: the table as the decision reads it, for tests, `explain` and `simulate`;
+//! - [`host`]: the table and the buckets as the decision has them, for tests, `explain` and `simulate`;
 //! - [`explain`]: which rules speak of an address.
 
 pub mod clock;
@@ -19,7 +19,13 @@ pub mod host;
 pub mod print;
 pub mod slots;
 
-use filter_common::{policy::PolicySet, settings::InterfaceSettings, table::Deep};
+use filter_common::{
+    limit::Limit,
+    policy::PolicySet,
+    rule::{RuleBits, RuleRecord, RuleSetHeader},
+    settings::InterfaceSettings,
+    table::{Deep, PlaceRecord},
+};
 
 /// A set of orders that is counted together, by number.
 pub type Slot = u32;
@@ -35,10 +41,14 @@ pub struct Table {
     pub filter_v6: Vec<u64>,
     /// The IPv6 orders.
     pub v6: RowsV6,
-    /// The places of IPv4 addresses; numbers of rows are [`filter_common::table::Place`]s.
+    /// The places of IPv4 addresses; numbers of rows are indices into `places`.
     pub places_v4: RowsV4,
     /// The places of IPv6 addresses.
     pub places_v6: RowsV6,
+    /// What the numbers of places stand for; the first is what holds where nothing is said.
+    pub places: Vec<PlaceRecord>,
+    /// Rules and limits.
+    pub guard: GuardTable,
     /// The clauses that row values name.
     pub clauses: Vec<TimedClause>,
     /// The settings of each interface, by number.
@@ -47,6 +57,27 @@ pub struct Table {
     pub policies: Vec<PolicySet>,
     /// The settings of VLANs, in words, by interface; absent ones are none.
     pub vlans: Vec<u64>,
+}
+
+/// Rules and limits, compiled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GuardTable {
+    /// What is said of all rules: one.
+    pub header: Vec<RuleSetHeader>,
+    /// The number of the set of rules for each value, see [`filter_common::rule::FIELDS`].
+    pub classes: Vec<u16>,
+    /// Where sets by flow label begin.
+    pub labels: Vec<u32>,
+    /// The sets of rules.
+    pub bits: Vec<RuleBits>,
+    /// The rules, by rank.
+    pub rules: Vec<RuleRecord>,
+    /// The limits of host groups, see [`filter_common::abi::LIMITS_CAPACITY`].
+    pub limits: Vec<Limit>,
+    /// A bit for each port of reflectors.
+    pub reflectors: Vec<u64>,
+    /// Lines of buckets in use.
+    pub lines: u32,
 }
 
 /// The rows of an IPv4 table.

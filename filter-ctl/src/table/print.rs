@@ -6,9 +6,11 @@
 
 use filter_common::{
     abi::map,
+    limit::Limit,
     policy::PolicySet,
+    rule::{RuleBits, RuleRecord, RuleSetHeader},
     settings::{InterfaceSettings, Role},
-    table::{Clause, Deep},
+    table::{Clause, Deep, PlaceRecord},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -125,6 +127,7 @@ impl Element for InterfaceSettings {
         bytes[1] = u8::from(customer);
         bytes[2] = u8::from(self.has_vlans());
         bytes[3] = self.tunnels().to_bits();
+        bytes[4] = self.guards().to_bits();
         bytes
     }
 }
@@ -141,6 +144,84 @@ impl Element for PolicySet {
         }
         bytes
     }
+}
+
+impl Element for PlaceRecord {
+    type Bytes = [u8; 16];
+    const SIZE: usize = 16;
+
+    fn bytes(&self) -> [u8; 16] {
+        let rules = u32::from(self.rules_to) | u32::from(self.rules_from) << 16;
+        let buckets = u64::from(self.buckets) | u64::from(self.has_buckets()) << 32;
+        (u128::from(self.place().to_bits()) | u128::from(rules) << 32 | u128::from(buckets) << 64)
+            .to_le_bytes()
+    }
+}
+
+impl Element for RuleSetHeader {
+    type Bytes = [u8; 16];
+    const SIZE: usize = 16;
+
+    fn bytes(&self) -> [u8; 16] {
+        words([self.rules, self.dimensions, self.labels, self.reserved])
+    }
+}
+
+impl Element for RuleBits {
+    type Bytes = [u8; size_of::<Self>()];
+    const SIZE: usize = size_of::<Self>();
+
+    fn bytes(&self) -> Self::Bytes {
+        let mut bytes = [0; size_of::<Self>()];
+        let words = [self.summary].into_iter().chain(self.words);
+        for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
+            to.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+}
+
+impl Element for Limit {
+    type Bytes = [u8; 16];
+    const SIZE: usize = 16;
+
+    fn bytes(&self) -> [u8; 16] {
+        let Self {
+            rate,
+            burst,
+            packet_cost,
+            byte_cost,
+            shift,
+        } = *self;
+        words([
+            rate,
+            burst,
+            packet_cost,
+            u32::from(byte_cost) | u32::from(shift) << 16,
+        ])
+    }
+}
+
+impl Element for RuleRecord {
+    type Bytes = [u8; 24];
+    const SIZE: usize = 24;
+
+    fn bytes(&self) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        let (limit, rest) = bytes.split_at_mut(16);
+        limit.copy_from_slice(&self.limit.bytes());
+        let numbers = u64::from(self.slot) | u64::from(self.flags) << 32;
+        rest.copy_from_slice(&numbers.to_le_bytes());
+        bytes
+    }
+}
+
+fn words(words: [u32; 4]) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
+        to.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
 }
 
 /// Takes the elements of one map, a part at a time.
@@ -208,6 +289,11 @@ pub fn prints(table: &Table) -> Vec<Print> {
         Elements::Words32(words) => print(map, words),
         Elements::Words64(words) | Elements::Vlans(words) => print(map, words),
         Elements::Deep(rows) => print(map, rows),
+        Elements::Places(places) => print(map, places),
+        Elements::RuleHeader(header) => print(map, header),
+        Elements::RuleBits(sets) => print(map, sets),
+        Elements::Rules(rules) => print(map, rules),
+        Elements::Limits(limits) => print(map, limits),
         Elements::Settings(settings) => print(map, settings),
         Elements::Policies(policies) => print(map, policies),
     };

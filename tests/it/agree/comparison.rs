@@ -95,7 +95,7 @@ impl Comparison {
         let same = verdict.number == plainly.verdict.number
             && verdict.action == plainly.verdict.action
             && verdict.would == plainly.verdict.would
-            && (verdict.would_drop == plainly.verdict.would_drop
+            && (verdict.would_drop() == plainly.verdict.would_drop()
                 || verdict.reason() == Reason::Order);
         assert!(same, "{decision:?}, {plainly:?}: {}", self.about(trial));
         let dropping = (verdict.reason() == Reason::Order).then_some(verdict.slot);
@@ -207,7 +207,7 @@ impl Sums {
         for policy in verdict.would.iter() {
             self.would(Reason::Policy(policy), bytes);
         }
-        if verdict.would_drop {
+        if verdict.would_drop() {
             self.would(Reason::Order, bytes);
         }
         if verdict.reason() == Reason::Order {

@@ -35,6 +35,7 @@ fn group(
         name: name.to_owned(),
         networks,
         policies,
+        ..HostGroup::default()
     }
 }
 

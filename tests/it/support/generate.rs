@@ -110,6 +110,7 @@ pub(crate) fn perimeter(random: &mut Random, rules: &mut Rules) {
             name: format!("group {number}"),
             networks,
             policies: policies(random, false),
+            ..HostGroup::default()
         });
     }
     let translators: BTreeSet<Ipv6Net> = (0..random.below(5)).map(|_| translator(random)).collect();

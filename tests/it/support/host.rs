@@ -4,14 +4,19 @@ use std::net::IpAddr;
 
 use filter_common::{
     address::{Address, Family},
-    decide::{Clock, Effects, decide},
+    decide::{Clock, decide},
+    limit::Tick,
     packet::{Classified, Flow, Packet, Stop, classify},
     settings::Tunnels,
     verdict::{Action, Reason, Verdict},
 };
 use filter_ctl::{
     kernel::clock::boot_clock,
-    table::{Table, clock::BootClock, host::HostTables},
+    table::{
+        Table,
+        clock::BootClock,
+        host::{Buckets, HostTables},
+    },
 };
 
 use super::{kernel::Outcome, rules::Rule};
@@ -41,7 +46,7 @@ impl Decision {
         outcome.dropped = verdict.action == Action::Drop;
         outcome.slots = Vec::from_iter((reason == Reason::Order).then_some(verdict.slot));
         outcome.would = would;
-        outcome.would_drop = verdict.would_drop;
+        outcome.would_drop = verdict.would_drop();
         outcome.would_policies = verdict.would;
         outcome
     }
@@ -56,7 +61,7 @@ impl Host {
     }
 
     pub(crate) fn decide(&self, frame: &[u8]) -> Decision {
-        let mut would = Would(Vec::new());
+        let mut buckets = Buckets::new(&self.table.guard);
         let tables = HostTables {
             table: &self.table,
             interface: 0,
@@ -68,20 +73,12 @@ impl Host {
             settings,
             &tables,
             &Now,
-            &mut would,
+            buckets.begin(frame.len()),
         );
         Decision {
             verdict,
-            would: would.0,
+            would: buckets.would,
         }
-    }
-}
-
-struct Would(Vec<u32>);
-
-impl Effects for Would {
-    fn would_drop(&mut self, slot: u32) {
-        self.0.push(slot);
     }
 }
 
@@ -96,6 +93,10 @@ impl Clock for Now {
         // SAFETY: a live, writable record.
         unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
         u32::try_from(time.tv_sec).unwrap()
+    }
+
+    fn tick(&self) -> Tick {
+        Buckets::tick(0)
     }
 }
 

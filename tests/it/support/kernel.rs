@@ -32,12 +32,14 @@ use super::{
 pub(crate) const SMALL: Capacity = Capacity {
     v4_prefixes: 4_096,
     v6_prefixes: 4_096,
+    limit_lines: 256,
 };
 
 /// The default configuration: a million IPv4 and a quarter of a million IPv6 prefixes.
 pub(crate) const LARGE: Capacity = Capacity {
     v4_prefixes: 1 << 20,
     v6_prefixes: 1 << 18,
+    limit_lines: 1 << 16,
 };
 
 /// An instance with a program over it, on a BPF file system of its own.

@@ -152,7 +152,7 @@ impl Oracle {
             let covering = covering.filter(|rule| rule.net.contains(&end));
             for rule in covering.filter(speaks) {
                 if rule.monitor || settings.monitors() {
-                    decision.verdict.would_drop = true;
+                    decision.verdict.would_reasons |= 1 << Reason::Order.number();
                     decision.would.push(rule.slot);
                 } else {
                     decision.verdict.action = Action::Drop;

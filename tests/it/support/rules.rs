@@ -10,11 +10,11 @@ use filter_common::{
     limits::CLAUSES_PER_CELL_MAX,
     policy::PolicySet,
     settings::{Enforcement, InterfaceSettings, Role},
-    table::{ClauseFlags, Place, Scope},
+    table::{ClauseFlags, Place, PlaceRecord, Scope},
 };
 use filter_ctl::{
     policy::perimeter::Perimeter,
-    table::{Table, TimedClause},
+    table::{GuardTable, Table, TimedClause},
 };
 use ipnet::IpNet;
 
@@ -182,7 +182,16 @@ impl Rules {
         let placed: Vec<IpNet> = self.placed().into_iter().map(|(net, _)| net).collect();
         let [v4, v6] =
             [Family::V4, Family::V6].map(|family| intervals(&rule_nets, family, &mut value));
-        let mut place = |address: IpAddr| self.place(address).to_bits();
+        let mut places = vec![PlaceRecord::default()];
+        let mut place = |address: IpAddr| {
+            let record = PlaceRecord::new(self.place(address), 0, 0);
+            let known = places.iter().position(|known| *known == record);
+            let number = known.unwrap_or_else(|| {
+                places.push(record);
+                places.len() - 1
+            });
+            u32::try_from(number).unwrap()
+        };
         let [places4, places6] =
             [Family::V4, Family::V6].map(|family| intervals(&placed, family, &mut place));
         Table {
@@ -193,6 +202,8 @@ impl Rules {
             v6: plain::rows_v6(&v6),
             places_v4: plain::rows_v4(&places4),
             places_v6: plain::rows_v6(&places6),
+            places,
+            guard: GuardTable::default(),
             clauses: runs.clauses,
             settings: self.settings.clone(),
             policies: self.perimeter.policies(),

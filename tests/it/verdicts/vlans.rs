@@ -146,6 +146,7 @@ fn a_vlan_has_the_policies_of_its_own_role() {
         name: name.to_owned(),
         networks: vec![crate::support::rules::parse(host)],
         policies: says(Policy::PortZero, action),
+        ..HostGroup::default()
     };
     rules.perimeter.groups = vec![
         exempt("exempt", "192.0.2.9", PolicyAction::Pass),

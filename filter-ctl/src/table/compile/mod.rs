@@ -8,15 +8,19 @@
 //! - [`interval`]: what the two families have in common;
 //! - [`sweep`]: from sorted prefixes to intervals;
 //! - [`pack`]: from intervals to the rows that the kernel reads, and to the first stage before them;
+//! - [`places`]: what is said of addresses beside the orders, each thing stored once;
+//! - [`guard`]: rules, as sets by value;
 //! - [`condition`]: what a rule asks of a packet, and which rule is named first;
 //! - [`listed`]: the rules of all lists, merged;
 //! - [`cells`] and [`sets`]: runs of clauses, and the orders they name, each stored once.
 
 mod cells;
 mod condition;
+mod guard;
 mod interval;
 mod listed;
 mod pack;
+mod places;
 mod sets;
 mod sweep;
 
@@ -28,25 +32,26 @@ use filter_common::{
         HOST_GROUPS_MAX, INTERFACES_MAX, PLACE_PREFIXES_MAX, deep_rows_for, rows_for_v4,
         rows_for_v6,
     },
-    settings::InterfaceSettings,
-    table::{Place, ROWS_MAX},
+    settings::{Guards, InterfaceSettings},
+    table::{PlaceRecord, ROWS_MAX},
 };
 
 use self::{
     cells::Cells,
-    interval::{Interval, Row4, Row6},
+    interval::{Row4, Row6},
     listed::Family,
     pack::{marks, rows_v4, rows_v6, rows_v6_with_filter},
+    places::Places,
     sweep::sweep,
 };
 use super::{
-    Slot, Table, TimedClause,
+    GuardTable, Slot, Table, TimedClause,
     print::{Print, digest, prints},
     slots::SlotLedger,
 };
 use crate::{
     order::OrderId,
-    policy::{RuleRef, RuleSet},
+    policy::{RuleRef, RuleSet, perimeter::HostGroup},
 };
 
 /// Room for prefixes in one half of the kernel's tables: so many always fit, whatever they are, and not
@@ -57,6 +62,8 @@ pub struct Capacity {
     pub v4_prefixes: u32,
     /// Distinct IPv6 prefixes of the orders.
     pub v6_prefixes: u32,
+    /// Addresses that have buckets of their own for the limits of their host groups.
+    pub limit_lines: u32,
 }
 
 impl Capacity {
@@ -90,6 +97,7 @@ impl Capacity {
         Self {
             v4_prefixes: prefixes(v4.starts.len()),
             v6_prefixes: prefixes(v6.starts.len().max(v6.deep.len())),
+            limit_lines: table.guard.lines,
         }
     }
 }
@@ -155,6 +163,16 @@ pub enum Part {
     Settings,
     /// Host groups.
     HostGroups,
+    /// Different things that are said of addresses beside the orders.
+    Places,
+    /// Rules.
+    Rules,
+    /// Rules behind which the evaluation goes on.
+    ContinuingRules,
+    /// Sets of rules that values are told apart by.
+    RuleSets,
+    /// Flow labels that rules tell apart.
+    FlowLabels,
 }
 
 impl fmt::Display for Part {
@@ -172,6 +190,11 @@ impl fmt::Display for Part {
             Self::Slots => "the slots",
             Self::Settings => "the settings of interfaces",
             Self::HostGroups => "the host groups",
+            Self::Places => "what is said of addresses by host groups, rules and never-block lists",
+            Self::Rules => "the rules",
+            Self::ContinuingRules => "the rules that monitor or continue",
+            Self::RuleSets => "the values that the rules tell apart",
+            Self::FlowLabels => "the flow labels that the rules tell apart",
         })
     }
 }
@@ -215,17 +238,20 @@ pub fn compile(
 ) -> Result<Compiled, CapacityError> {
     Part::Settings.check(settings.len(), INTERFACES_MAX)?;
     Part::HostGroups.check(rules.perimeter.groups.len(), HOST_GROUPS_MAX)?;
+    guard::check(&rules.perimeter.rules)?;
+    let mut places = Places::new(rules, capacity.limit_lines)?;
     let spaces = (
-        places::<Row4>(rules, Part::PlaceV4Prefixes)?,
-        places::<Row6>(rules, Part::PlaceV6Prefixes)?,
+        places.rows::<Row4>(Part::PlaceV4Prefixes)?,
+        places.rows::<Row6>(Part::PlaceV6Prefixes)?,
     );
+    let places = places.finish()?;
     let mut cells = Cells::new(rules, CLAUSES_CAPACITY);
     let room = (Part::V4Prefixes, capacity.v4_prefixes);
-    let (intervals_v4, prefixes_v4) = orders::<Row4>(&mut cells, &spaces.0, room)?;
+    let (intervals_v4, prefixes_v4) = orders::<Row4>(&mut cells, &spaces.0, &places.records, room)?;
     let pack_v4 = || (marks(&intervals_v4), rows_v4(&intervals_v4));
     let sweep_v6 = || {
         let room = (Part::V6Prefixes, capacity.v6_prefixes);
-        let (intervals, prefixes) = orders::<Row6>(&mut cells, &spaces.1, room)?;
+        let (intervals, prefixes) = orders::<Row6>(&mut cells, &spaces.1, &places.records, room)?;
         Ok((rows_v6_with_filter(&intervals), prefixes))
     };
     // The cells of both families are numbered together, one family after the other; what follows from the
@@ -242,6 +268,11 @@ pub fn compile(
     let mut slots: Vec<_> = numbers.into_iter().zip(sets).collect();
     slots.sort_unstable_by_key(|(slot, _)| *slot);
 
+    let guards = guards(rules);
+    let settings = settings
+        .iter()
+        .map(|settings| settings.guarded(guards))
+        .collect();
     let table = Table {
         marks_v4,
         v4,
@@ -249,8 +280,15 @@ pub fn compile(
         v6,
         places_v4: rows_v4(&spaces.0),
         places_v6: rows_v6(&spaces.1),
+        places: places.records,
+        guard: GuardTable {
+            limits: rules.perimeter.limits(),
+            reflectors: rules.perimeter.reflector_words(),
+            lines: places.lines,
+            ..guard::guard(&rules.perimeter.rules, places.sets)?
+        },
         clauses,
-        settings: padded(settings.to_vec(), SETTINGS_CAPACITY),
+        settings: padded(settings, SETTINGS_CAPACITY),
         policies: padded(rules.perimeter.policies(), POLICY_SETS),
         vlans: padded(rules.perimeter.vlan_words(), VLANS_CAPACITY),
     };
@@ -264,6 +302,18 @@ pub fn compile(
         digest,
         prefixes: [prefixes_v4, prefixes_v6],
     })
+}
+
+/// The steps behind the orders that there is anything to do in.
+fn guards(rules: &RuleSet) -> Guards {
+    let has = |there: bool, guard| if there { guard } else { Guards::NONE };
+    let groups = &rules.perimeter.groups;
+    has(!rules.perimeter.rules.is_empty(), Guards::RULES)
+        .or(has(
+            groups.iter().any(HostGroup::has_limits),
+            Guards::LIMITS,
+        ))
+        .or(has(!groups.is_empty(), Guards::METERS))
 }
 
 /// Does one thing on a thread of its own, where there can be one, and the other here.
@@ -289,10 +339,14 @@ fn padded<T: Copy + Default>(mut values: Vec<T>, capacity: usize) -> Vec<T> {
 fn orders<R: Family>(
     cells: &mut Cells<'_>,
     places: &[R],
+    records: &[PlaceRecord],
     (part, room): (Part, u32),
 ) -> Result<(Vec<R>, usize), CapacityError> {
     let listed = cells.listed::<R>();
-    let is_protected = |row: &R| Place::from_bits(row.value()).scope_bits();
+    let is_protected = |row: &R| {
+        let record = records.get(row.value() as usize);
+        record.map_or(0, |record| record.place().scope_bits())
+    };
     let holes: Vec<R> = places
         .iter()
         .map(|row| R::new(row.start(), is_protected(row)))
@@ -304,29 +358,6 @@ fn orders<R: Family>(
     })?;
     part.check(prefixes, room as usize)?;
     Ok((rows, prefixes))
-}
-
-/// The rows of places of one family: the never-block list, and what the perimeter says of prefixes.
-fn places<R: Interval>(rules: &RuleSet, part: Part) -> Result<Vec<R>, CapacityError> {
-    let never_block = rules.never_block.iter();
-    let never_block = never_block.map(|entry| (entry.net, Place::scope(entry.scope)));
-    let mut prefixes: Vec<_> = never_block
-        .chain(rules.perimeter.places())
-        .filter_map(|(net, place)| R::prefix(&net, place.to_bits()))
-        .collect();
-    prefixes.sort_unstable_by_key(R::order);
-    let mut distinct = 0;
-    let inside = |around: u32, group: &[interval::Prefix<R::Start, u32>]| {
-        distinct += 1;
-        let same = group.iter().map(|prefix| Place::from_bits(prefix.what));
-        // Of one prefix each says something else, but for the scopes, of which the stronger holds; the
-        // order makes no difference.
-        let here = same.fold(Place::NONE, |all, place| place.inside(all));
-        Ok(here.inside(Place::from_bits(around)).to_bits())
-    };
-    let rows = sweep(&prefixes[..], &[], inside)?;
-    part.check(distinct, PLACE_PREFIXES_MAX)?;
-    Ok(rows)
 }
 
 /// An index as it is stored; all of them count things in memory of more than 16 bytes each, or are

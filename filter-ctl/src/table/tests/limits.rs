@@ -38,6 +38,7 @@ fn prefixes_that_do_not_fit_are_an_error() {
     let room = |v4_prefixes, v6_prefixes| Capacity {
         v4_prefixes,
         v6_prefixes,
+        limit_lines: 0,
     };
     assert_eq!(error(&v4, room(100, 0)), None);
     assert_eq!(

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 
 use filter_common::{
     address::{Address, Family},
-    decide::{Effects, Tables as _, decide},
+    decide::{Tables as _, decide},
     packet::classify,
     settings::InterfaceSettings,
     table::Scope,
@@ -26,7 +26,7 @@ use crate::{
     table::{
         clock::{BootClock, StoppedClock},
         compile::{Capacity, Compiled},
-        host::HostTables,
+        host::{Buckets, HostTables},
         slots::SlotLedger,
     },
 };
@@ -84,6 +84,7 @@ pub(super) fn never_block(net: &str, scope: Scope) -> NeverBlock {
 pub(super) const ROOMY: Capacity = Capacity {
     v4_prefixes: 3_000_000,
     v6_prefixes: 1_000_000,
+    limit_lines: 0,
 };
 
 pub(super) fn compiled(rules: &RuleSet) -> Compiled {
@@ -110,18 +111,16 @@ pub(super) fn kernel(
     settings: InterfaceSettings,
     unix: i64,
 ) -> (Verdict, Vec<u32>) {
-    struct Told(Vec<u32>);
-    impl Effects for Told {
-        fn would_drop(&mut self, slot: u32) {
-            self.0.push(slot);
-        }
-    }
     let tables = host_tables(compiled);
-    let mut told = Told(Vec::new());
-    let clock = StoppedClock(CLOCK.boottime(unix));
+    let mut buckets = Buckets::new(&compiled.table.guard);
+    let clock = StoppedClock {
+        boottime: CLOCK.boottime(unix),
+        tick: Buckets::tick(0),
+    };
+    let length = frame.len();
     let frame = classify(frame, settings.tunnels());
-    let verdict = decide(&frame, settings, &tables, &clock, &mut told);
-    (verdict, told.0)
+    let verdict = decide(&frame, settings, &tables, &clock, buckets.begin(length));
+    (verdict, buckets.would)
 }
 
 /// Whether the orders' table has anything for an address, the never-block list aside.

@@ -1,21 +1,26 @@
-//! A table as the decision reads it, on the host.
+//! A table as the decision reads it, on the host, and the [`buckets`] that limits use up.
 //!
 //! Tests, `explain` and `simulate` thereby run the very same `find` and `decide` as the kernel, on the
 //! same arrays.
 
+mod buckets;
+
 use filter_common::{
-    abi::ROLES,
+    abi::{CLASS_LIMITS, ROLES},
     address::{Address, Family},
     decide::Tables,
+    limit::{Class, Limit},
     policy::PolicySet,
+    rule::{RuleRecord, RuleSetHeader, RuleTables},
     settings::{Role, VLAN_WORDS, VLANS_PER_WORD, VlanSettings},
     table::{
-        Base, Clause, Deep, Filter, Marks, Open, Place, RowValue, Rows4, Rows6, find4, find6,
+        Base, Clause, Deep, Filter, Marks, Open, PlaceRecord, RowValue, Rows4, Rows6, find4, find6,
         is_marked, under_root4, under_root6,
     },
 };
 
-use super::{RowsV4, RowsV6, Table, clock::BootClock};
+pub use self::buckets::Buckets;
+use super::{GuardTable, RowsV4, RowsV6, Table, clock::BootClock};
 
 /// A [`Table`] with its deadlines on the clock of a machine, or of a capture.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +33,10 @@ pub struct HostTables<'a> {
     pub clock: BootClock,
 }
 
-impl Tables for HostTables<'_> {
-    fn place(&self, family: Family, address: Address) -> Place {
+impl<'a> Tables for HostTables<'a> {
+    type Rules = HostRules<'a>;
+
+    fn place_number(&self, family: Family, address: Address) -> u32 {
         let Table {
             places_v4: v4,
             places_v6: v6,
@@ -39,7 +46,32 @@ impl Tables for HostTables<'_> {
             Family::V4 => under_root4(v4, address.v4()).map(|rows| find4(v4, rows, address.v4())),
             Family::V6 => under_root6(v6, &Open, address.high).map(|rows| find6(v6, rows, address)),
         };
-        Place::from_bits(found.unwrap_or(0))
+        found.unwrap_or(0)
+    }
+
+    fn place(&self, number: u32) -> PlaceRecord {
+        let record = self.table.places.get(number as usize);
+        record.copied().unwrap_or_default()
+    }
+
+    fn rules(&self) -> HostRules<'a> {
+        HostRules(&self.table.guard)
+    }
+
+    fn rule(&self, rank: u32) -> RuleRecord {
+        let rule = self.table.guard.rules.get(rank as usize);
+        rule.copied().unwrap_or_default()
+    }
+
+    fn class_limit(&self, group: u32, class: Class) -> Limit {
+        let index = group as usize * CLASS_LIMITS + class as usize;
+        let limit = self.table.guard.limits.get(index);
+        limit.copied().unwrap_or(Limit::NONE)
+    }
+
+    fn is_reflector(&self, port: u16) -> bool {
+        let word = self.table.guard.reflectors.get(usize::from(port / 64));
+        word.is_some_and(|word| word >> (port % 64) & 1 != 0)
     }
 
     fn listed(&self, family: Family, address: Address) -> u32 {
@@ -79,6 +111,37 @@ impl Tables for HostTables<'_> {
     fn group_policies(&self, group: u32) -> PolicySet {
         let set = self.table.policies.get(ROLES - 1 + group as usize);
         set.copied().unwrap_or_default()
+    }
+}
+
+/// The rules of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct HostRules<'a>(&'a GuardTable);
+
+impl RuleTables for HostRules<'_> {
+    fn header(&self) -> RuleSetHeader {
+        self.0.header.first().copied().unwrap_or_default()
+    }
+
+    fn class(&self, index: u32) -> u32 {
+        let class = self.0.classes.get(index as usize);
+        class.map_or(0, |class| u32::from(*class))
+    }
+
+    fn label_start(&self, index: u32) -> u32 {
+        let start = self.0.labels.get(index as usize);
+        start.copied().unwrap_or(u32::MAX)
+    }
+
+    fn summary(&self, set: u32) -> u64 {
+        let set = self.0.bits.get(set as usize);
+        set.map_or(0, |set| set.summary)
+    }
+
+    fn word(&self, set: u32, word: u32) -> u64 {
+        let set = self.0.bits.get(set as usize);
+        let word = set.and_then(|set| set.words.get(word as usize));
+        word.copied().unwrap_or(0)
     }
 }
 
