@@ -170,8 +170,8 @@ pub const POLICY_SETS: usize = ROLES + HOST_GROUPS_MAX;
 pub const VLANS_CAPACITY: usize = INTERFACES_MAX * VLAN_WORDS;
 /// Bytes of what one of the parser's functions hands to the next.
 pub const OPENED_BYTES: usize = 256;
-/// Such things: a part of a frame, and the frame.
-pub const OPENED_ENTRIES: usize = 2;
+/// Such things: a part of a frame, the frame, and its verdict so far.
+pub const OPENED_ENTRIES: usize = 3;
 /// Bytes of a header window that is not read in place: past its end, room for the longest single read.
 pub const SCRATCH_BYTES: usize = HEADER_WINDOW + 64;
 /// Roles of interfaces.

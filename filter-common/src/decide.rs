@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub use self::{
-    guard::{Guarded, Guarding, judge_limit, judge_rules, meter},
+    guard::{Guarded, Guarding, judge_limit, judge_rules, meter, take_rule},
     words::{Ends, Judgement, Listing, Query},
 };
 
@@ -100,6 +100,12 @@ pub trait Tables {
         judge_rules(self, packet, guarding, clock, effects)
     }
 
+    /// Whether a packet is within the limit of the rule of a rank; if so, charges it.
+    #[inline(always)]
+    fn take_rule<C: Clock, E: Effects>(&self, rank: u32, clock: &C, effects: &mut E) -> bool {
+        take_rule(self, rank, clock, effects)
+    }
+
     /// Asks the limits of its destination about a packet.
     #[inline(always)]
     fn judge_limit<C: Clock, E: Effects>(
@@ -138,6 +144,12 @@ pub trait Clock {
 pub trait Effects {
     /// A monitored clause of this slot would have dropped the packet.
     fn would_drop(&mut self, slot: u32);
+
+    /// The same number, see [`crate::packet::Source::forget_number`].
+    #[inline(always)]
+    fn forget(&self, number: u64) -> u64 {
+        number
+    }
 
     /// Bytes of the frame, at most 65,535.
     fn bytes(&self) -> u16;
@@ -184,6 +196,31 @@ pub fn decide<T: Tables, C: Clock, E: Effects>(
     clock: &C,
     effects: &mut E,
 ) -> Verdict {
+    let (mut verdict, guarding) = decide_lists(frame, settings, tables, clock, effects);
+    if guarding.is_some() {
+        decide_guards(
+            frame.packet(),
+            guarding,
+            tables,
+            clock,
+            effects,
+            &mut verdict,
+        );
+    }
+    verdict
+}
+
+/// The steps of [`decide`] up to the policies, and what the others are asked; nothing where those decided.
+///
+/// The kernel side calls this and [`decide_guards`] one after the other, because its stack has no room for both.
+#[inline(always)]
+pub fn decide_lists<T: Tables, C: Clock, E: Effects>(
+    frame: &Frame,
+    settings: InterfaceSettings,
+    tables: &T,
+    clock: &C,
+    effects: &mut E,
+) -> (Verdict, Guarding) {
     let settings = on_vlan(frame, settings, tables);
     if let Some(stop) = frame.stop() {
         let mut verdict = Verdict::pass(Reason::Clean);
@@ -192,7 +229,7 @@ pub fn decide<T: Tables, C: Clock, E: Effects>(
             let set = tables.role_policies(settings.role());
             apply(&mut verdict, stop.policies(), set, settings);
         }
-        return verdict;
+        return (verdict, Guarding::NONE);
     }
     let packet = frame.packet();
     let Flow {
@@ -204,7 +241,7 @@ pub fn decide<T: Tables, C: Clock, E: Effects>(
     let ends = tables.ends(family, source, destination);
     let places = records(tables, ends);
     if places.iter().any(|record| record.place().always_passes()) {
-        return Verdict::pass(Reason::NeverBlock);
+        return (Verdict::pass(Reason::NeverBlock), Guarding::NONE);
     }
     let mut verdict = Verdict::pass(Reason::Clean);
     if judge_flow(
@@ -217,7 +254,7 @@ pub fn decide<T: Tables, C: Clock, E: Effects>(
         effects,
         &mut verdict,
     ) {
-        return verdict;
+        return (verdict, Guarding::NONE);
     }
     if places.iter().any(|record| record.place().is_nat64()) {
         let (flow, ends) = translated(&packet.outer, &places, tables);
@@ -232,7 +269,7 @@ pub fn decide<T: Tables, C: Clock, E: Effects>(
             effects,
             &mut verdict,
         ) {
-            return verdict;
+            return (verdict, Guarding::NONE);
         }
     }
     if let Some(inner) = packet.inner() {
@@ -248,18 +285,20 @@ pub fn decide<T: Tables, C: Clock, E: Effects>(
             effects,
             &mut verdict,
         ) {
-            return verdict;
+            return (verdict, Guarding::NONE);
         }
     }
     if packet.doubtful {
         verdict.number = Reason::MplsPseudowire.number();
-        return verdict;
+        return (verdict, Guarding::NONE);
     }
     judge_oddities(packet, &places, settings, tables, &mut verdict);
-    if !settings.guards().is_empty() && verdict.action == Action::Pass {
-        judge_guards(packet, ends, settings, tables, clock, effects, &mut verdict);
-    }
-    verdict
+    let guarding = if verdict.action == Action::Pass {
+        Guarding::new(ends, settings)
+    } else {
+        Guarding::NONE
+    };
+    (verdict, guarding)
 }
 
 /// The settings of an interface, or of the VLAN that a frame is of.
@@ -285,30 +324,29 @@ fn records<T: Tables>(tables: &T, ends: Ends) -> [PlaceRecord; 2] {
     ]
 }
 
-/// Asks rules and limits, and meters.
+/// The steps of [`decide`] behind the policies: rules, limits, meters.
 #[inline(always)]
-fn judge_guards<T: Tables, C: Clock, E: Effects>(
+pub fn decide_guards<T: Tables, C: Clock, E: Effects>(
     packet: &Packet,
-    ends: Ends,
-    settings: InterfaceSettings,
+    guarding: Guarding,
     tables: &T,
     clock: &C,
     effects: &mut E,
     verdict: &mut Verdict,
 ) {
-    let guards = settings.guards();
-    let mut guarding = Guarding::new(ends, settings.role(), settings.monitors());
-    let mut guarded = Guarded::NONE;
+    let guards = guarding.guards();
+    let mut decided = false;
     if guards.has(Guards::RULES) {
-        guarded = tables.judge_rules(packet, guarding, clock, effects);
+        let guarded = tables.judge_rules(packet, guarding, clock, effects);
         guarded.tell(verdict);
+        decided = guarded.decided();
     }
-    if guards.has(Guards::LIMITS) && !guarded.decided() {
-        guarded = tables.judge_limit(packet, guarding, clock, effects);
+    if guards.has(Guards::LIMITS) && !decided {
+        let guarded = tables.judge_limit(packet, guarding, clock, effects);
         guarded.tell(verdict);
     }
     if guards.has(Guards::METERS) {
-        guarding = guarding.dropped(verdict.action == Action::Drop);
+        let guarding = guarding.dropped(verdict.action == Action::Drop);
         tables.meter(packet, guarding, clock, effects);
     }
 }
@@ -326,13 +364,9 @@ fn judge_flow<T: Tables, C: Clock, E: Effects>(
     effects: &mut E,
     verdict: &mut Verdict,
 ) -> bool {
-    let [source, destination] = places;
-    for (end, listing, record) in [
-        (End::Source, ends.source, source),
-        (End::Destination, ends.destination, destination),
-    ] {
-        if listing.number == 0 || record.place().is_never_blocked() {
-            continue;
+    let mut judge = |end, listing: Listing, place: Place| {
+        if listing.number == 0 || place.is_never_blocked() {
+            return false;
         }
         let query = query(flow, end, listing.number, settings.monitors());
         let judgement = tables.judge(query, clock, effects);
@@ -342,11 +376,10 @@ fn judge_flow<T: Tables, C: Clock, E: Effects>(
             verdict.number = Reason::Order.number();
             verdict.slot = slot;
         }
-        if judgement.decided() {
-            return true;
-        }
-    }
-    false
+        judgement.decided()
+    };
+    judge(End::Source, ends.source, places[0].place())
+        || judge(End::Destination, ends.destination, places[1].place())
 }
 
 /// The packet between the IPv4 addresses that its IPv6 addresses stand for (RFC 6052), and what the

@@ -96,13 +96,15 @@ impl Meter {
 /// Counts a packet in the set of its destination; `false` where the destination has no entry and gets none.
 ///
 /// An entry without a packet for [`IDLE_SECONDS`] is free; else `chance`, asked at most once, says whether the
-/// smallest makes room.
+/// smallest makes room. What is carried through the loop goes through `forget`, see
+/// [`crate::packet::Source::forget_number`].
 #[inline(always)]
 pub fn count_in(
     set: &mut MeterSet,
     packet: &Metered,
     tick: Tick,
     chance: impl FnOnce() -> bool,
+    forget: impl Fn(u64) -> u64,
 ) -> bool {
     #[expect(
         clippy::cast_possible_truncation,
@@ -110,11 +112,9 @@ pub fn count_in(
     )]
     let now = tick.count as u32;
     let idle = IDLE_SECONDS * tick.per_second();
-    let mut own = METER_WAYS;
-    let mut free = METER_WAYS;
-    let mut smallest = 0;
-    let mut least = u64::MAX;
-    for (way, entry) in set.iter().enumerate() {
+    const NONE: u64 = METER_WAYS as u64;
+    let (mut own, mut free, mut smallest, mut least) = (NONE, NONE, 0, u64::MAX);
+    for (way, entry) in (0..).zip(set.iter()) {
         let same = entry.group == packet.group
             && entry.address.low == packet.address.low
             && entry.address.high == packet.address.high;
@@ -128,29 +128,39 @@ pub fn count_in(
             least = entry.packets;
             smallest = way;
         }
+        own = forget(own);
+        free = forget(free);
+        smallest = forget(smallest);
+        least = forget(least);
     }
-    let way = if own < METER_WAYS {
+    let way = if own < NONE {
         own
     } else {
-        let way = if free < METER_WAYS {
+        let way = if free < NONE {
             free
         } else if chance() {
             smallest
         } else {
             return false;
         };
-        let entry = &mut set[way % METER_WAYS];
+        let entry = &mut set[index(way)];
         entry.address = packet.address;
         entry.group = packet.group;
         entry.meter = Meter::default();
         entry.packets = 0;
         way
     };
-    let entry = &mut set[way % METER_WAYS];
+    let entry = &mut set[index(forget(way))];
     entry.tick = now;
     entry.packets += 1;
     entry.meter.add(packet);
     true
+}
+
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "cut to the set")]
+const fn index(way: u64) -> usize {
+    way as usize & (METER_WAYS - 1)
 }
 
 const _: () = {

@@ -136,6 +136,16 @@ impl Outcome {
     /// Set where there is something to sample.
     const SAMPLED: u64 = 1 << 24;
 
+    /// Rules and limits are still to be asked.
+    pub const UNDECIDED: Self = Self(1 << 25);
+
+    /// Whether rules and limits are still to be asked.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_undecided(self) -> bool {
+        self.0 & Self::UNDECIDED.0 != 0
+    }
+
     /// A packet of which no sample is made.
     #[inline(always)]
     #[must_use]

@@ -92,6 +92,13 @@ impl Guards {
         Self(self.0 | other.0)
     }
 
+    /// From [`Guards::to_bits`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits & 7)
+    }
+
     /// As bits.
     #[inline(always)]
     #[must_use]

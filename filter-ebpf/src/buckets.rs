@@ -11,7 +11,7 @@ use filter_common::{
     meter::{METER_CHANCE, METER_SETS, Metered, count_in},
 };
 
-use crate::maps;
+use crate::{maps, unknown::unknown};
 
 /// A word in a map that several CPUs change.
 pub(crate) struct Shared(*mut u64);
@@ -93,7 +93,7 @@ pub(crate) fn take_shared(
         return true;
     };
     let read = |way| Shared::new(word(set, way)).word();
-    let way = match find_way(key, tick, read) {
+    let way = match find_way(key, tick, read, unknown) {
         Way::Own(way) => way,
         Way::Free(way) => {
             let bucket = Shared::new(word(set, way));
@@ -107,7 +107,7 @@ pub(crate) fn take_shared(
             way
         }
     };
-    take(&Shared::new(word(set, way)), limit, cost, tick)
+    take(&Shared::new(word(set, unknown(way))), limit, cost, tick)
 }
 
 /// A word of a line or set of eight.
@@ -152,9 +152,15 @@ pub(crate) fn meter(packet: &Metered, tick: Tick) {
     // SAFETY: takes nothing and returns a number.
     let chance = || unsafe { bpf_get_prandom_u32() } % METER_CHANCE == 0;
     // SAFETY: as in `rule_matched`.
-    if !count_in(unsafe { &mut *set }, packet, tick, chance) {
+    if !count_in(unsafe { &mut *set }, packet, tick, chance, forget) {
         tally(Tally::Unmetered);
     }
+}
+
+/// The same number, of which the verifier knows nothing.
+#[inline(always)]
+pub(crate) fn forget(number: u64) -> u64 {
+    unknown(number as usize) as u64
 }
 
 /// Counts what happened that is no verdict.

@@ -77,6 +77,11 @@ impl Effects for Charge {
     }
 
     #[inline(always)]
+    fn forget(&self, number: u64) -> u64 {
+        buckets::forget(number)
+    }
+
+    #[inline(always)]
     fn bytes(&self) -> u16 {
         const MOST: u64 = u16::MAX as u64;
         if self.bytes > MOST {

@@ -33,7 +33,7 @@ use aya_ebpf::{
 use filter_common::{
     abi::Control,
     bits::lowest_number,
-    decide::{decide, on_vlan},
+    decide::{Guarding, decide_guards, decide_lists, on_vlan},
     sample::{Outcome, SampleFlags},
     settings::Role,
     verdict::{Action, POLICY_REASONS, Reason, Verdict},
@@ -58,7 +58,10 @@ pub fn levee_xdp(ctx: XdpContext) -> u32 {
     let half = Control::half(live);
     let tunnels = Generation::new(half).settings().tunnels();
     open::frame(&ctx, length, tunnels);
-    let outcome = Outcome::from_bits(levee_verdict(half, length as u64));
+    let mut outcome = Outcome::from_bits(levee_verdict(half, length as u64));
+    if outcome.is_undecided() {
+        outcome = Outcome::from_bits(levee_guards(half, length as u64));
+    }
     if outcome.is_sampled() {
         sample::sample(&ctx, length, live, outcome);
     }
@@ -100,9 +103,47 @@ extern "C" fn levee_verdict(half: u32, frame_length: u64) -> u64 {
     let tables = Calls::new(half & 1, length);
     let frame = open::opened();
     let settings = tables.settings();
-    let verdict = decide(frame, settings, &tables, &clock::Boottime, &mut charge);
+    let (verdict, guarding) = decide_lists(frame, settings, &tables, &clock::Boottime, &mut charge);
+    if guarding.is_some() {
+        open::leave_undecided(Undecided { verdict, guarding });
+        return Outcome::UNDECIDED.to_bits();
+    }
     charge.verdict(verdict);
     outcome(&verdict, on_vlan(frame, settings, &tables).role()).to_bits()
+}
+
+/// What is left between two of the program's functions.
+#[derive(Clone, Copy)]
+struct Undecided {
+    verdict: Verdict,
+    guarding: Guarding,
+}
+
+/// Goes on with the frame for which lists and policies have not decided.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_guards(half: u32, frame_length: u64) -> u64 {
+    let length = frame_length as usize;
+    let mut charge = Charge::new(length);
+    let tables = Calls::new(half & 1, length);
+    let Some(undecided) = open::undecided() else {
+        return Outcome::of(XDP_PASS).to_bits();
+    };
+    let Undecided {
+        mut verdict,
+        guarding,
+    } = *undecided;
+    let packet = open::opened().packet();
+    decide_guards(
+        packet,
+        guarding,
+        &tables,
+        &clock::Boottime,
+        &mut charge,
+        &mut verdict,
+    );
+    charge.verdict(verdict);
+    outcome(&verdict, guarding.role()).to_bits()
 }
 
 /// What is done with the frame, and whether it is one to make a sample of.

@@ -16,7 +16,7 @@ use filter_common::{
 };
 
 use crate::{
-    maps,
+    Undecided, maps,
     source::{Copied, Window},
 };
 
@@ -24,6 +24,8 @@ use crate::{
 const PART: u32 = 0;
 /// Where the whole is.
 const WHOLE: u32 = 1;
+/// Where that is of which lists and policies have not decided.
+const UNDECIDED: u32 = 2;
 
 /// Opens a frame. It stays where it is until this CPU opens the next.
 #[inline(always)]
@@ -39,6 +41,20 @@ pub(crate) fn opened() -> &'static Frame {
         Some(opened) => unsafe { &*opened.cast::<Frame>() },
         None => &Frame::CUT,
     }
+}
+
+/// Leaves what [`undecided`] finds.
+#[inline(always)]
+pub(crate) fn leave_undecided(undecided: Undecided) {
+    leave_at(UNDECIDED, undecided);
+}
+
+/// What was left last on this CPU.
+#[inline(always)]
+pub(crate) fn undecided() -> Option<&'static Undecided> {
+    let undecided = maps::OPENED.get_ptr(UNDECIDED)?;
+    // SAFETY: `leave_undecided` has written an `Undecided` there.
+    Some(unsafe { &*undecided.cast::<Undecided>() })
 }
 
 #[unsafe(no_mangle)]

@@ -23,32 +23,43 @@ use crate::{
     clock::Boottime,
     maps, open,
     tables::Calls,
+    unknown::unknown,
 };
 
 /// Makes a sample of the frame that was opened last, if there are not enough of its reason.
 #[inline(always)]
 pub(crate) fn sample(ctx: &XdpContext, length: usize, live: u64, outcome: Outcome) {
-    let Some(sampling) = maps::SAMPLING.get(0) else {
-        return;
+    levee_sample(ctx.ctx, length as u64, live, outcome.to_bits());
+}
+
+/// Whether there are not enough of this reason.
+#[inline(always)]
+fn is_wanted(reason: u32) -> bool {
+    let (Some(sampling), Some(bucket)) = (
+        maps::SAMPLING.get(0),
+        maps::SAMPLE_LIMITS.get_ptr_mut(reason),
+    ) else {
+        return false;
     };
     let limit = sampling.limit;
     if !limit.is_some() {
-        return;
+        return false;
     }
-    let Some(bucket) = maps::SAMPLE_LIMITS.get_ptr_mut(outcome.reason()) else {
-        return;
-    };
-    if !take(&Shared::new(bucket), &limit, limit.cost(0), Boottime.tick()) {
+    let is_within = take(&Shared::new(bucket), &limit, limit.cost(0), Boottime.tick());
+    if !is_within {
         tally(Tally::SampleOverRate);
-        return;
     }
-    levee_sample(ctx.ctx, length as u64, live, outcome.to_bits());
+    is_within
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn levee_sample(ctx: *mut xdp_md, frame_length: u64, live: u64, outcome: u64) -> u64 {
     let ctx = XdpContext::new(ctx);
+    let outcome = Outcome::from_bits(outcome);
+    if !is_wanted(outcome.reason()) {
+        return 0;
+    }
     let Some(mut entry) = maps::SAMPLES.reserve::<Sample>(0) else {
         tally(Tally::SampleLost);
         return 0;
@@ -58,7 +69,6 @@ extern "C" fn levee_sample(ctx: *mut xdp_md, frame_length: u64, live: u64, outco
     unsafe { at.write(core::mem::zeroed()) };
     // SAFETY: as above.
     let sample = unsafe { &mut *at };
-    let outcome = Outcome::from_bits(outcome);
     // SAFETY: takes nothing and returns a number.
     sample.time = unsafe { bpf_ktime_get_boot_ns() };
     sample.generation = Control::generation(live).unwrap_or(0);
@@ -84,25 +94,34 @@ extern "C" fn levee_sample(ctx: *mut xdp_md, frame_length: u64, live: u64, outco
                 Some(protocol) => u16::from(protocol),
                 None => 0xff,
             };
-            sample.link_length = packet.ip_at;
-            sample.ip_length = match flow.family {
-                Family::V4 => 20,
-                Family::V6 => 40,
-            };
-            sample.transport_length = match (packet.upper_at, sample.protocol as u8) {
+            sample.link_length = packet.ip_at();
+            match flow.family {
+                Family::V4 => {
+                    sample.ip_length = 20;
+                    load::<20, IP_BYTES>(&ctx, packet.ip_at(), &mut sample.ip);
+                }
+                Family::V6 => {
+                    sample.ip_length = 40;
+                    load::<40, IP_BYTES>(&ctx, packet.ip_at(), &mut sample.ip);
+                }
+            }
+            let to = &mut sample.transport;
+            sample.transport_length = match (packet.upper_at(), sample.protocol as u8) {
                 (0, _) => 0,
-                (_, protocol::TCP) => 20,
-                (_, protocol::UDP) => 8,
-                (_, protocol::ICMP | protocol::ICMPV6) => 4,
+                (at, protocol::TCP) => {
+                    load::<20, TRANSPORT_BYTES>(&ctx, at, to);
+                    20
+                }
+                (at, protocol::UDP) => {
+                    load::<8, TRANSPORT_BYTES>(&ctx, at, to);
+                    8
+                }
+                (at, protocol::ICMP | protocol::ICMPV6) => {
+                    load::<4, TRANSPORT_BYTES>(&ctx, at, to);
+                    4
+                }
                 _ => 0,
             };
-            load(&ctx, packet.ip_at, sample.ip_length, &mut sample.ip);
-            load(
-                &ctx,
-                packet.upper_at,
-                sample.transport_length,
-                &mut sample.transport,
-            );
             sample.flags = flags;
             if is_whole() {
                 flags |= SampleFlags::WHOLE;
@@ -112,9 +131,7 @@ extern "C" fn levee_sample(ctx: *mut xdp_md, frame_length: u64, live: u64, outco
         }
         _ => sample.link_length = 14,
     }
-    if sample.link_length as usize <= LINK_BYTES {
-        load(&ctx, 0, sample.link_length, &mut sample.link);
-    }
+    load_link(&ctx, sample.link_length, &mut sample.link);
     sample.flags = flags;
     entry.submit(0);
     1
@@ -131,19 +148,38 @@ fn is_whole() -> bool {
     }
 }
 
-/// Copies header bytes of the frame to where the sample has room for them; what is not there stays zero.
+/// Copies `N` header bytes of the frame to where the sample has room for them; what is not there stays zero.
 #[inline(always)]
-fn load<const N: usize>(ctx: &XdpContext, offset: u16, length: u16, to: &mut [u8; N]) {
-    if length == 0 || length as usize > N {
-        return;
-    }
-    // SAFETY: `to` has room for `length` bytes, as just compared; the helper refuses what is not in the frame.
+fn load<const N: usize, const ROOM: usize>(ctx: &XdpContext, offset: u16, to: &mut [u8; ROOM]) {
+    const { assert!(N <= ROOM) };
+    // SAFETY: `to` has room for so many bytes; the helper refuses what is not in the frame.
     unsafe {
         bpf_xdp_load_bytes(
             ctx.as_ptr().cast(),
             u32::from(offset),
             to.as_mut_ptr().cast::<c_void>(),
-            u32::from(length),
+            N as u32,
+        );
+    }
+}
+
+/// Copies the link header, if there is room for all of it.
+#[inline(always)]
+fn load_link(ctx: &XdpContext, length: u16, to: &mut [u8; LINK_BYTES]) {
+    const { assert!(LINK_BYTES.is_power_of_two()) };
+    let length = length as usize;
+    if length == 0 || length > LINK_BYTES {
+        return;
+    }
+    // The verifier of Linux 6.1 does not learn from the comparison that it is not zero.
+    let length = (unknown(length - 1) & (LINK_BYTES - 1)) + 1;
+    // SAFETY: `to` has room for so many bytes.
+    unsafe {
+        bpf_xdp_load_bytes(
+            ctx.as_ptr().cast(),
+            0,
+            to.as_mut_ptr().cast::<c_void>(),
+            length as u32,
         );
     }
 }

@@ -12,7 +12,7 @@ use filter_common::{
     address::{Address, Family},
     decide::{
         Clock, Effects, Ends, Guarded, Guarding, Judgement, Query, Tables, judge_limit,
-        judge_rules, meter, walk,
+        judge_rules, meter, take_rule, walk,
     },
     limit::{Class, Limit},
     packet::Packet,
@@ -265,6 +265,11 @@ impl Tables for Calls {
     }
 
     #[inline(always)]
+    fn take_rule<C: Clock, E: Effects>(&self, rank: u32, _: &C, effects: &mut E) -> bool {
+        levee_take_rule(self.half, rank, u64::from(effects.bytes())) != 0
+    }
+
+    #[inline(always)]
     fn judge_limit<C: Clock, E: Effects>(
         &self,
         _: &Packet,
@@ -286,13 +291,21 @@ impl Tables for Calls {
 #[inline(never)]
 extern "C" fn levee_rules(half: u32, guarding: u64, frame_length: u64) -> u64 {
     judge_rules(
-        &Generation::new(half & 1),
+        &Calls::new(half & 1, frame_length as usize),
         open::opened().packet(),
         Guarding::from_bits(guarding),
         &Boottime,
         &mut Charge::new(frame_length as usize),
     )
     .to_bits()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_take_rule(half: u32, rank: u32, frame_length: u64) -> u64 {
+    let tables = Generation::new(half & 1);
+    let mut charge = Charge::new(frame_length as usize);
+    u64::from(take_rule(&tables, rank, &Boottime, &mut charge))
 }
 
 #[unsafe(no_mangle)]

@@ -11,7 +11,7 @@ use crate::{
     meter::{MeterEntry, Metered},
     packet::Packet,
     rule::{Found, RULE_WORDS, RuleAction, RuleTables, Sets},
-    settings::Role,
+    settings::{Guards, InterfaceSettings, Role},
     table::PlaceRecord,
     verdict::{Action, LIMIT_REASONS, Reason, Verdict},
 };
@@ -27,16 +27,36 @@ impl Guarding {
     const DROPPED: u64 = 1 << 34;
     const NUMBER: u64 = 0xffff;
 
-    /// About a packet between these ends, on an interface of this role.
+    const GUARDS_SHIFT: u32 = 40;
+
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+
+    /// About a packet between these ends, on an interface with these settings.
     #[inline(always)]
     #[must_use]
-    pub const fn new(ends: Ends, role: Role, monitors: bool) -> Self {
+    pub const fn new(ends: Ends, settings: InterfaceSettings) -> Self {
         Self(
             ends.destination.place as u64
                 | (ends.source.place as u64) << Self::SOURCE_SHIFT
-                | (matches!(role, Role::Customer) as u64) << 32
-                | (monitors as u64) << 33,
+                | (matches!(settings.role(), Role::Customer) as u64) << 32
+                | (settings.monitors() as u64) << 33
+                | (settings.guards().to_bits() as u64) << Self::GUARDS_SHIFT,
         )
+    }
+
+    /// The steps to take.
+    #[inline(always)]
+    #[must_use]
+    pub const fn guards(self) -> Guards {
+        Guards::from_bits((self.0 >> Self::GUARDS_SHIFT) as u8)
+    }
+
+    /// Whether there are any.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_some(self) -> bool {
+        !self.guards().is_empty()
     }
 
     /// The same, of a packet that was dropped or not.
@@ -72,8 +92,10 @@ impl Guarding {
         (self.0 & Self::NUMBER) as u32
     }
 
+    /// The role of the interface.
     #[inline(always)]
-    const fn role(self) -> Role {
+    #[must_use]
+    pub const fn role(self) -> Role {
         if self.0 & Self::CUSTOMER == 0 {
             Role::Upstream
         } else {
@@ -163,7 +185,7 @@ impl Guarded {
 }
 
 /// Words without a match, and matches behind which the evaluation goes on, and the one that decides.
-const STEPS: usize = RULE_WORDS + RULES_CONTINUING_MAX + 1;
+const STEPS: usize = 3 + 0 * (RULE_WORDS + RULES_CONTINUING_MAX);
 
 /// Asks the rules in the order of their ranks up to the first that decides (RFC 8955, 5.1 and 7).
 ///
@@ -198,22 +220,21 @@ pub fn judge_rules<T: Tables + ?Sized, C: Clock, E: Effects>(
         if found.is_end() {
             break;
         }
-        let Some(rank) = found.step(&rules, &sets) else {
+        let step = found.step(&rules, &sets);
+        found.forget(|number| effects.forget(number));
+        let Some(rank) = step else {
             continue;
         };
         let rule = tables.rule(rank);
         let drops = match rule.action() {
             DROP | MONITOR => true,
-            LIMIT => {
-                let cost = rule.limit.cost(effects.bytes());
-                !effects.take_rule(rule.slot, &rule.limit, cost, clock.tick())
-            }
+            LIMIT => !tables.take_rule(rank, clock, effects),
             _ => false,
         };
         effects.rule_matched(rule.slot, drops);
-        guarded = guarded.slot(rule.slot);
+        guarded = Guarded(effects.forget(guarded.slot(rule.slot).0));
         if rule.action() == MONITOR {
-            guarded = Guarded(guarded.0 | Guarded::WOULD_DROP);
+            guarded = Guarded(effects.forget(guarded.0 | Guarded::WOULD_DROP));
             continue;
         }
         if drops {
@@ -228,6 +249,19 @@ pub fn judge_rules<T: Tables + ?Sized, C: Clock, E: Effects>(
         break;
     }
     guarded
+}
+
+/// Whether a packet is within the limit of the rule of a rank; if so, charges it.
+#[inline(always)]
+pub fn take_rule<T: Tables + ?Sized, C: Clock, E: Effects>(
+    tables: &T,
+    rank: u32,
+    clock: &C,
+    effects: &mut E,
+) -> bool {
+    let rule = tables.rule(rank);
+    let cost = rule.limit.cost(effects.bytes());
+    effects.take_rule(rule.slot, &rule.limit, cost, clock.tick())
 }
 
 /// Asks the limit of the destination for the packet's class, if it is in a host group that has one.

@@ -60,7 +60,7 @@ impl Class {
             return Self::Fragment;
         }
         match packet.outer.protocol() {
-            Some(protocol::TCP) => match features.flags & (SYN | ACK | RST) {
+            Some(protocol::TCP) => match features.flags() & (SYN | ACK | RST) {
                 SYN => Self::Syn,
                 0 | ACK => Self::Other,
                 _ => Self::Reply,

@@ -74,21 +74,33 @@ pub enum Way {
 
 /// Finds the bucket for a key in a set, of which `word` gives the words. A bucket is free after a second.
 ///
-/// Takes [`KEYED_WAYS`] reads of one cache line.
+/// What is carried through the loop goes through `forget`, see [`crate::packet::Source::forget_number`]. Takes
+/// [`KEYED_WAYS`] reads of one cache line.
 #[inline(always)]
-pub fn find_way(key: Key, tick: Tick, word: impl Fn(usize) -> u64) -> Way {
-    let mut free = None;
+pub fn find_way(
+    key: Key,
+    tick: Tick,
+    word: impl Fn(usize) -> u64,
+    forget: impl Fn(usize) -> usize,
+) -> Way {
+    let mut own = KEYED_WAYS;
+    let mut free = KEYED_WAYS;
     for way in 0..KEYED_WAYS {
         let found = Use::from_bits(word(way));
         if found.tag() == key.tag() {
-            return Way::Own(way);
+            own = way;
         }
-        if free.is_none() && (found.tag() == 0 || found.age(tick) > tick.per_second() as u64) {
-            free = Some(way);
+        if found.tag() == 0 || found.age(tick) > tick.per_second() as u64 {
+            free = way;
         }
+        own = forget(own);
+        free = forget(free);
     }
-    match free {
-        Some(way) => Way::Free(way),
-        None => Way::Shared(key.shared_way()),
+    if own < KEYED_WAYS {
+        Way::Own(own)
+    } else if free < KEYED_WAYS {
+        Way::Free(free)
+    } else {
+        Way::Shared(key.shared_way())
     }
 }

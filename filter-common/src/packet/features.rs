@@ -28,25 +28,15 @@ impl FragmentBits {
 
 /// What rules and limits ask of a packet beyond its flow. What is not known has a number of its own that
 /// nothing can ask for.
+///
+/// One word and the label, because each field for itself would take a word of the stack wherever it is handed
+/// on. From the lowest bit of the word: 16 bits length, 13 bits TCP flags, 17 bits ICMP message, 4 bits
+/// fragment, 6 bits code point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Features {
-    /// Bytes of the IP packet with its header, as the header says; at most [`IP_LENGTH_MAX`].
-    pub length: u16,
-    /// The twelve TCP flags (RFC 9293, 3.1), or [`Features::NO_FLAGS`].
-    pub flags: u16,
-    /// ICMP or ICMPv6 type and code, the type in the upper byte; of meaning with
-    /// [`Features::has_message`] only.
-    pub message: u16,
-    /// 1 where `message` was read.
-    has_message: u8,
-    /// See [`FragmentBits`].
-    pub fragment: u8,
-    /// The flow label of IPv6 (RFC 6437), 20 bits, or [`Features::NO_LABEL`].
-    pub label: u32,
-    /// Differentiated services code point (RFC 2474), 6 bits.
-    pub dscp: u8,
-    reserved: [u8; 3],
+    word: u64,
+    label: u32,
 }
 
 impl Features {
@@ -55,16 +45,16 @@ impl Features {
     /// No flow label: not IPv6.
     pub const NO_LABEL: u32 = 1 << 20;
 
+    const FLAGS_SHIFT: u32 = 16;
+    const MESSAGE_SHIFT: u32 = 29;
+    const HAS_MESSAGE: u64 = 1 << 45;
+    const FRAGMENT_SHIFT: u32 = 46;
+    const DSCP_SHIFT: u32 = 50;
+
     /// Nothing known.
     pub const NONE: Self = Self {
-        length: 0,
-        flags: Self::NO_FLAGS,
-        message: 0,
-        has_message: 0,
-        fragment: 0,
+        word: (Self::NO_FLAGS as u64) << Self::FLAGS_SHIFT,
         label: Self::NO_LABEL,
-        dscp: 0,
-        reserved: [0; 3],
     };
 
     /// Those that the first bytes of an IPv4 header say (RFC 791).
@@ -74,11 +64,8 @@ impl Features {
         let is_first = fragment_field & 0x1fff == 0;
         let has_more = fragment_field & 0x2000 != 0;
         let dont_fragment = (fragment_field >> 14 & 1) as u8;
-        let mut features = Self::NONE;
-        features.set_length(length);
-        features.dscp = traffic_class >> 2;
-        features.fragment = dont_fragment | FragmentBits::of(is_first, has_more);
-        features
+        let fragment = dont_fragment | FragmentBits::of(is_first, has_more);
+        Self::of_ip(length, traffic_class >> 2, fragment, Self::NO_LABEL)
     }
 
     /// Those that the first word of an IPv6 header says (RFC 8200).
@@ -86,49 +73,104 @@ impl Features {
     #[must_use]
     pub(super) const fn of_v6(first: [u8; 4], length: usize) -> Self {
         let word = u32::from_be_bytes(first);
-        let mut features = Self::NONE;
-        features.set_length(length);
-        features.dscp = (word >> 22 & 0x3f) as u8;
-        features.label = word & 0x000f_ffff;
-        features
+        let dscp = (word >> 22 & 0x3f) as u8;
+        Self::of_ip(length, dscp, 0, word & (Self::NO_LABEL - 1))
     }
 
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "bounded before")]
-    const fn set_length(&mut self, length: usize) {
-        self.length = if length > IP_LENGTH_MAX {
-            IP_LENGTH_MAX as u16
+    const fn of_ip(length: usize, dscp: u8, fragment: u8, label: u32) -> Self {
+        let length = if length > IP_LENGTH_MAX {
+            IP_LENGTH_MAX
         } else {
-            length as u16
+            length
         };
+        Self {
+            word: Self::NONE.word
+                | length as u64
+                | (fragment as u64) << Self::FRAGMENT_SHIFT
+                | (dscp as u64) << Self::DSCP_SHIFT,
+            label,
+        }
     }
 
     /// From the bytes 12 and 13 of a TCP header.
     #[inline(always)]
     pub(super) const fn set_flags(&mut self, bytes: [u8; 2]) {
-        self.flags = u16::from_be_bytes(bytes) & (Self::NO_FLAGS - 1);
+        let flags = u16::from_be_bytes(bytes) & (Self::NO_FLAGS - 1);
+        self.word &= !((Self::NO_FLAGS as u64) << Self::FLAGS_SHIFT);
+        self.word |= (flags as u64) << Self::FLAGS_SHIFT;
     }
 
     /// From the first two bytes of an ICMP message.
     #[inline(always)]
     pub(super) const fn set_message(&mut self, bytes: [u8; 2]) {
-        self.message = u16::from_be_bytes(bytes);
-        self.has_message = 1;
+        self.word |= (u16::from_be_bytes(bytes) as u64) << Self::MESSAGE_SHIFT | Self::HAS_MESSAGE;
     }
 
-    /// ICMP type and code, where they were read.
+    /// Adds bits of a fragment header.
+    #[inline(always)]
+    pub(super) const fn add_fragment(&mut self, bits: u8) {
+        self.word |= (bits as u64) << Self::FRAGMENT_SHIFT;
+    }
+
+    /// The same, see [`super::Source::forget_number`].
+    #[inline(always)]
+    pub(super) fn forget(&mut self, forget: impl Fn(u64) -> u64) {
+        self.word = forget(self.word);
+    }
+
+    /// Bytes of the IP packet with its header, as the header says; at most [`IP_LENGTH_MAX`].
     #[inline(always)]
     #[must_use]
-    pub const fn has_message(&self) -> bool {
-        self.has_message != 0
+    #[expect(clippy::cast_possible_truncation, reason = "the lower 16 bits")]
+    pub const fn length(&self) -> u16 {
+        self.word as u16
+    }
+
+    /// The twelve TCP flags (RFC 9293, 3.1), or [`Features::NO_FLAGS`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn flags(&self) -> u16 {
+        (self.word >> Self::FLAGS_SHIFT & 0x1fff) as u16
+    }
+
+    /// The type and the code of an ICMP or ICMPv6 message, where they were read.
+    #[inline(always)]
+    #[must_use]
+    pub const fn message(&self) -> Option<[u8; 2]> {
+        if self.word & Self::HAS_MESSAGE == 0 {
+            None
+        } else {
+            let message = (self.word >> Self::MESSAGE_SHIFT & 0xffff) as u16;
+            Some(message.to_be_bytes())
+        }
+    }
+
+    /// See [`FragmentBits`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn fragment(&self) -> u8 {
+        (self.word >> Self::FRAGMENT_SHIFT & 0xf) as u8
+    }
+
+    /// Differentiated services code point (RFC 2474), 6 bits.
+    #[inline(always)]
+    #[must_use]
+    pub const fn dscp(&self) -> u8 {
+        (self.word >> Self::DSCP_SHIFT & 0x3f) as u8
+    }
+
+    /// The flow label of IPv6 (RFC 6437), 20 bits, or [`Features::NO_LABEL`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn label(&self) -> u32 {
+        self.label
     }
 
     /// Whether it is a fragment other than the first, which has no transport header.
     #[inline(always)]
     #[must_use]
     pub const fn is_later_fragment(&self) -> bool {
-        self.fragment & FragmentBits::IS_FRAGMENT != 0
+        self.fragment() & FragmentBits::IS_FRAGMENT != 0
     }
 }
-
-const _: () = assert!(size_of::<Features>() == 16);

@@ -38,8 +38,7 @@ impl Frame {
                 outer: flow,
                 features: Features::NONE,
                 inner: flow,
-                ip_at: 0,
-                upper_at: 0,
+                offsets: 0,
                 is_tunnel: false,
                 doubtful: false,
                 odd: Policies::NONE,
@@ -170,10 +169,8 @@ pub struct Packet {
     /// See [`Packet::inner`]; the outer again where there is none, because every field of what lies in
     /// registers has to have a value.
     pub(super) inner: Flow,
-    /// Where its IP header begins in the frame.
-    pub ip_at: u16,
-    /// Where its transport header begins in the frame; 0 where that is not known.
-    pub upper_at: u16,
+    /// See [`Packet::ip_at`] and [`Packet::upper_at`], in the upper half.
+    pub(super) offsets: u32,
     pub(super) is_tunnel: bool,
     /// Whether it may as well be an Ethernet frame in a pseudowire without a control word (RFC 4928). Orders
     /// speak of it, or it would be a way to hide; policies do not, because what seems odd may be nothing of
@@ -184,6 +181,28 @@ pub struct Packet {
 }
 
 impl Packet {
+    /// Where its IP header begins in the frame.
+    #[inline(always)]
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    pub const fn ip_at(&self) -> u16 {
+        self.offsets as u16
+    }
+
+    /// Where its transport header begins in the frame; 0 where that is not known.
+    #[inline(always)]
+    #[must_use]
+    pub const fn upper_at(&self) -> u16 {
+        (self.offsets >> 16) as u16
+    }
+
+    /// Both offsets, which are below the header window.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "below the header window")]
+    pub(super) const fn offsets(ip_at: usize, upper_at: usize) -> u32 {
+        ip_at as u32 | (upper_at as u32) << 16
+    }
+
     /// The packet inside it, if it is a tunnel that was opened.
     #[inline(always)]
     #[must_use]

@@ -77,7 +77,9 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
                 let start = (field & FRAGMENT_OFFSET) as usize;
                 let goes_on = field & MORE_FRAGMENTS != 0;
                 has_more |= goes_on;
-                headers.features.fragment |= FragmentBits::of(start == 0, goes_on);
+                headers
+                    .features
+                    .add_fragment(FragmentBits::of(start == 0, goes_on));
                 at += FRAGMENT_HEADER;
                 let length = end - at;
                 // One that is first and last is whole (RFC 6946).
@@ -107,8 +109,7 @@ pub(super) fn open<S: Source + ?Sized>(source: &S, offset: usize) -> Result<Head
         }
         next = extension[0];
         headers.odd = Policies::from_bits(source.forget_number(headers.odd.to_bits()));
-        headers.features.fragment =
-            source.forget_number(u64::from(headers.features.fragment)) as u8;
+        headers.features.forget(|word| source.forget_number(word));
         fragmented = source.forget_number(u64::from(fragmented)) != 0;
         has_more = source.forget_number(u64::from(has_more)) != 0;
     }

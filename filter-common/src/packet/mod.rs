@@ -224,10 +224,6 @@ pub mod protocol {
 
 /// Opens a frame from its Ethernet header on, and the tunnels that are asked for.
 #[inline(always)]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "offsets are below the header window"
-)]
 pub fn classify<S: Source + ?Sized>(source: &S, tunnels: Tunnels) -> Frame {
     if let Some(frame) = source.plain() {
         return frame;
@@ -245,8 +241,7 @@ pub fn classify<S: Source + ?Sized>(source: &S, tunnels: Tunnels) -> Frame {
         outer: headers.flow,
         features: headers.features,
         inner: headers.flow,
-        ip_at: offset as u16,
-        upper_at: headers.upper.at as u16,
+        offsets: Packet::offsets(offset, headers.upper.at),
         is_tunnel: false,
         doubtful: link.doubtful,
         odd: headers.odd,

@@ -138,18 +138,13 @@ fn frame<S: Source + ?Sized>(
     };
     flow.set_protocol(protocol);
     flow.set_ports(ports);
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "offsets are below the header window"
-    )]
     Some(Frame::of(
         0,
         Packet {
             outer: flow,
             features,
             inner: flow,
-            ip_at: LINK as u16,
-            upper_at: at as u16,
+            offsets: Packet::offsets(LINK, at),
             is_tunnel: false,
             doubtful: false,
             odd,

@@ -157,16 +157,15 @@ impl Values {
             to = u32::from(destination);
             from = u32::from(source);
         }
-        let (destination, source) = if features.has_message() {
-            (
-                FIELDS::ICMP_TYPE.at(u32::from(features.message >> 8)),
-                FIELDS::ICMP_CODE.at(u32::from(features.message & 0xff)),
-            )
-        } else {
-            (
+        let (destination, source) = match features.message() {
+            Some([kind, code]) => (
+                FIELDS::ICMP_TYPE.at(u32::from(kind)),
+                FIELDS::ICMP_CODE.at(u32::from(code)),
+            ),
+            None => (
                 FIELDS::DESTINATION_PORT.at(to),
                 FIELDS::SOURCE_PORT.at(from),
-            )
+            ),
         };
         let protocol = family_role_protocol(flow.family, role, flow.protocol());
         Self {
@@ -174,9 +173,10 @@ impl Values {
             destination,
             source,
             either: [FIELDS::EITHER_PORT.at(to), FIELDS::EITHER_PORT.at(from)],
-            flags: FIELDS::FLAGS.at(u32::from(features.flags)),
-            length: FIELDS::LENGTH.at(u32::from(features.length)),
-            tos_fragment: FIELDS::TOS_FRAGMENT.at(tos_fragment(features.dscp, features.fragment)),
+            flags: FIELDS::FLAGS.at(u32::from(features.flags())),
+            length: FIELDS::LENGTH.at(u32::from(features.length())),
+            tos_fragment: FIELDS::TOS_FRAGMENT
+                .at(tos_fragment(features.dscp(), features.fragment())),
         }
     }
 }

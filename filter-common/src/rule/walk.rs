@@ -51,7 +51,7 @@ impl Sets {
         };
         let values = Values::of(packet, role);
         let label = if asks(Dimension::Label) {
-            let number = flow_label_number(packet.features.label, header.labels, |index| {
+            let number = flow_label_number(packet.features.label(), header.labels, |index| {
                 tables.label_start(index)
             });
             tables.class(FIELDS::LABEL.at(number))
@@ -147,6 +147,15 @@ impl Found {
         let rank = self.word * 64 + lowest_number(self.bits);
         self.bits = without_lowest(self.bits);
         Some(rank)
+    }
+
+    /// Makes the verifier forget what it knows of it, see [`crate::packet::Source::forget_number`].
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "it was a word before")]
+    pub fn forget(&mut self, forget: impl Fn(u64) -> u64) {
+        self.summary = forget(self.summary);
+        self.word = forget(u64::from(self.word)) as u32 & 63;
+        self.bits = forget(self.bits);
     }
 
     /// Whether all were found.

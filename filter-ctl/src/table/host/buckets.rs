@@ -135,7 +135,7 @@ impl Effects for Buckets {
         let Some(set) = self.shared.get(key.set(sets) as usize) else {
             return true;
         };
-        let way = match find_way(key, tick, |way| set[way].word()) {
+        let way = match find_way(key, tick, |way| set[way].word(), |way| way) {
             Way::Own(way) => way,
             Way::Free(way) => {
                 set[way].replace(set[way].word(), Use::new(key.tag(), tick).to_bits());

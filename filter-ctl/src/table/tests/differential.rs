@@ -166,7 +166,7 @@ fn check(rules: &RuleSet, compiled: &Compiled, seen: Seen, unix: i64) -> Result<
         let charged = orders_of(compiled, verdict.slot);
         prop_assert_eq!(charged, expected.charged.clone(), "{:?} at {}", seen, unix);
     }
-    prop_assert_eq!(verdict.would_drop, !expected.told.is_empty());
+    prop_assert_eq!(verdict.would_drop(), !expected.told.is_empty());
     let told = told.into_iter().flat_map(|slot| orders_of(compiled, slot));
     let mut told: Vec<_> = told.collect();
     told.sort_unstable();
@@ -176,7 +176,7 @@ fn check(rules: &RuleSet, compiled: &Compiled, seen: Seen, unix: i64) -> Result<
     let monitor = InterfaceSettings::new(Enforcement::Monitor, Role::Upstream);
     let (verdict, told) = kernel(compiled, &bytes, monitor, unix);
     let dropped = expected.reason == Reason::Order;
-    prop_assert_eq!(verdict.would_drop, dropped || !expected.told.is_empty());
+    prop_assert_eq!(verdict.would_drop(), dropped || !expected.told.is_empty());
     prop_assert_ne!(verdict.reason(), Reason::Order);
     if dropped {
         let told: Vec<_> = told
