@@ -2,10 +2,10 @@
 
 use filter_common::{
     abi::{RULE_BITS_CAPACITY, RULE_LABELS_CAPACITY, STARTS_PER_ELEMENT, WORDS_PER_ELEMENT},
-    rule::{FIELD_CLASSES, RULE_WORDS, RuleSetHeader, RuleTables},
+    rule::{FIELD_CLASSES, RuleBits, RuleSetHeader, RuleTables, flow_label_number},
 };
 
-use crate::maps;
+use crate::{buckets::forget, maps};
 
 /// The rules of a generation.
 pub(crate) struct HalfRules {
@@ -17,11 +17,6 @@ impl HalfRules {
     pub(crate) fn new(half: u32) -> Self {
         Self { half }
     }
-
-    #[inline(always)]
-    fn set(&self, set: u32) -> u32 {
-        self.half * RULE_BITS_CAPACITY as u32 + set
-    }
 }
 
 impl RuleTables for HalfRules {
@@ -31,6 +26,11 @@ impl RuleTables for HalfRules {
             .get(self.half)
             .copied()
             .unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn forget(&self, number: u64) -> u64 {
+        forget(number)
     }
 
     #[inline(always)]
@@ -54,19 +54,20 @@ impl RuleTables for HalfRules {
     }
 
     #[inline(always)]
-    fn summary(&self, set: u32) -> u64 {
-        match maps::RULE_BITS.get(self.set(set)) {
-            Some(bits) => bits.summary,
-            None => 0,
-        }
+    fn label_number(&self, label: u32, count: u32) -> u32 {
+        levee_label(self.half, label, count) as u32
     }
 
     #[inline(always)]
-    fn word(&self, set: u32, word: u32) -> u64 {
-        const { assert!(RULE_WORDS.is_power_of_two()) };
-        match maps::RULE_BITS.get(self.set(set)) {
-            Some(bits) => bits.words[word as usize & (RULE_WORDS - 1)],
-            None => 0,
-        }
+    fn set(&self, number: u32) -> Option<&RuleBits> {
+        maps::RULE_BITS.get(self.half * RULE_BITS_CAPACITY as u32 + number)
     }
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_label(half: u32, label: u32, count: u32) -> u64 {
+    let rules = HalfRules::new(half & 1);
+    let number = flow_label_number(label, count, |index| rules.label_start(index));
+    u64::from(number)
 }

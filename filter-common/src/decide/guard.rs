@@ -185,7 +185,7 @@ impl Guarded {
 }
 
 /// Words without a match, and matches behind which the evaluation goes on, and the one that decides.
-const STEPS: usize = 3 + 0 * (RULE_WORDS + RULES_CONTINUING_MAX);
+const STEPS: usize = RULE_WORDS + RULES_CONTINUING_MAX + 1;
 
 /// Asks the rules in the order of their ranks up to the first that decides (RFC 8955, 5.1 and 7).
 ///
@@ -214,13 +214,15 @@ pub fn judge_rules<T: Tables + ?Sized, C: Clock, E: Effects>(
         tables.place(guarding.source()),
         tables.place(guarding.destination()),
     ];
-    let sets = Sets::of(&rules, header, packet, &places, guarding.role());
-    let mut found = Found::start(&rules, &sets);
+    let Some(sets) = Sets::of(&rules, header, packet, &places, guarding.role()) else {
+        return guarded;
+    };
+    let mut found = Found::start(&sets);
     for _ in 0..STEPS {
         if found.is_end() {
             break;
         }
-        let step = found.step(&rules, &sets);
+        let step = found.step(&sets);
         found.forget(|number| effects.forget(number));
         let Some(rank) = step else {
             continue;

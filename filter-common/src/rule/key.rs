@@ -145,8 +145,10 @@ impl Values {
     /// Ports are those of TCP and UDP (RFC 8955, 4.2.2.4), types and codes those of ICMP and ICMPv6. A packet
     /// has the ones or the others, so they share two dimensions.
     #[inline(always)]
-    pub(super) fn of(packet: &Packet, role: Role) -> Self {
+    #[expect(clippy::cast_possible_truncation, reason = "indices before")]
+    pub(super) fn of(packet: &Packet, role: Role, forget: impl Fn(u64) -> u64) -> Self {
         const UNKNOWN: u32 = PORTS;
+        let at = |field: Field, value: u32| forget(u64::from(field.at(value))) as u32;
         let flow = &packet.outer;
         let features = &packet.features;
         let has_ports = matches!(flow.protocol(), Some(protocol::TCP | protocol::UDP));
@@ -157,26 +159,30 @@ impl Values {
             to = u32::from(destination);
             from = u32::from(source);
         }
+        let to = forget(u64::from(to)) as u32;
+        let from = forget(u64::from(from)) as u32;
         let (destination, source) = match features.message() {
             Some([kind, code]) => (
                 FIELDS::ICMP_TYPE.at(u32::from(kind)),
                 FIELDS::ICMP_CODE.at(u32::from(code)),
             ),
             None => (
-                FIELDS::DESTINATION_PORT.at(to),
-                FIELDS::SOURCE_PORT.at(from),
+                at(FIELDS::DESTINATION_PORT, to),
+                at(FIELDS::SOURCE_PORT, from),
             ),
         };
         let protocol = family_role_protocol(flow.family, role, flow.protocol());
         Self {
-            protocol: FIELDS::PROTOCOL.at(protocol),
-            destination,
-            source,
-            either: [FIELDS::EITHER_PORT.at(to), FIELDS::EITHER_PORT.at(from)],
-            flags: FIELDS::FLAGS.at(u32::from(features.flags())),
-            length: FIELDS::LENGTH.at(u32::from(features.length())),
-            tos_fragment: FIELDS::TOS_FRAGMENT
-                .at(tos_fragment(features.dscp(), features.fragment())),
+            protocol: at(FIELDS::PROTOCOL, protocol),
+            destination: forget(u64::from(destination)) as u32,
+            source: forget(u64::from(source)) as u32,
+            either: [at(FIELDS::EITHER_PORT, to), at(FIELDS::EITHER_PORT, from)],
+            flags: at(FIELDS::FLAGS, u32::from(features.flags())),
+            length: at(FIELDS::LENGTH, u32::from(features.length())),
+            tos_fragment: at(
+                FIELDS::TOS_FRAGMENT,
+                tos_fragment(features.dscp(), features.fragment()),
+            ),
         }
     }
 }

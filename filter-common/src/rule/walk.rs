@@ -1,6 +1,9 @@
 //! From a packet to the rules that match it.
 
-use super::{DIMENSIONS, Dimension, FIELDS, RuleSetHeader, flow_label_number, key::Values};
+use super::{
+    DIMENSIONS, Dimension, FIELDS, RULE_WORDS, RuleBits, RuleSetHeader, flow_label_number,
+    key::Values,
+};
 use crate::{
     bits::{lowest_number, without_lowest},
     packet::Packet,
@@ -8,88 +11,100 @@ use crate::{
     table::PlaceRecord,
 };
 
-/// Bounded reads of the rules of a generation. What is out of bounds reads as 0: no rule.
+/// Bounded reads of the rules of a generation. What is out of bounds reads as 0.
 pub trait RuleTables {
     /// What is said of all rules.
     fn header(&self) -> RuleSetHeader;
+    /// The same number, see [`crate::packet::Source::forget_number`].
+    #[inline(always)]
+    fn forget(&self, number: u64) -> u64 {
+        number
+    }
+
     /// The number of the set of rules for a value, by its index in the array of values.
     fn class(&self, index: u32) -> u32;
     /// Where the next set by flow label begins.
     fn label_start(&self, index: u32) -> u32;
-    /// Which words of a set are not empty.
-    fn summary(&self, set: u32) -> u64;
-    /// A word of a set, below [`super::RULE_WORDS`].
-    fn word(&self, set: u32, word: u32) -> u64;
+    /// See [`flow_label_number`]; a method, because the kernel side makes a call of what loops.
+    #[inline(always)]
+    fn label_number(&self, label: u32, count: u32) -> u32 {
+        flow_label_number(label, count, |index| self.label_start(index))
+    }
+
+    /// A set of rules.
+    fn set(&self, number: u32) -> Option<&RuleBits>;
 }
 
 /// The sets of rules that the dimensions of a packet leave; set 0, that of all rules, where none asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sets {
+#[derive(Clone, Copy, Debug)]
+pub struct Sets<'a> {
     /// Those that must all hold.
-    all: [u32; DIMENSIONS],
+    all: [&'a RuleBits; DIMENSIONS],
     /// Beside that of the destination port in [`Dimension::EitherPort`], that of the source port.
-    or: u32,
+    or: &'a RuleBits,
 }
 
-impl Sets {
-    /// Looks up the dimensions that any rule asks about.
+impl<'a> Sets<'a> {
+    /// Looks up the dimensions that any rule asks about. `None` where a set is not there: then no rule matches.
+    ///
+    /// References, because each look into a map is a branch, and the verifier follows those of every step.
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "numbers of sets before")]
     pub fn of<T: RuleTables>(
-        tables: &T,
+        tables: &'a T,
         header: RuleSetHeader,
         packet: &Packet,
         places: &[PlaceRecord; 2],
         role: Role,
-    ) -> Self {
+    ) -> Option<Self> {
         let asks = |dimension: Dimension| header.dimensions >> dimension as u32 & 1 != 0;
-        let class = |dimension, index| {
-            if asks(dimension) {
+        let set = |dimension, index| {
+            let class = if asks(dimension) {
                 tables.class(index)
             } else {
                 0
-            }
+            };
+            tables.set(tables.forget(u64::from(class)) as u32)
         };
-        let values = Values::of(packet, role);
-        let label = if asks(Dimension::Label) {
-            let number = flow_label_number(packet.features.label(), header.labels, |index| {
-                tables.label_start(index)
-            });
-            tables.class(FIELDS::LABEL.at(number))
-        } else {
-            0
-        };
-        let [source, destination] = places;
-        Self {
-            all: [
-                u32::from(destination.rules_to),
-                u32::from(source.rules_from),
-                class(Dimension::Protocol, values.protocol),
-                class(Dimension::DestinationPort, values.destination),
-                class(Dimension::SourcePort, values.source),
-                class(Dimension::EitherPort, values.either[0]),
-                class(Dimension::Flags, values.flags),
-                class(Dimension::Length, values.length),
-                class(Dimension::TosFragment, values.tos_fragment),
-                label,
-            ],
-            or: class(Dimension::EitherPort, values.either[1]),
+        let values = Values::of(packet, role, |number| tables.forget(number));
+        let mut label = 0;
+        if asks(Dimension::Label) {
+            label = tables.label_number(packet.features.label(), header.labels);
         }
+        let label = FIELDS::LABEL.at(tables.forget(u64::from(label)) as u32);
+        let [source, destination] = places;
+        Some(Self {
+            all: [
+                tables.set(u32::from(destination.rules_to))?,
+                tables.set(u32::from(source.rules_from))?,
+                set(Dimension::Protocol, values.protocol)?,
+                set(Dimension::DestinationPort, values.destination)?,
+                set(Dimension::SourcePort, values.source)?,
+                set(Dimension::EitherPort, values.either[0])?,
+                set(Dimension::Flags, values.flags)?,
+                set(Dimension::Length, values.length)?,
+                set(Dimension::TosFragment, values.tos_fragment)?,
+                set(Dimension::Label, label)?,
+            ],
+            or: set(Dimension::EitherPort, values.either[1])?,
+        })
     }
 
     /// The words in which a rule may be left.
     #[inline(always)]
-    fn summary<T: RuleTables>(&self, tables: &T) -> u64 {
-        self.both(|set| tables.summary(set))
+    fn summary(&self) -> u64 {
+        self.both(|set| set.summary)
     }
 
     /// The rules that are left in a word.
     #[inline(always)]
-    fn word<T: RuleTables>(&self, tables: &T, word: u32) -> u64 {
-        self.both(|set| tables.word(set, word))
+    fn word(&self, word: u32) -> u64 {
+        const { assert!(RULE_WORDS.is_power_of_two()) };
+        self.both(|set| set.words[word as usize & (RULE_WORDS - 1)])
     }
 
     #[inline(always)]
-    fn both(&self, read: impl Fn(u32) -> u64) -> u64 {
+    fn both(&self, read: impl Fn(&RuleBits) -> u64) -> u64 {
         let [
             to,
             from,
@@ -126,9 +141,9 @@ pub struct Found {
 impl Found {
     /// Before the first.
     #[inline(always)]
-    pub fn start<T: RuleTables>(tables: &T, sets: &Sets) -> Self {
+    pub fn start(sets: &Sets<'_>) -> Self {
         Self {
-            summary: sets.summary(tables),
+            summary: sets.summary(),
             word: 0,
             bits: 0,
         }
@@ -137,11 +152,11 @@ impl Found {
     /// The rank of the next rule that matches. At most [`super::RULE_WORDS`] of the calls that go on find none in
     /// a word, and say so by `None` without being at the [`Found::is_end`].
     #[inline(always)]
-    pub fn step<T: RuleTables>(&mut self, tables: &T, sets: &Sets) -> Option<u32> {
+    pub fn step(&mut self, sets: &Sets<'_>) -> Option<u32> {
         if self.bits == 0 {
             self.word = lowest_number(self.summary);
             self.summary = without_lowest(self.summary);
-            self.bits = sets.word(tables, self.word);
+            self.bits = sets.word(self.word);
             return None;
         }
         let rank = self.word * 64 + lowest_number(self.bits);

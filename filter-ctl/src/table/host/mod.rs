@@ -11,7 +11,7 @@ use filter_common::{
     decide::Tables,
     limit::{Class, Limit},
     policy::PolicySet,
-    rule::{RuleRecord, RuleSetHeader, RuleTables},
+    rule::{RuleBits, RuleRecord, RuleSetHeader, RuleTables},
     settings::{Role, VLAN_WORDS, VLANS_PER_WORD, VlanSettings},
     table::{
         Base, Clause, Deep, Filter, Marks, Open, PlaceRecord, RowValue, Rows4, Rows6, find4, find6,
@@ -133,15 +133,8 @@ impl RuleTables for HostRules<'_> {
         start.copied().unwrap_or(u32::MAX)
     }
 
-    fn summary(&self, set: u32) -> u64 {
-        let set = self.0.bits.get(set as usize);
-        set.map_or(0, |set| set.summary)
-    }
-
-    fn word(&self, set: u32, word: u32) -> u64 {
-        let set = self.0.bits.get(set as usize);
-        let word = set.and_then(|set| set.words.get(word as usize));
-        word.copied().unwrap_or(0)
+    fn set(&self, number: u32) -> Option<&RuleBits> {
+        self.0.bits.get(number as usize)
     }
 }
 
