@@ -193,7 +193,7 @@ pub const CLASS_LIMITS: usize = 8;
 /// Words of the ports of reflectors of one half.
 pub const REFLECTOR_WORDS: usize = (1 << 16) / 64;
 /// Sets of buckets that destinations share, 64 bytes each; a power of two.
-pub const SHARED_SETS: usize = 1 << 17;
+pub const SHARED_SETS: usize = 1 << 16;
 /// Clauses of one half.
 pub const CLAUSES_CAPACITY: usize = CLAUSES_MAX;
 /// Settings of one half.

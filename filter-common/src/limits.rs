@@ -84,7 +84,7 @@ pub const RULES_CONTINUING_MAX: usize = 64;
 
 /// Sets of rules, see [`crate::rule::RuleBits`], of one generation: one for each group of values that the
 /// rules tell apart. A set of rules that needs more is refused whole.
-pub const RULE_BITS_MAX: usize = 16_384;
+pub const RULE_BITS_MAX: usize = 8_192;
 
 /// Counters of rules, those of rules that ended included until their last reading. A set of rules that needs
 /// more is refused whole.

@@ -12,14 +12,18 @@ pub struct Flow {
     pub source: Address,
     /// The receiver.
     pub destination: Address,
-    /// The protocol, see [`Flow::protocol`]; a number and a flag, because they lie in registers.
-    pub(super) protocol: u8,
-    protocol_known: bool,
-    ports: [u16; 2],
-    ports_known: bool,
+    /// From the lowest: 8 bits protocol, 8 bits of which one says that it is known, 16 bits of which one says
+    /// that the ports are known, the source port, the destination port. One word, because it lies in a
+    /// register.
+    upper: u64,
 }
 
 impl Flow {
+    const PROTOCOL_KNOWN: u64 = 1 << 8;
+    const PORTS_KNOWN: u64 = 1 << 16;
+    const SOURCE_PORT_SHIFT: u32 = 32;
+    const DESTINATION_PORT_SHIFT: u32 = 48;
+
     pub(super) const NONE: Self = Self::new(
         Family::V4,
         Address { high: 0, low: 0 },
@@ -34,10 +38,7 @@ impl Flow {
             family,
             source,
             destination,
-            protocol: 0,
-            protocol_known: false,
-            ports: [0, 0],
-            ports_known: false,
+            upper: 0,
         }
     }
 
@@ -49,8 +50,8 @@ impl Flow {
         self.family = family;
         self.source = source;
         self.destination = destination;
-        if matches!(family, Family::V4) && self.protocol == protocol::ICMPV6 {
-            self.protocol = protocol::ICMP;
+        if matches!(family, Family::V4) && self.protocol_number() == protocol::ICMPV6 {
+            self.upper ^= (protocol::ICMPV6 ^ protocol::ICMP) as u64;
         }
         self
     }
@@ -59,8 +60,8 @@ impl Flow {
     #[inline(always)]
     #[must_use]
     pub const fn protocol(&self) -> Option<u8> {
-        if self.protocol_known {
-            Some(self.protocol)
+        if self.upper & Self::PROTOCOL_KNOWN != 0 {
+            Some(self.protocol_number())
         } else {
             None
         }
@@ -70,9 +71,10 @@ impl Flow {
     /// the first, and where the header is cut.
     #[inline(always)]
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "a field of the word")]
     pub const fn source_port(&self) -> Option<u16> {
-        if self.ports_known {
-            Some(self.ports[0])
+        if self.upper & Self::PORTS_KNOWN != 0 {
+            Some((self.upper >> Self::SOURCE_PORT_SHIFT) as u16)
         } else {
             None
         }
@@ -82,8 +84,8 @@ impl Flow {
     #[inline(always)]
     #[must_use]
     pub const fn destination_port(&self) -> Option<u16> {
-        if self.ports_known {
-            Some(self.ports[1])
+        if self.upper & Self::PORTS_KNOWN != 0 {
+            Some((self.upper >> Self::DESTINATION_PORT_SHIFT) as u16)
         } else {
             None
         }
@@ -94,15 +96,23 @@ impl Flow {
         self.source.high == self.destination.high && self.source.low == self.destination.low
     }
 
+    /// The transport protocol; 0 where it is not known.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a field of the word")]
+    pub(super) const fn protocol_number(&self) -> u8 {
+        self.upper as u8
+    }
+
     #[inline(always)]
     pub(super) const fn set_protocol(&mut self, protocol: u8) {
-        self.protocol = protocol;
-        self.protocol_known = true;
+        self.upper = self.upper & !0xff | protocol as u64 | Self::PROTOCOL_KNOWN;
     }
 
     #[inline(always)]
     pub(super) const fn set_ports(&mut self, ports: [u16; 2]) {
-        self.ports = ports;
-        self.ports_known = true;
+        self.upper = self.upper & 0xffff
+            | (ports[0] as u64) << Self::SOURCE_PORT_SHIFT
+            | (ports[1] as u64) << Self::DESTINATION_PORT_SHIFT
+            | Self::PORTS_KNOWN;
     }
 }

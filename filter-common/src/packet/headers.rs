@@ -60,7 +60,7 @@ impl Headers {
         const PORT: u16 = 3_785;
         const HOP_LIMIT_MIN: u8 = 254;
         let flow = &self.flow;
-        flow.protocol == protocol::UDP
+        flow.protocol_number() == protocol::UDP
             && flow.destination_port() == Some(PORT)
             && self.hop_limit >= HOP_LIMIT_MIN
     }

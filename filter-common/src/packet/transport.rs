@@ -20,7 +20,7 @@ pub(super) fn open<S: Source + ?Sized>(
     has_more: bool,
     headers: &mut Headers,
 ) {
-    let protocol = headers.flow.protocol;
+    let protocol = headers.flow.protocol_number();
     headers.odd = Policies::from_bits(source.forget_number(headers.odd.to_bits()));
     if protocol::has_ports(protocol) {
         let cut = if has_more {

@@ -28,7 +28,7 @@ pub(super) fn find<S: Source + ?Sized>(
     if upper.at == 0 {
         return None;
     }
-    let found = match (headers.flow.protocol, headers.flow.family) {
+    let found = match (headers.flow.protocol_number(), headers.flow.family) {
         (protocol::IPV4, Family::V4) if tunnels.has(Tunnels::IPIP) => (Ip::V4, upper.at),
         (protocol::IPV4, Family::V6) if tunnels.has(Tunnels::FOUR_IN_SIX) => (Ip::V4, upper.at),
         (protocol::IPV6, Family::V4) if tunnels.has(Tunnels::SIX_IN_FOUR) => (Ip::V6, upper.at),

@@ -18,7 +18,7 @@ pub(super) struct Decision {
     pub(super) verdict: Verdict,
     /// The policies that apply, whatever they do.
     pub(super) odd: Policies,
-    /// The slots that would have dropped it, in the order of evaluation.
+    /// The slots that would have dropped it, each once, in the order of evaluation.
     pub(super) would: Vec<Slot>,
     /// The slots of the rules that matched, in the order of evaluation.
     pub(super) rules: Vec<u32>,
@@ -43,7 +43,18 @@ pub(super) fn judge(scene: &Scene, frame: &Frame, tick: Tick, buckets: &mut Buck
     Decision {
         verdict,
         odd,
-        would: buckets.would.clone(),
+        would: each_once(&buckets.would),
         rules: buckets.matched.clone(),
     }
+}
+
+/// At most one slot for each clause of each end.
+fn each_once(slots: &[Slot]) -> Vec<Slot> {
+    let mut once = Vec::new();
+    for slot in slots {
+        if !once.contains(slot) {
+            once.push(*slot);
+        }
+    }
+    once
 }

@@ -27,7 +27,8 @@ pub struct Buckets {
     pub counted: BTreeMap<u32, RuleCounter>,
     /// Packets that were charged to a bucket of another destination.
     pub shared_packets: u64,
-    /// The slots of orders that would have dropped the last packet, each once, in the order of evaluation.
+    /// The slots of orders that would have dropped the last packet, in the order of evaluation; one twice that would have for both
+    /// ends.
     pub would: Vec<Slot>,
     /// The slots of the rules that matched the last packet, in the order of evaluation.
     pub matched: Vec<u32>,
@@ -92,9 +93,7 @@ impl Buckets {
 
 impl Effects for Buckets {
     fn would_drop(&mut self, slot: u32) {
-        if !self.would.contains(&slot) {
-            self.would.push(slot);
-        }
+        self.would.push(slot);
     }
 
     fn bytes(&self) -> u16 {
