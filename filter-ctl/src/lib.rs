@@ -28,5 +28,6 @@ pub mod observe;
 pub mod order;
 pub mod policy;
 pub mod receipt;
+pub mod rule;
 pub mod simulate;
 pub mod table;
