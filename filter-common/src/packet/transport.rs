@@ -2,7 +2,7 @@
 
 use super::{Headers, Source, Upper, protocol};
 use crate::{
-    address::Address,
+    address::{Address, Family},
     limits::ICMP_MESSAGE_MAX,
     policy::{Policies, Policy},
 };
@@ -79,7 +79,12 @@ pub(super) fn open<S: Source + ?Sized>(
         headers
             .odd
             .add_if(Policy::IcmpOversize, upper.length > ICMP_MESSAGE_MAX);
-        if upper.length >= 2
+        let of_family = match headers.flow.family {
+            Family::V4 => protocol == protocol::ICMP,
+            Family::V6 => protocol == protocol::ICMPV6,
+        };
+        if of_family
+            && upper.length >= 2
             && let Some(message) = source.read::<2>(upper.at)
         {
             headers.features.set_message(message);

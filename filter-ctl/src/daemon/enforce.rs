@@ -54,6 +54,9 @@ impl Engine {
             .max(live.map_or(0, |live| live.generation))
             + 1;
         self.ledger.slots_mut().adopt(&compiled.slots)?;
+        let traffic = rules.perimeter.rules.iter();
+        let numbers = traffic.map(|rule| (rule.id.as_str(), rule.record.slot));
+        self.ledger.rule_slots_mut().adopt(numbers);
         self.ledger.note_generation(generation);
         if let Err(error) = self.ledger.save(&self.config.state_dir) {
             // With nothing in force, as after a reboot onto a full disk, protection comes first.
@@ -78,6 +81,7 @@ impl Engine {
         self.read_all_counters()?;
         let unused = self.ledger.slots().unused(&compiled.slots);
         self.ledger.retire(&unused);
+        self.ledger.keep_rules(&self.rules.perimeter.rules);
         self.record(
             Event::new("filter-ctl", "generation", generation.to_string())
                 .detail("digest", hex::encode(&compiled.digest))

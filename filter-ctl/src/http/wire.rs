@@ -265,10 +265,12 @@ pub struct OrderStats {
 pub struct RuleStats {
     /// Its name.
     pub rule: String,
-    /// Packets dropped.
+    /// Packets dropped; of a monitored rule or interface, that would have been.
     pub packets: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Packets that matched.
+    pub matched: Count,
 }
 
 /// `GET /v1/explain?address=A`.

@@ -1,7 +1,7 @@
 //! Reads the counters: the sum over all CPUs.
 
 use filter_common::{
-    counters::{Counter, verdict_index},
+    counters::{Counter, RuleCounter, verdict_index},
     verdict::{Action, Reason},
 };
 
@@ -55,6 +55,31 @@ impl Stable {
             .get(&index, 0)
             .map_err(|error| KernelError::aya("cannot read VERDICTS", error))?;
         Ok(sum(values.iter()))
+    }
+
+    /// The counter of a rule by its slot; `None` in maps of a version that knew no rules.
+    pub fn rule_counter(&self, slot: u32) -> Result<Option<RuleCounter>, KernelError> {
+        let Some(rules) = &self.rules else {
+            return Ok(None);
+        };
+        let values = rules
+            .get(&slot, 0)
+            .map_err(|error| KernelError::aya("cannot read RULE_COUNTS", error))?;
+        let total = values.iter().fold([0; 4], |total: RawCounter, one| {
+            [0, 1, 2, 3].map(|n| total[n] + one[n])
+        });
+        let [
+            matched_packets,
+            matched_bytes,
+            dropped_packets,
+            dropped_bytes,
+        ] = total;
+        Ok(Some(RuleCounter {
+            matched_packets,
+            matched_bytes,
+            dropped_packets,
+            dropped_bytes,
+        }))
     }
 
     /// The counter of a slot.

@@ -126,8 +126,11 @@ impl Instance {
             nonce,
             duplicate(&maps, map::INFO)?,
             &duplicate(&maps, map::CONTROL)?,
-            duplicate(&maps, map::VERDICTS)?,
-            duplicate(&maps, map::SLOTS)?,
+            [
+                duplicate(&maps, map::VERDICTS)?,
+                duplicate(&maps, map::SLOTS)?,
+            ],
+            Some(duplicate(&maps, map::RULE_COUNTS)?),
         )?;
         Ok(Self {
             capacity,

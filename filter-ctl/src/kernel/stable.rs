@@ -32,6 +32,8 @@ pub struct Stable {
     pub(super) control: Mapped<Control>,
     pub(super) verdicts: PerCpuArray<MapData, RawCounter>,
     pub(super) slots: PerCpuArray<MapData, RawCounter>,
+    /// Absent in maps of a version that knew no rules.
+    pub(super) rules: Option<PerCpuArray<MapData, RawCounter>>,
     info: OwnedFd,
 }
 
@@ -53,12 +55,17 @@ impl Stable {
             shape::open_pinned(directory, *spec.ok_or(KernelError::NoMap(name))?)
         };
         let control = open(map::CONTROL)?;
+        let rules = if directory.join(map::RULE_COUNTS).exists() {
+            Some(open(map::RULE_COUNTS)?)
+        } else {
+            None
+        };
         Self::over(
             nonce,
             info,
             &control,
-            open(map::VERDICTS)?,
-            open(map::SLOTS)?,
+            [open(map::VERDICTS)?, open(map::SLOTS)?],
+            rules,
         )
     }
 
@@ -67,8 +74,8 @@ impl Stable {
         nonce: u64,
         info: OwnedFd,
         control: &OwnedFd,
-        verdicts: OwnedFd,
-        slots: OwnedFd,
+        [verdicts, slots]: [OwnedFd; 2],
+        rules: Option<OwnedFd>,
     ) -> Result<Self, KernelError> {
         let control = Mapped::new(control.as_fd(), 1).map_err(|source| KernelError::Syscall {
             call: "mmap",
@@ -80,6 +87,9 @@ impl Stable {
             control,
             verdicts: counters(verdicts, map::VERDICTS)?,
             slots: counters(slots, map::SLOTS)?,
+            rules: rules
+                .map(|rules| counters(rules, map::RULE_COUNTS))
+                .transpose()?,
             info,
         })
     }

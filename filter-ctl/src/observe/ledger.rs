@@ -20,11 +20,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     known::KnownInterface,
     reading::{Gains, Reading},
+    rules::{RuleSlots, RuleTotals},
 };
 use crate::{
     durable,
     kernel::{KernelError, stable::Stable},
     order::{FeedName, OrderId},
+    policy::traffic::TrafficRule,
     table::{Slot, slots::SlotLedger},
 };
 
@@ -117,6 +119,12 @@ pub struct Ledger {
     orders: BTreeMap<OrderId, Tally>,
     /// Totals by feed; a packet of several orders of a feed counts once.
     feeds: BTreeMap<FeedName, Tally>,
+    /// What numbers of rules mean, and their last reading.
+    #[serde(default, skip_serializing_if = "RuleSlots::is_empty")]
+    rule_slots: RuleSlots,
+    /// Totals by rule in force.
+    #[serde(default, skip_serializing_if = "RuleTotals::is_empty")]
+    rules: RuleTotals,
     /// Sets of maps that not every interface may have left yet; no more than are pinned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     left: Vec<Reading>,
@@ -272,6 +280,7 @@ impl Ledger {
         let now = self.take_current();
         // What a new table is compiled for is the newest meaning.
         let slots = now.slots.clone();
+        let rules = now.rules.unread();
         let mut known = mem::take(&mut self.left);
         known.push(now);
         let mut reading_of = |instance| {
@@ -280,6 +289,7 @@ impl Ledger {
                 || Reading {
                     instance,
                     slots: slots.clone(),
+                    rules: rules.clone(),
                     ..Reading::default()
                 },
                 |index| known.swap_remove(index),
@@ -320,6 +330,7 @@ impl Ledger {
         }
         let gained_any = |(_, _, gained): &(_, _, Tally)| !gained.is_zero();
         self.revision += u64::from(gains.verdicts.iter().any(gained_any));
+        self.revision += u64::from(self.rules.add(gains.rules));
         for (name, key, gained) in gains.verdicts {
             let totals = self.verdicts.entry(name).or_default();
             totals.entry(key).or_default().add(gained);
@@ -338,6 +349,7 @@ impl Ledger {
             slots: mem::take(&mut self.slots),
             seen_slots: mem::take(&mut self.seen_slots),
             seen_verdicts: mem::take(&mut self.seen_verdicts),
+            rules: mem::take(&mut self.rule_slots),
         }
     }
 
@@ -347,11 +359,13 @@ impl Ledger {
             slots,
             seen_slots,
             seen_verdicts,
+            rules,
         } = reading;
         self.instance = instance;
         self.slots = slots;
         self.seen_slots = seen_slots;
         self.seen_verdicts = seen_verdicts;
+        self.rule_slots = rules;
     }
 
     /// Gives slots free that no generation in force uses. Their counters must have been absorbed after
@@ -376,6 +390,30 @@ impl Ledger {
                 self.orders.remove(&id);
             }
         }
+    }
+
+    /// What numbers of rules mean.
+    #[must_use]
+    pub const fn rule_slots(&self) -> &RuleSlots {
+        &self.rule_slots
+    }
+
+    /// What numbers of rules mean, to adopt those of a generation to come.
+    pub const fn rule_slots_mut(&mut self) -> &mut RuleSlots {
+        &mut self.rule_slots
+    }
+
+    /// Forgets all rules but these, under the conditions of [`Ledger::retire`].
+    pub fn keep_rules(&mut self, rules: &[TrafficRule]) {
+        let names = || rules.iter().map(|rule| rule.id.as_str());
+        self.rule_slots.keep(names());
+        self.rules.keep(names());
+    }
+
+    /// Totals by rule in force.
+    #[must_use]
+    pub const fn rules(&self) -> &RuleTotals {
+        &self.rules
     }
 
     /// A number that is another one after every change of the totals.
@@ -421,7 +459,12 @@ pub fn verdict_key(reason: Reason, action: Action) -> String {
 pub fn verdict_of(key: &str) -> (&str, Action) {
     match key.strip_suffix(DROPPED) {
         Some(name) => (name, Action::Drop),
-        None if key == Reason::Order.name() => (key, Action::Drop),
+        None if only_drops(key) => (key, Action::Drop),
         None => (key, Action::Pass),
     }
+}
+
+/// Whether this is the name of a reason for which packets are dropped and never pass.
+fn only_drops(name: &str) -> bool {
+    Reason::all().any(|reason| reason.name() == name && !reason.can_pass())
 }

@@ -10,3 +10,4 @@ pub mod ledger;
 pub mod offline;
 mod reading;
 pub mod report;
+pub mod rules;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     known::KnownInterface,
     ledger::{Tally, verdict_key},
+    rules::{RuleSlots, RuleTally},
 };
 use crate::{
     kernel::{KernelError, stable::Stable},
@@ -29,6 +30,9 @@ pub(super) struct Reading {
     pub(super) seen_slots: BTreeMap<Slot, Tally>,
     /// The last reading of each interface's counters, by reason.
     pub(super) seen_verdicts: BTreeMap<u32, BTreeMap<String, Tally>>,
+    /// What its numbers of rules mean, and their last reading.
+    #[serde(default, skip_serializing_if = "RuleSlots::is_empty")]
+    pub(super) rules: RuleSlots,
 }
 
 /// What counters have gained.
@@ -40,6 +44,8 @@ pub(super) struct Gains {
     pub(super) orders: Vec<(OrderId, Tally)>,
     /// By feed; a packet of several orders of a feed counts once.
     pub(super) feeds: Vec<(FeedName, Tally)>,
+    /// By rule.
+    pub(super) rules: Vec<(String, RuleTally)>,
 }
 
 impl Reading {
@@ -69,6 +75,7 @@ impl Reading {
                 slots.push((slot, now));
             }
         }
+        gains.rules = self.rules.read(maps)?;
         for (name, number, key, now) in verdicts {
             let seen = self.seen_verdicts.entry(number).or_default();
             let before = seen.insert(key.clone(), now).unwrap_or_default();

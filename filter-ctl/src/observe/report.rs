@@ -6,7 +6,9 @@ use filter_common::verdict::Action;
 use jiff::Timestamp;
 
 use super::ledger::{Ledger, Tally, verdict_of};
-use crate::http::wire::{Count, FeedStats, InterfaceStats, OrderStats, ReasonStats, Stats, Totals};
+use crate::http::wire::{
+    Count, FeedStats, InterfaceStats, OrderStats, ReasonStats, RuleStats, Stats, Totals,
+};
 
 /// What was dropped.
 #[must_use]
@@ -72,7 +74,19 @@ pub fn stats(ledger: &Ledger, at: Timestamp) -> Stats {
                 would_drop: would(*tally),
             })
             .collect(),
-        rules: Vec::new(),
+        rules: ledger
+            .rules()
+            .iter()
+            .map(|(rule, tally)| RuleStats {
+                rule: rule.to_owned(),
+                packets: tally.dropped_packets,
+                bytes: tally.dropped_bytes,
+                matched: Count {
+                    packets: tally.matched_packets,
+                    bytes: tally.matched_bytes,
+                },
+            })
+            .collect(),
     }
 }
 

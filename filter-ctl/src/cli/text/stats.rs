@@ -160,9 +160,15 @@ fn rules(stats: &Stats) -> String {
         ("RULE", Side::Left),
         ("DROPPED", Side::Right),
         ("BYTES", Side::Right),
+        ("MATCHED", Side::Right),
     ]);
     for rule in &stats.rules {
-        table.row([rule.rule.clone(), number(rule.packets), bytes(rule.bytes)]);
+        table.row([
+            rule.rule.clone(),
+            number(rule.packets),
+            bytes(rule.bytes),
+            number(rule.matched.packets),
+        ]);
     }
     table.render(2)
 }
