@@ -108,6 +108,11 @@ impl Instance {
         self.stable().verdict_counter(interface, reason, action)
     }
 
+    /// See [`Stable::rule_counter`].
+    pub fn rule_counter(&self, slot: u32) -> Result<Option<RuleCounter>, KernelError> {
+        self.stable().rule_counter(slot)
+    }
+
     /// See [`Stable::slot_counter`].
     pub fn slot_counter(&self, slot: u32) -> Result<Counter, KernelError> {
         self.stable().slot_counter(slot)

@@ -45,6 +45,8 @@ pub(super) struct KernelRun {
     verdicts: HashMap<(Reason, Action), u64>,
     /// Packets of each slot so far; absent for none.
     slots: HashMap<Slot, u64>,
+    /// Packets that each rule has matched so far; absent for none.
+    rules: HashMap<u32, u64>,
     /// Every slot that can be charged.
     known_slots: Vec<Slot>,
     frame: Vec<u8>,
@@ -59,7 +61,7 @@ pub(super) enum Ran {
         action: Action,
         /// Under which reason it counted it.
         reason: Reason,
-        /// The slot that it charged, of a drop by an order.
+        /// The slot that it charged, of a drop by an order, or of a decision by a rule.
         slot: Option<Slot>,
     },
     /// The frame is too short to be run.
@@ -87,6 +89,7 @@ impl KernelRun {
             interface: scene.interface,
             verdicts: HashMap::new(),
             slots: HashMap::new(),
+            rules: HashMap::new(),
             known_slots: scene.orders.keys().copied().collect(),
             frame: Vec::new(),
         })
@@ -121,6 +124,8 @@ impl KernelRun {
         let reason = self.counted(expected.reason(), action)?;
         let slot = if reason == Reason::Order {
             self.charged(expected.slot)?
+        } else if reason == Reason::Rule {
+            self.matched(expected.slot)?
         } else {
             None
         };
@@ -152,6 +157,13 @@ impl KernelRun {
             [(reason, counted)] if counted == action => Ok(reason),
             _ => Err(KernelError::Miscounted(found.len())),
         }
+    }
+
+    /// The slot of the rule that decided about the last frame: that of the host, if it has matched.
+    fn matched(&mut self, expected: u32) -> Result<Option<u32>, KernelError> {
+        let counter = self.instance.rule_counter(expected)?;
+        let packets = counter.map_or(0, |counter| counter.matched_packets);
+        Ok(moved(&mut self.rules, expected, packets).then_some(expected))
     }
 
     /// The slot that was charged for the last frame.

@@ -7,7 +7,7 @@ use filter_common::{
     limit::Tick,
     packet::{Classified, Flow, Frame, Source as _, classify},
     policy::{Policies, Policy},
-    verdict::{Action, Reason},
+    verdict::{Action, Reason, Verdict},
 };
 
 use jiff::Timestamp;
@@ -82,7 +82,10 @@ impl CaptureTicks {
 struct Ruling {
     outcome: Outcome,
     reason: &'static str,
+    /// The slot of the orders that drop it.
     slot: Option<Slot>,
+    /// The slot of the rule that decides.
+    rule: Option<u32>,
 }
 
 impl Ruling {
@@ -91,6 +94,7 @@ impl Ruling {
             outcome: Outcome::Undecided,
             reason,
             slot: None,
+            rule: None,
         }
     }
 
@@ -103,6 +107,7 @@ impl Ruling {
             outcome,
             reason: reason.name(),
             slot: slot.filter(|_| reason == Reason::Order),
+            rule: slot.filter(|_| reason == Reason::Rule),
         }
     }
 }
@@ -178,21 +183,26 @@ impl Simulation {
     ) -> Judged<'_> {
         let mut odd = Policies::NONE;
         let mut would_drop = Vec::new();
+        let mut matched = Vec::new();
         if let Some(decision) = decision {
             odd = decision.odd;
+            matched = decision.rules;
             let slots = decision.would.iter();
             let orders = slots.flat_map(|slot| self.scene.orders(*slot));
             would_drop.extend(orders.map(|order| Cow::Owned(order.to_string())));
             let policies = decision.verdict.would.iter();
             would_drop.extend(policies.map(|policy| Cow::Borrowed(policy.name())));
+            let others = would_reasons(&decision.verdict);
+            would_drop.extend(others.map(|reason| Cow::Borrowed(reason.name())));
         }
         let Ruling {
             outcome,
             reason,
             slot,
+            rule,
         } = ruling;
         self.tally
-            .add(outcome, reason, slot, !would_drop.is_empty());
+            .add(outcome, reason, [slot, rule], !would_drop.is_empty());
         let scene = &self.scene;
         let difference = host.map(|host| {
             let number = record.number;
@@ -212,7 +222,11 @@ impl Simulation {
             order: orders.first(),
             orders,
             feed: orders.first().map(|order| &order.feed),
-            rule: None,
+            rule: rule.and_then(|slot| scene.rule(slot)),
+            rules: matched
+                .iter()
+                .filter_map(|slot| scene.rule(*slot))
+                .collect(),
             time: record.time,
             length: record.length.max(record.frame.len()) as u64,
             vlan: Some(frame.vlan).filter(|vlan| *vlan != 0),
@@ -237,13 +251,26 @@ impl fmt::Display for Worded<'_> {
             outcome,
             reason,
             slot,
+            rule,
         } = self.ruling;
         write!(f, "{} for {reason}", outcome.name())?;
         if let Some(order) = slot.and_then(|slot| self.scene.orders(slot).first()) {
             write!(f, " {order}")?;
         }
+        if let Some(rule) = rule.and_then(|slot| self.scene.rule(slot)) {
+            write!(f, " {rule}")?;
+        }
         Ok(())
     }
+}
+
+/// The reasons other than orders and policies that would have dropped it.
+fn would_reasons(verdict: &Verdict) -> impl Iterator<Item = Reason> {
+    let told = verdict.would_reasons;
+    Reason::all().filter(move |reason| {
+        let number = reason.number();
+        *reason != Reason::Order && number < u64::BITS && told >> number & 1 != 0
+    })
 }
 
 fn ends(flow: &Flow) -> Ends {

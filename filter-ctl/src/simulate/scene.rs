@@ -33,6 +33,8 @@ pub(crate) struct Scene {
     pub(super) table: Table,
     /// The orders that each slot means.
     pub(super) orders: HashMap<Slot, Vec<OrderId>>,
+    /// The name of the rule of each slot.
+    pub(super) rules: HashMap<u32, String>,
     /// The number of the interface.
     pub(super) interface: u32,
     /// Its name.
@@ -102,9 +104,12 @@ impl Scene {
             at,
         )?;
         let Compiled { table, slots, .. } = plan.compiled;
+        let rules = plan.rules.perimeter.rules.into_iter();
+        let rules = rules.map(|rule| (rule.record.slot, rule.id)).collect();
         Ok(Self {
             table,
             orders: slots.into_iter().collect(),
+            rules,
             interface: number.unwrap_or_default(),
             interface_name: name,
             at,
@@ -134,6 +139,11 @@ impl Scene {
             tick,
         };
         (tables, clock)
+    }
+
+    /// The rule of a slot.
+    pub(super) fn rule(&self, slot: u32) -> Option<&str> {
+        self.rules.get(&slot).map(String::as_str)
     }
 
     /// The orders of a slot.

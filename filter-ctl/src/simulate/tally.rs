@@ -20,6 +20,7 @@ pub(super) struct Tally {
     would_drop: u64,
     reasons: BTreeMap<&'static str, u64>,
     slots: HashMap<Slot, u64>,
+    rules: HashMap<Slot, u64>,
     kernel: Option<KernelSummary>,
 }
 
@@ -37,7 +38,7 @@ impl Tally {
         &mut self,
         outcome: Outcome,
         reason: &'static str,
-        slot: Option<Slot>,
+        [slot, rule]: [Option<Slot>; 2],
         would_drop: bool,
     ) {
         match outcome {
@@ -48,6 +49,9 @@ impl Tally {
         *self.reasons.entry(reason).or_default() += 1;
         if let Some(slot) = slot {
             *self.slots.entry(slot).or_default() += 1;
+        }
+        if let Some(rule) = rule {
+            *self.rules.entry(rule).or_default() += 1;
         }
         self.would_drop += u64::from(would_drop);
     }
@@ -87,6 +91,11 @@ impl Tally {
             undecided: self.undecided,
             by_reason: self.reasons,
             by_order,
+            by_rule: self
+                .rules
+                .iter()
+                .filter_map(|(slot, packets)| Some((scene.rule(*slot)?.to_owned(), *packets)))
+                .collect(),
             would_drop: self.would_drop,
             interface: scene.interface_name.clone(),
             at: scene.at,

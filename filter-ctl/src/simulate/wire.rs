@@ -50,8 +50,10 @@ pub struct Line<'a> {
     pub orders: &'a [OrderId],
     /// The feed of that order.
     pub feed: Option<&'a FeedName>,
-    /// The rule that decides; there are no rules in this version.
+    /// The rule that decides.
     pub rule: Option<&'a str>,
+    /// Every rule that it matches, up to the one that decides.
+    pub rules: Vec<&'a str>,
     /// When it was captured.
     pub time: Option<Timestamp>,
     /// Bytes of its frame on the wire.
@@ -107,6 +109,8 @@ pub struct Summary {
     pub by_reason: BTreeMap<&'static str, u64>,
     /// Packets dropped by each order; one of several orders counts for each of them.
     pub by_order: BTreeMap<OrderId, u64>,
+    /// Packets by the rule that decides about them.
+    pub by_rule: BTreeMap<String, u64>,
     /// Packets that would have been dropped by what is only monitored.
     pub would_drop: u64,
     /// The interface they came in on.

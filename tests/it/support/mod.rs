@@ -8,7 +8,8 @@
 //! - [`random`]: numbers that can be had again;
 //! - [`generate`] and [`capture`]: frames to try, made up and recorded;
 //! - [`host`]: the decision on the host; [`oracle`]: the same from the plain list;
-//! - [`bpffs`] and [`kernel`]: the program over its maps, run by `BPF_PROG_TEST_RUN`;
+//! - [`bpffs`] and [`kernel`]: the program over its maps, run by `BPF_PROG_TEST_RUN`; [`timed`]: the same on a clock
+//!   that the test sets;
 //! - [`netns`], [`tap`] and [`layout`]: networks that exist for one test;
 //! - [`daemon`]: the real binary; [`process`]: what a process holds;
 //! - [`authority`]: who signs bundles.
@@ -35,6 +36,7 @@ pub(crate) mod publisher;
 pub(crate) mod random;
 pub(crate) mod rules;
 pub(crate) mod tap;
+pub(crate) mod timed;
 pub(crate) mod traffic;
 pub(crate) mod wrapping;
 

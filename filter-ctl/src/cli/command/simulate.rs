@@ -202,6 +202,7 @@ mod tests {
             undecided: 0,
             by_reason: [("clean", 2), ("order", 1)].into(),
             by_order: [("cert:7/2026".to_owned().try_into().unwrap(), 1)].into(),
+            by_rule: [].into(),
             would_drop: 1,
             interface: "eth0".to_owned(),
             at: "2026-11-23T08:00:00Z".parse().unwrap(),

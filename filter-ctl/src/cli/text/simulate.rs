@@ -23,6 +23,7 @@ pub fn line(line: &Line<'_>) -> String {
         verdict,
         reason,
         orders,
+        rule,
         vlan,
         ends,
         inner,
@@ -45,6 +46,10 @@ pub fn line(line: &Line<'_>) -> String {
         text += if index == 0 { "  by " } else { ", " };
         text += &sanitize::line(&order.to_string());
     }
+    if let Some(rule) = rule {
+        text += "  by rule ";
+        text += &sanitize::line(rule);
+    }
     for (index, what) in would_drop.iter().enumerate() {
         text += if index == 0 { "  monitored: " } else { ", " };
         text += &sanitize::line(what);
@@ -64,6 +69,7 @@ pub fn summary(summary: &Summary) -> String {
         undecided,
         by_reason,
         by_order,
+        by_rule,
         would_drop,
         interface,
         at,
@@ -99,6 +105,15 @@ pub fn summary(summary: &Summary) -> String {
             let more = count(more as u64 + 1, "more order", "more orders");
             text += &format!("  and {more}; -o json has all of them\n");
         }
+    }
+    if !by_rule.is_empty() {
+        let mut table = head("rule");
+        let mut rules: Vec<_> = by_rule.iter().collect();
+        rules.sort_by_key(|(_, packets)| std::cmp::Reverse(**packets));
+        for (rule, packets) in rules.iter().take(ORDERS_SHOWN) {
+            table.row([(*rule).clone(), number(**packets)]);
+        }
+        text += &table.render(2);
     }
     if *would_drop > 0 {
         text += &format!(

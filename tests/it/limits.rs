@@ -1,0 +1,310 @@
+//! A limit lets pass what it says, whatever comes, and each destination its own.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use filter_common::{
+    limit::{CLASSES, Class, Limit},
+    verdict::Reason,
+};
+use filter_ctl::policy::perimeter::{HostGroup, Perimeter};
+
+use crate::support::{
+    packet::{Flow, Tcp, V4, V6, number, tcp},
+    rules::parse,
+    skipped,
+    timed::Timed,
+};
+
+const SECOND: u64 = 1_000;
+
+/// A group of these networks, with one limit for a class.
+fn limited(networks: &[&str], class: Class, limit: Limit) -> Perimeter {
+    let mut limits = [Limit::NONE; CLASSES];
+    limits[class as usize] = limit;
+    Perimeter {
+        groups: vec![HostGroup {
+            name: "inside".to_owned(),
+            networks: networks.iter().map(|net| parse(net)).collect(),
+            limits,
+            ..HostGroup::default()
+        }],
+        ..Perimeter::default()
+    }
+}
+
+/// As the configuration has it: a tenth of a second at once.
+fn packets(per_second: u64) -> Limit {
+    Limit::packets(per_second, per_second / 10)
+}
+
+fn udp(destination: &str) -> Vec<u8> {
+    let source = if destination.contains(':') {
+        "2001:db8::1"
+    } else {
+        "203.0.113.7"
+    };
+    Flow::udp(source, destination, [40_000, 9])
+        .frame(&[0; 30])
+        .bytes()
+}
+
+/// How much passes of so many packets per second in so many seconds, sent evenly.
+fn passed(timed: &mut Timed, frame: &[u8], per_second: u64, seconds: u64) -> u64 {
+    let mut passed = 0;
+    let mut sent = 0;
+    for millisecond in 0..seconds * SECOND {
+        timed.at(1_000_000 + millisecond);
+        let due = per_second * (millisecond + 1) / SECOND;
+        let times = u32::try_from(due - sent).unwrap();
+        if times > 0 {
+            passed += timed.send(frame, times);
+        }
+        sent = due;
+    }
+    passed
+}
+
+fn assert_near(passed: u64, expected: u64, what: &str) {
+    let off = passed.abs_diff(expected);
+    assert!(
+        off * 20 <= expected,
+        "{what}: {passed} passed, expected {expected} within 5 %"
+    );
+}
+
+#[test]
+fn a_limit_lets_its_rate_pass_to_five_percent_over_ten_seconds() {
+    if skipped() {
+        return;
+    }
+    // One that has a line of its own, and one that takes turns.
+    for (network, destination) in [
+        ("192.0.2.0/24", "192.0.2.9"),
+        ("10.0.0.0/8", "10.1.2.3"),
+        ("2001:db8:7::/48", "2001:db8:7::9"),
+    ] {
+        for rate in [1_000, 7_777, 50_000] {
+            let mut timed = Timed::new(limited(&[network], Class::Udp, packets(rate)));
+            let frame = udp(destination);
+            let got = passed(&mut timed, &frame, 4 * rate, 10);
+            assert_near(
+                got,
+                10 * rate,
+                &format!("{destination} at {rate}/s, four times as much sent"),
+            );
+            let dropped = timed.dropped(Reason::LimitUdp);
+            assert_eq!(dropped + got, 40 * rate, "every packet is counted once");
+        }
+    }
+}
+
+#[test]
+fn what_keeps_its_limit_loses_nothing() {
+    if skipped() {
+        return;
+    }
+    for rate in [1_000, 7_777] {
+        let mut timed = Timed::new(limited(&["192.0.2.0/24"], Class::Udp, packets(rate)));
+        let got = passed(&mut timed, &udp("192.0.2.9"), rate, 10);
+        assert_eq!(got, 10 * rate);
+    }
+}
+
+#[test]
+fn a_limit_in_bits_counts_frames_of_every_length() {
+    if skipped() {
+        return;
+    }
+    for length in [30, 400, 1_400] {
+        let frame = Flow::udp("203.0.113.7", "192.0.2.9", [40_000, 9])
+            .frame(&vec![0; length])
+            .bytes();
+        let bytes = frame.len() as u64;
+        let rate = 2_000 * bytes;
+        let limit = Limit::bytes(rate, rate / 10);
+        let mut timed = Timed::new(limited(&["192.0.2.0/24"], Class::Udp, limit));
+        let got = passed(&mut timed, &frame, 8_000, 10);
+        assert_near(got, 20_000, &format!("frames of {bytes} bytes"));
+    }
+}
+
+#[test]
+fn a_limit_is_of_one_class_and_of_one_destination() {
+    if skipped() {
+        return;
+    }
+    let source: Ipv4Addr = "203.0.113.7".parse().unwrap();
+    let destination: Ipv4Addr = "192.0.2.9".parse().unwrap();
+    let flow = |protocol, ports| Flow {
+        source: source.into(),
+        destination: destination.into(),
+        protocol,
+        ports,
+    };
+    let tcp = |flags| {
+        let flow = flow(number::TCP, [40_000, 443]);
+        let segment = Tcp::new(flags)
+            .options(&tcp::SYN_OPTIONS)
+            .segment(&flow, &[]);
+        V4::new(source, destination, number::TCP)
+            .frame(&segment)
+            .bytes()
+    };
+    let later = V4::new(source, destination, number::UDP)
+        .fragment(1_480, true)
+        .frame(&[0; 64])
+        .bytes();
+    let frames = [
+        (Class::Syn, tcp(tcp::SYN)),
+        (Class::Reply, tcp(tcp::SYN | tcp::ACK)),
+        (Class::Reply, tcp(tcp::RST)),
+        (Class::Other, tcp(tcp::ACK)),
+        (
+            Class::Reflection,
+            flow(number::UDP, [123, 9]).frame(&[0; 30]).bytes(),
+        ),
+        (
+            Class::Udp,
+            flow(number::UDP, [40_000, 9]).frame(&[0; 30]).bytes(),
+        ),
+        (
+            Class::Icmp,
+            flow(number::ICMP, [0, 0]).frame(&[0; 30]).bytes(),
+        ),
+        (Class::Fragment, later),
+        (
+            Class::Other,
+            flow(number::GRE, [0, 0]).frame(&[0; 30]).bytes(),
+        ),
+    ];
+    for class in Class::ALL {
+        for (of, frame) in &frames {
+            let mut timed = Timed::new(limited(&["192.0.2.0/24"], *class, Limit::packets(10, 1)));
+            timed.at(5_000);
+            let expected = if of == class { 1 } else { 5 };
+            assert_eq!(
+                timed.send(frame, 5),
+                expected,
+                "{of:?} under a limit for {class:?}"
+            );
+        }
+    }
+    let mut timed = Timed::new(limited(
+        &["192.0.2.0/24"],
+        Class::Udp,
+        Limit::packets(10, 1),
+    ));
+    timed.at(5_000);
+    assert_eq!(timed.send(&udp("192.0.2.9"), 5), 1);
+    assert_eq!(
+        timed.send(&udp("192.0.2.10"), 5),
+        1,
+        "another destination has its own"
+    );
+    assert_eq!(
+        timed.send(&udp("192.0.3.10"), 5),
+        5,
+        "one in no group has none"
+    );
+}
+
+#[test]
+fn a_million_destinations_in_a_minute_take_nothing_from_each_other() {
+    if skipped() {
+        return;
+    }
+    const DESTINATIONS: u64 = 1_000_000;
+    let mut timed = Timed::new(limited(&["10.0.0.0/8"], Class::Udp, packets(1_000)));
+    let victim = udp("10.255.255.1");
+    let mut frame = udp("10.0.0.1");
+    let mut lost = 0;
+    let mut victim_passed = 0;
+    for number in 0..DESTINATIONS {
+        let millisecond = number * 60 * SECOND / DESTINATIONS;
+        if number.is_multiple_of(100) {
+            timed.at(millisecond);
+            // 6 ms, so 6 packets keep its limit.
+            victim_passed += timed.send(&victim, 12);
+        }
+        let address =
+            Ipv4Addr::from_bits(0x0a00_0000 | u32::try_from(number * 13 % 0xfe_0000).unwrap());
+        frame[30..34].copy_from_slice(&address.octets());
+        lost += u64::from(!timed.passes(&frame));
+    }
+    assert!(
+        lost * 10_000 <= DESTINATIONS,
+        "{lost} of {DESTINATIONS} single packets were dropped"
+    );
+    assert_near(
+        victim_passed,
+        60 * 1_000,
+        "the one under attack, at twice its limit",
+    );
+}
+
+#[test]
+fn limits_hold_for_the_sum_of_all_cpus() {
+    if skipped() {
+        return;
+    }
+    let address = IpAddr::from([192, 0, 2, 9]);
+    let _destination = address;
+    let mut kernels = crate::support::kernel::Kernel::empty(crate::support::timed::LIMITS);
+    let compiled =
+        crate::support::timed::compiled(limited(&["192.0.2.0/24"], Class::Udp, packets(1_000)));
+    kernels.publish_table(&compiled.table, [0; 32]).unwrap();
+    let object = filter_ctl::kernel::object::embedded().unwrap();
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        others.push(
+            filter_ctl::kernel::attach::LoadedProgram::load(&kernels.instance, object, 0).unwrap(),
+        );
+    }
+    let frame = udp("192.0.2.9");
+    let began = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        for mut program in others {
+            let frame = &frame;
+            scope.spawn(move || {
+                while began.elapsed().as_secs() < 10 {
+                    program.test_run_repeated(frame, 10_000).unwrap();
+                }
+            });
+        }
+    });
+    let elapsed = began.elapsed();
+    let counted = kernels.instance.verdict_counters(0).unwrap();
+    let passed: u64 = counted
+        .iter()
+        .filter(|counted| counted.action == filter_common::verdict::Action::Pass)
+        .map(|counted| counted.counter.packets)
+        .sum();
+    let expected = u64::try_from(elapsed.as_millis()).unwrap();
+    assert_near(passed, expected, "two CPUs at full speed");
+}
+
+#[test]
+fn an_address_of_ipv6_has_its_limit_too() {
+    if skipped() {
+        return;
+    }
+    let source = "2001:db8::1".parse().unwrap();
+    for network in ["2001:db8:7::/48", "2001:db8:7::/112"] {
+        let mut timed = Timed::new(limited(&[network], Class::Icmp, Limit::packets(10, 1)));
+        timed.at(5_000);
+        for host in 1..4 {
+            let destination = std::net::Ipv6Addr::from_bits(0x2001_0db8_0007 << 80 | host);
+            let flow = Flow {
+                source: IpAddr::V6(source),
+                destination: destination.into(),
+                protocol: number::ICMPV6,
+                ports: [0, 0],
+            };
+            let segment = flow.segment(&[0; 20]);
+            let frame = V6::new(source, destination, number::ICMPV6)
+                .frame(&segment)
+                .bytes();
+            assert_eq!(timed.send(&frame, 5), 1, "{destination} in {network}");
+        }
+    }
+}
