@@ -1,18 +1,26 @@
 //! A limit lets pass what it says, whatever comes, and each destination its own.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 use filter_common::{
     limit::{CLASSES, Class, Limit},
-    verdict::Reason,
+    verdict::{Action, Reason},
 };
-use filter_ctl::policy::perimeter::{HostGroup, Perimeter};
+use filter_ctl::{
+    kernel::{attach::LoadedProgram, object::embedded},
+    policy::perimeter::{HostGroup, Perimeter},
+};
 
 use crate::support::{
-    packet::{Flow, Tcp, V4, V6, number, tcp},
+    kernel::Kernel,
+    packet::{Flow, Frame, Tcp, V4, V6, number, tcp},
     rules::parse,
     skipped,
-    timed::Timed,
+    timed::{LIMITS, Timed, compiled},
 };
 
 const SECOND: u64 = 1_000;
@@ -48,20 +56,24 @@ fn udp(destination: &str) -> Vec<u8> {
         .bytes()
 }
 
+fn ipv4(packet: &[u8]) -> Vec<u8> {
+    Frame::new(0x0800, packet).bytes()
+}
+
 /// How much passes of so many packets per second in so many seconds, sent evenly.
 fn passed(timed: &mut Timed, frame: &[u8], per_second: u64, seconds: u64) -> u64 {
-    let mut passed = 0;
+    let before = timed.passed();
     let mut sent = 0;
     for millisecond in 0..seconds * SECOND {
         timed.at(1_000_000 + millisecond);
         let due = per_second * (millisecond + 1) / SECOND;
         let times = u32::try_from(due - sent).unwrap();
         if times > 0 {
-            passed += timed.send(frame, times);
+            timed.run(frame, times);
         }
         sent = due;
     }
-    passed
+    timed.passed() - before
 }
 
 fn assert_near(passed: u64, expected: u64, what: &str) {
@@ -83,7 +95,7 @@ fn a_limit_lets_its_rate_pass_to_five_percent_over_ten_seconds() {
         ("10.0.0.0/8", "10.1.2.3"),
         ("2001:db8:7::/48", "2001:db8:7::9"),
     ] {
-        for rate in [1_000, 7_777, 50_000] {
+        for rate in [1_000, 7_777, 20_000] {
             let mut timed = Timed::new(limited(&[network], Class::Udp, packets(rate)));
             let frame = udp(destination);
             let got = passed(&mut timed, &frame, 4 * rate, 10);
@@ -146,14 +158,10 @@ fn a_limit_is_of_one_class_and_of_one_destination() {
         let segment = Tcp::new(flags)
             .options(&tcp::SYN_OPTIONS)
             .segment(&flow, &[]);
-        V4::new(source, destination, number::TCP)
-            .frame(&segment)
-            .bytes()
+        ipv4(&V4::new(source, destination, number::TCP).packet(&segment))
     };
-    let later = V4::new(source, destination, number::UDP)
-        .fragment(1_480, true)
-        .frame(&[0; 64])
-        .bytes();
+    let later = V4::new(source, destination, number::UDP).fragment(185, true);
+    let later = ipv4(&later.packet(&[0; 64]));
     let frames = [
         (Class::Syn, tcp(tcp::SYN)),
         (Class::Reply, tcp(tcp::SYN | tcp::ACK)),
@@ -177,10 +185,14 @@ fn a_limit_is_of_one_class_and_of_one_destination() {
             flow(number::GRE, [0, 0]).frame(&[0; 30]).bytes(),
         ),
     ];
+    let of = |class| limited(&["192.0.2.0/24"], class, Limit::packets(10, 1));
+    let mut timed = Timed::new(of(Class::Udp));
+    let mut millisecond = 5_000;
     for class in Class::ALL {
+        timed.publish(of(*class));
         for (of, frame) in &frames {
-            let mut timed = Timed::new(limited(&["192.0.2.0/24"], *class, Limit::packets(10, 1)));
-            timed.at(5_000);
+            millisecond += 10 * SECOND;
+            timed.at(millisecond);
             let expected = if of == class { 1 } else { 5 };
             assert_eq!(
                 timed.send(frame, 5),
@@ -189,12 +201,8 @@ fn a_limit_is_of_one_class_and_of_one_destination() {
             );
         }
     }
-    let mut timed = Timed::new(limited(
-        &["192.0.2.0/24"],
-        Class::Udp,
-        Limit::packets(10, 1),
-    ));
-    timed.at(5_000);
+    timed.publish(of(Class::Udp));
+    timed.at(millisecond + 10 * SECOND);
     assert_eq!(timed.send(&udp("192.0.2.9"), 5), 1);
     assert_eq!(
         timed.send(&udp("192.0.2.10"), 5),
@@ -218,13 +226,12 @@ fn a_million_destinations_in_a_minute_take_nothing_from_each_other() {
     let victim = udp("10.255.255.1");
     let mut frame = udp("10.0.0.1");
     let mut lost = 0;
-    let mut victim_passed = 0;
     for number in 0..DESTINATIONS {
         let millisecond = number * 60 * SECOND / DESTINATIONS;
         if number.is_multiple_of(100) {
             timed.at(millisecond);
             // 6 ms, so 6 packets keep its limit.
-            victim_passed += timed.send(&victim, 12);
+            timed.run(&victim, 12);
         }
         let address =
             Ipv4Addr::from_bits(0x0a00_0000 | u32::try_from(number * 13 % 0xfe_0000).unwrap());
@@ -235,6 +242,7 @@ fn a_million_destinations_in_a_minute_take_nothing_from_each_other() {
         lost * 10_000 <= DESTINATIONS,
         "{lost} of {DESTINATIONS} single packets were dropped"
     );
+    let victim_passed = timed.passed() - (DESTINATIONS - lost);
     assert_near(
         victim_passed,
         60 * 1_000,
@@ -244,43 +252,48 @@ fn a_million_destinations_in_a_minute_take_nothing_from_each_other() {
 
 #[test]
 fn limits_hold_for_the_sum_of_all_cpus() {
+    const SECONDS: u64 = 10;
     if skipped() {
         return;
     }
-    let address = IpAddr::from([192, 0, 2, 9]);
-    let _destination = address;
-    let mut kernels = crate::support::kernel::Kernel::empty(crate::support::timed::LIMITS);
-    let compiled =
-        crate::support::timed::compiled(limited(&["192.0.2.0/24"], Class::Udp, packets(1_000)));
-    kernels.publish_table(&compiled.table, [0; 32]).unwrap();
-    let object = filter_ctl::kernel::object::embedded().unwrap();
-    let mut others = Vec::new();
-    for _ in 0..2 {
-        others.push(
-            filter_ctl::kernel::attach::LoadedProgram::load(&kernels.instance, object, 0).unwrap(),
-        );
-    }
+    let mut kernel = Kernel::empty(LIMITS);
+    let perimeter = limited(&["192.0.2.0/24"], Class::Udp, packets(1_000));
+    let table = compiled(perimeter).table;
+    kernel.publish_table(&table, [0; 32]).unwrap();
     let frame = udp("192.0.2.9");
-    let began = std::time::Instant::now();
+    let began = Instant::now();
+    // When a packet came last, and for how long none did: on a busy machine that takes from what passes.
+    let came = Mutex::new((began, Duration::ZERO));
     std::thread::scope(|scope| {
-        for mut program in others {
-            let frame = &frame;
+        for _ in 0..2 {
+            let mut program =
+                LoadedProgram::load(&kernel.instance, embedded().unwrap(), 0).unwrap();
+            let (frame, came) = (&frame, &came);
             scope.spawn(move || {
-                while began.elapsed().as_secs() < 10 {
-                    program.test_run_repeated(frame, 10_000).unwrap();
+                while began.elapsed() < Duration::from_secs(SECONDS) {
+                    for _ in 0..50 {
+                        program.test_run(frame).unwrap();
+                    }
+                    let mut came = came.lock().unwrap();
+                    let gap = came.0.elapsed();
+                    if gap > Duration::from_millis(50) {
+                        came.1 += gap;
+                    }
+                    came.0 = Instant::now();
                 }
             });
         }
     });
-    let elapsed = began.elapsed();
-    let counted = kernels.instance.verdict_counters(0).unwrap();
-    let passed: u64 = counted
-        .iter()
-        .filter(|counted| counted.action == filter_common::verdict::Action::Pass)
-        .map(|counted| counted.counter.packets)
-        .sum();
-    let expected = u64::try_from(elapsed.as_millis()).unwrap();
-    assert_near(passed, expected, "two CPUs at full speed");
+    let idle = came.lock().unwrap().1;
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap();
+    let [least, most] = [began.elapsed() - idle, began.elapsed()].map(milliseconds);
+    let counted = kernel.instance.verdict_counters(0).unwrap().into_iter();
+    let passed = counted.filter(|counted| counted.action == Action::Pass);
+    let passed: u64 = passed.map(|counted| counted.counter.packets).sum();
+    assert!(
+        passed * 20 >= least * 19 && passed * 20 <= most * 21,
+        "{passed} passed of two CPUs at full speed, expected {least} to {most} within 5 %"
+    );
 }
 
 #[test]
@@ -293,7 +306,7 @@ fn an_address_of_ipv6_has_its_limit_too() {
         let mut timed = Timed::new(limited(&[network], Class::Icmp, Limit::packets(10, 1)));
         timed.at(5_000);
         for host in 1..4 {
-            let destination = std::net::Ipv6Addr::from_bits(0x2001_0db8_0007 << 80 | host);
+            let destination = Ipv6Addr::from_bits(0x2001_0db8_0007 << 80 | host);
             let flow = Flow {
                 source: IpAddr::V6(source),
                 destination: destination.into(),
@@ -301,9 +314,8 @@ fn an_address_of_ipv6_has_its_limit_too() {
                 ports: [0, 0],
             };
             let segment = flow.segment(&[0; 20]);
-            let frame = V6::new(source, destination, number::ICMPV6)
-                .frame(&segment)
-                .bytes();
+            let packet = V6::new(source, destination, number::ICMPV6).packet(&segment);
+            let frame = Frame::new(0x86dd, packet).bytes();
             assert_eq!(timed.send(&frame, 5), 1, "{destination} in {network}");
         }
     }

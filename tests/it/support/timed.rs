@@ -70,10 +70,17 @@ impl Timed {
         !self.program.test_run(frame).unwrap()
     }
 
+    /// Sends a frame so many times, one by one: for a run of more than one the kernel waits for a grace period.
+    pub(crate) fn run(&mut self, frame: &[u8], times: u32) {
+        for _ in 0..times {
+            self.passes(frame);
+        }
+    }
+
     /// Sends a frame so many times, and says how many of them passed.
     pub(crate) fn send(&mut self, frame: &[u8], times: u32) -> u64 {
         let before = self.passed();
-        self.program.test_run_repeated(frame, times).unwrap();
+        self.run(frame, times);
         self.passed() - before
     }
 
