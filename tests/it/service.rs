@@ -1,6 +1,9 @@
 //! The real service on a router in small: a signed order drops real packets, and everything that
 //! must not take protection away does not.
 
+mod approval;
+mod audit;
+mod clock;
 mod counters;
 mod dead;
 mod delta;
@@ -10,6 +13,7 @@ mod perimeter;
 mod pull;
 mod push;
 mod refused;
+mod report;
 mod restart;
 mod swaps;
 mod trust;

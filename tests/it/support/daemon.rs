@@ -12,7 +12,13 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{bpffs::Bpffs, netns::Namespace, wait_for};
+use super::{
+    bpffs::{Bpffs, SmallDisk},
+    clock::Clock,
+    netns::Namespace,
+    people::People,
+    wait_for,
+};
 
 /// How long the service may take to start or to stop. In an emulated machine the verifier takes a quarter
 /// of a minute for each interface.
@@ -34,6 +40,10 @@ pub(crate) struct Site<'a> {
     namespace: &'a Namespace,
     directory: TempDir,
     bpffs: Bpffs,
+    /// Who may use it, beside root.
+    people: Option<People>,
+    /// The clock that the service goes by, if not by the machine's.
+    clock: Option<Clock>,
 }
 
 /// How a command ended.
@@ -52,11 +62,36 @@ impl<'a> Site<'a> {
             namespace,
             directory: TempDir::new().unwrap(),
             bpffs: Bpffs::mount(),
+            people: None,
+            clock: None,
         };
         fs::create_dir(site.path("state")).unwrap();
         fs::write(site.path("trust.toml"), "").unwrap();
         site.configure("");
         site
+    }
+
+    /// Lets [`people::PEOPLE`](super::people::PEOPLE) use it.
+    pub(crate) fn with_people(mut self) -> Self {
+        self.people = Some(People::new(self.directory.path()));
+        self
+    }
+
+    /// Gives the service a clock of its own; `None` where there can be none.
+    pub(crate) fn with_clock(mut self) -> Option<Self> {
+        self.clock = Some(Clock::new(self.directory.path())?);
+        Some(self)
+    }
+
+    /// Sets that clock so many seconds ahead, or back.
+    pub(crate) fn set_clock(&self, seconds: i64) {
+        self.clock.as_ref().unwrap().set(seconds);
+    }
+
+    /// Has its state on a small disk from now on.
+    pub(crate) fn keep_state_on(&self, disk: &SmallDisk) {
+        fs::remove_dir(self.path("state")).unwrap();
+        std::os::unix::fs::symlink(disk.path(), self.path("state")).unwrap();
     }
 
     /// A path in its directory.
@@ -118,15 +153,21 @@ impl<'a> Site<'a> {
             .append(true)
             .open(self.path("log"))
             .unwrap();
-        let child = self.namespace.spawn(
-            Command::new(binary())
-                .arg("run")
-                .arg("--config")
-                .arg(self.config())
-                .env("NOTIFY_SOCKET", self.path("notify"))
-                .stdout(log.try_clone().unwrap())
-                .stderr(log),
-        );
+        let mut command = Command::new(binary());
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(self.config())
+            .env("NOTIFY_SOCKET", self.path("notify"))
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        if let Some(people) = &self.people {
+            people.make_known_to(&mut command);
+        }
+        if let Some(clock) = &self.clock {
+            clock.show(&mut command);
+        }
+        let child = self.namespace.spawn(&mut command);
         Daemon { child }
     }
 
@@ -153,9 +194,19 @@ impl<'a> Site<'a> {
 
     /// Runs a command of the CLI to its end.
     pub(crate) fn cli(&self, arguments: &[&str]) -> Ended {
+        self.run(&mut Command::new(binary()), arguments)
+    }
+
+    /// Runs a command as one of [`Site::with_people`].
+    pub(crate) fn cli_as(&self, uid: u32, arguments: &[&str]) -> Ended {
+        let people = self.people.as_ref().unwrap();
+        self.run(&mut people.command(uid), arguments)
+    }
+
+    fn run(&self, command: &mut Command, arguments: &[&str]) -> Ended {
         let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().unwrap());
         let mut child = self.namespace.spawn(
-            Command::new(binary())
+            command
                 .args(arguments)
                 .env("LEVEE_SOCKET", self.socket())
                 .current_dir(self.directory.path())

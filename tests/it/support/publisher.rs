@@ -10,6 +10,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
@@ -29,12 +30,22 @@ const ENDLESS: usize = 4 << 30;
 pub(crate) enum Reply {
     /// Status 200 with this type and these bytes, and 304 to who has them.
     Body(&'static str, String),
+    /// A bundle as before, and beside it its signatures.
+    Signed(String, Vec<String>),
+    /// Status 200, more bytes announced than come, and the connection ends.
+    Cut(String),
+    /// Status 200, fewer bytes announced than come.
+    Short(String),
     /// A status line, and further headers.
     Status(&'static str),
     /// Nothing, and the connection stays open.
     Hang,
     /// Status 200 and bytes without an end.
     Endless,
+    /// The same in chunks.
+    EndlessChunks,
+    /// Status 200 and a byte a second.
+    Drip,
     /// The connection ends at once.
     Vanished,
 }
@@ -44,6 +55,7 @@ struct State {
     reply: Mutex<Reply>,
     tls: Mutex<Arc<ServerConfig>>,
     unchanged: AtomicUsize,
+    requests: AtomicUsize,
 }
 
 /// The server. Its thread ends with the test.
@@ -63,6 +75,7 @@ impl Publisher {
             reply: Mutex::new(Reply::Vanished),
             tls: Mutex::new(tls),
             unchanged: AtomicUsize::new(0),
+            requests: AtomicUsize::new(0),
         });
         let port = listener.local_addr().unwrap().port();
         let served = Arc::clone(&state);
@@ -80,6 +93,11 @@ impl Publisher {
 
     pub(crate) fn answers(&self, reply: Reply) {
         *self.state.reply.lock().unwrap() = reply;
+    }
+
+    /// How often it was asked for anything.
+    pub(crate) fn requests(&self) -> usize {
+        self.state.requests.load(Ordering::SeqCst)
     }
 
     /// From now on it shows a certificate that has expired; writes it to `ca`.
@@ -117,11 +135,14 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
     let connection = ServerConnection::new(tls).map_err(std::io::Error::other)?;
     let mut stream = BufReader::new(StreamOwned::new(connection, stream));
     let mut has_etag = false;
-    let mut signature = false;
+    let mut signature = None;
     for number in 0.. {
         let mut line = String::new();
         stream.read_line(&mut line)?;
-        signature |= number == 0 && line.contains(".minisig");
+        if number == 0 {
+            signature = asked_signature(&line);
+            state.requests.fetch_add(1, Ordering::SeqCst);
+        }
         has_etag |= line.to_ascii_lowercase().starts_with("if-none-match:");
         if line.trim().is_empty() {
             break;
@@ -129,8 +150,16 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
     }
     let reply = state.reply.lock().unwrap().clone();
     let stream = stream.get_mut();
+    let reply = match (reply, signature) {
+        (Reply::Signed(_, signatures), Some(number)) => match signatures.get(number) {
+            Some(signature) => Reply::Body("text/plain", signature.clone()),
+            None => Reply::Status("404 Not Found"),
+        },
+        (_, Some(_)) => Reply::Status("404 Not Found"),
+        (Reply::Signed(bundle, _), None) => Reply::Body("application/jsonl", bundle),
+        (reply, None) => reply,
+    };
     match reply {
-        _ if signature => write!(stream, "HTTP/1.1 404 Not Found\r\n{END}")?,
         Reply::Body(..) if has_etag => {
             state.unchanged.fetch_add(1, Ordering::SeqCst);
             write!(
@@ -144,6 +173,34 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
              Connection: close\r\n\r\n{body}",
             body.len()
         )?,
+        Reply::Cut(body) => write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len() + 1
+        )?,
+        Reply::Short(body) => write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len() / 2
+        )?,
+        Reply::EndlessChunks => {
+            write!(stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+            let chunk = vec![b'#'; 1 << 16];
+            for _ in 0..ENDLESS / chunk.len() {
+                write!(stream, "{:x}\r\n", chunk.len())?;
+                stream.write_all(&chunk)?;
+                stream.write_all(b"\r\n")?;
+            }
+        }
+        Reply::Drip => {
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")?;
+            loop {
+                stream.write_all(b"#")?;
+                stream.flush()?;
+                thread::sleep(Duration::from_secs(1));
+            }
+        }
+        Reply::Signed(..) => unreachable!("is a body by now"),
         Reply::Status(head) => write!(stream, "HTTP/1.1 {head}\r\n{END}")?,
         Reply::Hang => loop {
             thread::park();
@@ -158,6 +215,13 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
         Reply::Vanished => return Ok(()),
     }
     stream.flush()
+}
+
+/// The number of the signature, from 0, that a request line asks for.
+fn asked_signature(line: &str) -> Option<usize> {
+    let path = line.split(' ').nth(1)?.strip_suffix(".minisig")?;
+    let number = path.rsplit('.').next()?.parse::<usize>();
+    Some(number.map_or(0, |number| number - 1))
 }
 
 const END: &str = "Content-Length: 0\r\nConnection: close\r\n\r\n";
