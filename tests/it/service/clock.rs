@@ -3,19 +3,13 @@
 use super::{CONFIG, arrives, site};
 use crate::support::{
     authority::Bundle,
-    daemon::{Site, until},
+    daemon::until,
     layout::{BAD_4, GOOD_4, Layout},
     skipped,
 };
 
 const HOUR: i64 = 3_600;
 const TEN_YEARS: i64 = 3_652 * 24 * HOUR;
-
-fn has_alarm(site: &Site<'_>, code: &str) -> bool {
-    let status = site.json(&["status"]);
-    let alarms = status["alarms"].as_array().unwrap();
-    alarms.iter().any(|alarm| alarm["code"] == code)
-}
 
 #[test]
 fn a_clock_set_back_ten_years_flushes_nothing_and_admits_nothing() {
@@ -33,7 +27,7 @@ fn a_clock_set_back_ten_years_flushes_nothing_and_admits_nothing() {
     let next = authority.sign(&site, "2.jsonl", &Bundle::new(2, &[GOOD_4]));
 
     site.set_clock(-TEN_YEARS);
-    until("the clock is in doubt", || has_alarm(&site, "clock_behind"));
+    until("the clock is in doubt", || site.alarm("clock_behind").is_some());
     let refused = |when: &str| {
         let ended = site.cli(&["order", "apply", next.to_str().unwrap()]);
         assert_eq!(ended.code, Some(1), "{when}: {ended:?}");
@@ -44,11 +38,11 @@ fn a_clock_set_back_ten_years_flushes_nothing_and_admits_nothing() {
     service.kill();
     assert!(!arrives(&layout, BAD_4));
     let _service = site.start();
-    assert!(has_alarm(&site, "clock_behind"));
+    assert!(site.alarm("clock_behind").is_some());
     refused("after a restart in the past");
 
     site.set_clock(0);
-    until("the clock is believed again", || !has_alarm(&site, "clock_behind"));
+    until("the clock is believed again", || site.alarm("clock_behind").is_none());
     site.done(&["order", "apply", next.to_str().unwrap()]);
     assert!(arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
 }
@@ -70,7 +64,7 @@ fn what_a_silent_feed_has_ordered_stays_after_its_bundle_has_expired() {
     site.done(&["order", "apply", path.to_str().unwrap()]);
 
     site.set_clock(2 * HOUR);
-    until("the feed is stale", || has_alarm(&site, "feed_stale"));
+    until("the feed is stale", || site.alarm("feed_stale").is_some());
     let stays = |when: &str| {
         assert!(!arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4), "{when}");
         assert_eq!(site.json(&["feed", "show", "cert"])["enforced"], 2, "{when}");
@@ -78,7 +72,7 @@ fn what_a_silent_feed_has_ordered_stays_after_its_bundle_has_expired() {
     stays("after it has expired");
     service.kill();
     let _service = site.start();
-    assert!(has_alarm(&site, "feed_stale"));
+    assert!(site.alarm("feed_stale").is_some());
     stays("after a restart");
     let again = site.cli(&["order", "apply", path.to_str().unwrap()]);
     assert_eq!(again.code, Some(0), "the same bytes again are no news: {again:?}");

@@ -1,8 +1,9 @@
 //! What an authority is told that sent a letter.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{CONFIG, arrives, site};
+use super::{CONFIG, arrives, dropped, site};
 use crate::support::{
     layout::{BAD_4, Layout},
     skipped,
@@ -20,25 +21,29 @@ fn a_report_says_what_was_asked_done_and_refused_in_both_languages_and_all_forms
     let (site, _) = site(&layout, CONFIG);
     let _service = site.start();
     std::fs::write(site.path("annex.txt"), ANNEX).unwrap();
-    let order = "order add --reference 298/VNCERT --issuer VNCERT/CC --basis Law --reason C2 --until 30d \
-                 --date 2026-11-24 --deadline 2d --file annex.txt";
+    let deadline = Timestamp::now() + SignedDuration::from_hours(48);
+    let order = format!(
+        "order add --reference 298/VNCERT --issuer VNCERT/CC --basis Law --reason C2 --until 30d \
+         --date 2026-11-24 --deadline {deadline} --file annex.txt"
+    );
     let order: Vec<&str> = order.split(' ').collect();
     let ended = site.cli(&order);
     assert_eq!(ended.code, Some(3), "not all of it can be done: {ended:?}");
     assert!(!arrives(&layout, BAD_4));
+    assert_eq!(dropped(&site), 1, "which reads the counters");
     let report = |more: &[&str]| site.done(&[&["report", "298/VNCERT"], more].concat());
 
     let english = report(&[]);
     for part in [
         "REPORT ON THE EXECUTION OF A BLOCKING ORDER",
-        "Issued by:         VNCERT/CC",
-        "Dated:             2026-11-24",
+        "Issued by:        VNCERT/CC",
+        "Dated:            2026-11-24",
         "Report due:",
-        "Enforced in time:  yes",
-        "Packets dropped:   1\n",
+        "Enforced in time: yes",
+        "Packets dropped:  1\n",
         "Blocked: 1\n  1. 203.0.113.7/32 (address): blocked, from ",
         "Not blocked: 1\n  1. 10.1.2.3/32 (address): refused, on the never-block list",
-        "Not enforceable by address: 4",
+        "Not enforceable by address: 5",
         "evil.example (host name): not enforceable, not an IP address",
         "d41d8cd98f00b204e9800998ecf8427e (hash)",
     ] {
@@ -72,7 +77,7 @@ fn a_report_says_what_was_asked_done_and_refused_in_both_languages_and_all_forms
         .collect();
     let count = |wanted: &str| status.iter().filter(|status| **status == wanted).count();
     let counts = ["enforced", "refused", "not_enforceable"].map(count);
-    assert_eq!((counts, status.len()), ([1, 1, 4], 6), "{document}");
+    assert_eq!((counts, status.len()), ([1, 1, 5], 7), "{document}");
     // Whatever the language, the document is the same but for when it was made.
     let mut other: Value =
         serde_json::from_str(&report(&["--format", "json", "--lang", "vi"])).unwrap();
@@ -85,7 +90,7 @@ fn a_report_says_what_was_asked_done_and_refused_in_both_languages_and_all_forms
     ] {
         let csv = report(&["--format", "csv", "--lang", lang]);
         assert!(csv.starts_with(head), "{csv}");
-        assert_eq!(csv.matches("\r\n").count(), 7, "{csv}");
+        assert_eq!(csv.matches("\r\n").count(), 8, "{csv}");
         assert!(csv.contains(&format!(",203.0.113.7/32{row}")), "{csv}");
         assert!(csv.contains("\"hxxp://") || csv.contains("\"http://"), "quoted: {csv}");
         assert!(!csv.contains(",="), "no formula: {csv}");

@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _, Seek as _},
+    io::{self, Read as _, Seek as _, Write as _},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus},
@@ -23,6 +24,10 @@ use super::{
 /// How long the service may take to start or to stop. In an emulated machine the verifier takes a quarter
 /// of a minute for each interface.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A setting with which [`Site::metrics`] works.
+pub(crate) const METRICS: &str = "metrics_listen = \"127.0.0.1:9469\"\n";
+const METRICS_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_469);
 
 /// The binary under test: `LEVEE_FILTER_CTL`, or the one that was built beside this test.
 pub(crate) fn binary() -> PathBuf {
@@ -113,12 +118,16 @@ impl<'a> Site<'a> {
              control_socket = \"{socket}\"\n\
              pin_dir = \"{pins}\"\n\
              trust_file = \"{trust}\"\n\
-             metrics_listen = \"\"\n\
-             {rest}\n",
+             {metrics}{rest}\n",
             state = self.path("state").display(),
             socket = self.socket().display(),
             pins = self.pins().display(),
             trust = self.path("trust.toml").display(),
+            metrics = if rest.starts_with("metrics_listen") {
+                ""
+            } else {
+                "metrics_listen = \"\"\n"
+            },
         );
         fs::write(self.config(), text).unwrap();
     }
@@ -222,6 +231,32 @@ impl<'a> Site<'a> {
             stdout: contents(&mut stdout),
             stderr: contents(&mut stderr),
         }
+    }
+
+    /// What the service tells Prometheus, where its configuration begins with [`METRICS`].
+    pub(crate) fn metrics(&self) -> String {
+        let mut stream = self.namespace.connect(METRICS_ADDRESS, PATIENCE).unwrap();
+        let request = "GET /metrics HTTP/1.1\r\nHost: levee\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        answer
+    }
+
+    /// One of these metrics; 0 where it is not there.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let metrics = self.metrics();
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0.0, |value| value.trim().parse().unwrap())
+    }
+
+    /// The message of an alarm, if it is raised.
+    pub(crate) fn alarm(&self, code: &str) -> Option<String> {
+        let status = self.json(&["status"]);
+        let alarms = status["alarms"].as_array().unwrap();
+        let alarm = alarms.iter().find(|alarm| alarm["code"] == code)?;
+        Some(alarm["message"].as_str().unwrap().to_owned())
     }
 
     /// Runs a command that must succeed, and returns what it printed.

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    hash::{DefaultHasher, Hasher as _},
     io::{BufRead as _, BufReader, Write as _},
     net::{IpAddr, Ipv4Addr, TcpStream},
     path::Path,
@@ -10,7 +11,6 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
 };
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
@@ -44,8 +44,6 @@ pub(crate) enum Reply {
     Endless,
     /// The same in chunks.
     EndlessChunks,
-    /// Status 200 and a byte a second.
-    Drip,
     /// The connection ends at once.
     Vanished,
 }
@@ -134,7 +132,7 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
     let tls = Arc::clone(&state.tls.lock().unwrap());
     let connection = ServerConnection::new(tls).map_err(std::io::Error::other)?;
     let mut stream = BufReader::new(StreamOwned::new(connection, stream));
-    let mut has_etag = false;
+    let mut known = None;
     let mut signature = None;
     for number in 0.. {
         let mut line = String::new();
@@ -143,7 +141,11 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
             signature = asked_signature(&line);
             state.requests.fetch_add(1, Ordering::SeqCst);
         }
-        has_etag |= line.to_ascii_lowercase().starts_with("if-none-match:");
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("if-none-match")
+        {
+            known = Some(value.trim().to_owned());
+        }
         if line.trim().is_empty() {
             break;
         }
@@ -160,7 +162,7 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
         (reply, None) => reply,
     };
     match reply {
-        Reply::Body(..) if has_etag => {
+        Reply::Body(_, body) if known.as_ref() == Some(&etag(&body)) => {
             state.unchanged.fetch_add(1, Ordering::SeqCst);
             write!(
                 stream,
@@ -169,8 +171,9 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
         }
         Reply::Body(kind, body) => write!(
             stream,
-            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nETag: \"1\"\r\nContent-Length: {}\r\n\
+            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nETag: {}\r\nContent-Length: {}\r\n\
              Connection: close\r\n\r\n{body}",
+            etag(&body),
             body.len()
         )?,
         Reply::Cut(body) => write!(
@@ -192,14 +195,6 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
                 stream.write_all(b"\r\n")?;
             }
         }
-        Reply::Drip => {
-            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")?;
-            loop {
-                stream.write_all(b"#")?;
-                stream.flush()?;
-                thread::sleep(Duration::from_secs(1));
-            }
-        }
         Reply::Signed(..) => unreachable!("is a body by now"),
         Reply::Status(head) => write!(stream, "HTTP/1.1 {head}\r\n{END}")?,
         Reply::Hang => loop {
@@ -215,6 +210,13 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
         Reply::Vanished => return Ok(()),
     }
     stream.flush()
+}
+
+/// The name of a version.
+fn etag(body: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body.as_bytes());
+    format!("\"{:x}\"", hasher.finish())
 }
 
 /// The number of the signature, from 0, that a request line asks for.
