@@ -184,7 +184,7 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
         Reply::Short(body) => write!(
             stream,
             "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len() / 2
+            body.len() - 1
         )?,
         Reply::EndlessChunks => {
             write!(stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
