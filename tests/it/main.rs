@@ -15,6 +15,7 @@ mod devices;
 mod fuzz;
 mod generations;
 mod limits;
+mod holds;
 mod networks;
 mod policies;
 mod service;

@@ -30,14 +30,42 @@ enum Target {
     Packet,
     /// The reader of capture files.
     Capture,
+    /// Admission of signed bundles.
+    Bundle,
+    /// Admission of signed deltas on a base.
+    Delta,
+    /// The trust file and its succession.
+    Trust,
+    /// Plain lists and netsets.
+    Plain,
+    /// Spamhaus DROP in JSON lines.
+    #[value(name = "drop_json")]
+    DropJson,
+    /// The list of a letter.
+    Letter,
+    /// The configuration file.
+    Config,
+    /// The audit log and its checkpoints.
+    Audit,
+    /// Receipts.
+    Receipt,
 }
 
 impl Target {
-    /// Bytes of an input: frames past the header window and, for captures, some records.
+    /// Bytes of an input: frames past the header window and, for captures and texts, some records or lines.
     fn longest_input(self) -> usize {
         match self {
             Self::Packet => 1_600,
-            Self::Capture => 4_096,
+            Self::Capture
+            | Self::Bundle
+            | Self::Delta
+            | Self::Trust
+            | Self::Plain
+            | Self::DropJson
+            | Self::Letter
+            | Self::Config
+            | Self::Audit
+            | Self::Receipt => 4_096,
         }
     }
 }

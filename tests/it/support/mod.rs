@@ -11,8 +11,8 @@
 //! - [`bpffs`] and [`kernel`]: the program over its maps, run by `BPF_PROG_TEST_RUN`; [`timed`]: the same on a clock
 //!   that the test sets;
 //! - [`netns`], [`tap`] and [`layout`]: networks that exist for one test;
-//! - [`daemon`]: the real binary; [`process`]: what a process holds;
-//! - [`authority`]: who signs bundles.
+//! - [`daemon`]: the real binary; [`clock`]: what time it thinks it is; [`process`]: what a process holds;
+//! - [`authority`]: who signs bundles; [`publisher`]: who serves them; [`people`]: who decides about them.
 #![allow(
     dead_code,
     reason = "a toolbox: a tool without a user at the moment is no fault"
@@ -21,6 +21,7 @@
 pub(crate) mod authority;
 pub(crate) mod bpffs;
 pub(crate) mod capture;
+pub(crate) mod clock;
 pub(crate) mod compiled;
 pub(crate) mod daemon;
 pub(crate) mod generate;
@@ -30,6 +31,7 @@ pub(crate) mod layout;
 pub(crate) mod netns;
 pub(crate) mod oracle;
 pub(crate) mod packet;
+pub(crate) mod people;
 mod plain;
 pub(crate) mod process;
 pub(crate) mod publisher;

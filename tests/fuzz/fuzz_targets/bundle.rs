@@ -1,0 +1,4 @@
+//! Admission of signed bundles under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| levee_tests::fuzz::bundle(data));

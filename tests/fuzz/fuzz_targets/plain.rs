@@ -1,0 +1,4 @@
+//! Plain lists and netsets under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| levee_tests::fuzz::plain(data));
