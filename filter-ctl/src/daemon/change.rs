@@ -89,6 +89,18 @@ impl Engine {
                 let result = self.reload(&actor);
                 self.reply(answer, result);
             }
+            Command::Pause(feed, request, actor, answer) => {
+                let result = self.pause(&feed, &request, &actor);
+                self.reply(answer, result);
+            }
+            Command::RollBack(feed, request, actor, answer) => {
+                let result = self.roll_back(&feed, &request, &actor);
+                self.reply(answer, result);
+            }
+            Command::Resume(feed, actor, answer) => {
+                let result = self.resume(&feed, &actor);
+                self.reply(answer, result);
+            }
             Command::Pull(command) => self.pull_command(command),
             Command::Stats(answer) => {
                 let result = Ok(self.stats());
@@ -167,11 +179,10 @@ impl Engine {
         )
     }
 
-    fn check_known(&self, request: &Withdraw) -> Answer<()> {
-        let sources = self
-            .sources
-            .values()
-            .filter(|source| *source.feed() == request.id.feed);
+    fn check_known(&mut self, request: &Withdraw) -> Answer<()> {
+        let in_force = self.pinned.in_force(&self.sources, &self.local.pauses);
+        let sources = in_force.values().chain(self.sources.values());
+        let sources = sources.filter(|source| *source.feed() == request.id.feed);
         let mut of_order = sources.filter_map(|source| {
             let orders = source.orders().iter();
             let index = orders

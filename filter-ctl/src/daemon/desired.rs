@@ -43,6 +43,16 @@ pub(crate) enum SourceKey {
     Letter(Box<str>),
 }
 
+impl SourceKey {
+    /// The feed of a bundle or list.
+    pub(crate) const fn feed(&self) -> Option<&FeedName> {
+        match self {
+            Self::Bundle(feed) | Self::List(feed) => Some(feed),
+            Self::Letter(_) => None,
+        }
+    }
+}
+
 /// A rule set that fits.
 pub(crate) struct Plan {
     pub(crate) rules: RuleSet,

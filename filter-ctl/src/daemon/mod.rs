@@ -9,7 +9,7 @@
 //! - `start` and `reload`: from files to state; [`stored`]: what was admitted, read back; `inherit`: from what a crash left behind;
 //! - `leave`: from the maps before those in use to none;
 //! - `admit` and `change`: what authorities and operators ask for;
-//! - `approval` and `feed_switch`: what persons decide about entries that wait, and about a feed;
+//! - `approval`, `feed_switch` and `pause`: what persons decide about entries that wait, and about a feed;
 //! - [`desired`]: from configuration, orders and decisions to what is desired, pure;
 //! - `enforce`: from what is desired to what is in force;
 //! - `drift`: whether the kernel holds what was put there;
@@ -40,6 +40,7 @@ pub(crate) mod letters;
 pub mod lists;
 pub(crate) mod local;
 mod offload;
+pub(crate) mod pause;
 mod publish;
 mod pullers;
 mod push;

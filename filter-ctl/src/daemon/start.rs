@@ -21,6 +21,7 @@ use super::{
     engine::Engine,
     inherit::{INSTANCES_MAX, choose_instance, load_ledger},
     local::Local,
+    pause::Pinned,
     publish::Shown,
     receipts::Receipts,
     stored::Stored,
@@ -130,6 +131,7 @@ pub(super) fn start(
         local: Local::default(),
         clock,
         sources: Sources::new(),
+        pinned: Pinned::default(),
         marks: BTreeMap::new(),
         lists: BTreeMap::new(),
         pulls: BTreeMap::new(),
@@ -141,6 +143,7 @@ pub(super) fn start(
         proof: None,
         has_drifted: false,
         drifts: 0,
+        drifted: BTreeMap::new(),
         feeds: BTreeMap::new(),
         alarms: BTreeMap::new(),
         detached: BTreeSet::new(),
@@ -169,6 +172,7 @@ pub(super) fn start(
     engine.load_trust();
     engine.load_local();
     engine.load_sources();
+    engine.load_pinned();
     engine.recall_equivocations();
     if let Err(error) = engine.bring_up(takes_over) {
         if takes_over && !engine.instance.is_finished()? {
@@ -185,12 +189,11 @@ pub(super) fn start(
 impl Engine {
     /// Reads the operators' decisions.
     fn load_local(&mut self) {
-        match Local::load(&self.config.state_dir) {
-            Ok(local) => {
-                self.local = local;
-                self.note_feeds_off();
-            }
-            Err(error) => self.damage("decisions", &error.to_string()),
+        let (local, unusable) = Local::load(&self.config.state_dir);
+        self.local = local;
+        self.note_feeds_off();
+        for (file, error) in unusable {
+            self.damage(file, &error.to_string());
         }
     }
 
@@ -244,7 +247,7 @@ impl Engine {
         }
     }
 
-    fn damage(&mut self, subject: &str, message: &str) {
+    pub(super) fn damage(&mut self, subject: &str, message: &str) {
         let message = format!("{message}; what is in force is kept as it is");
         self.raise("state_damaged", subject, message);
         self.damaged.insert(subject.to_owned());

@@ -81,12 +81,19 @@ pub(crate) fn status() -> Status {
             alarms: Vec::new(),
             refused_bundles: 0,
             last_refusal: None,
+            paused: None,
+            last_success: None,
+            held_update: None,
+            drift: 0,
         }],
         alarms: vec![Alarm {
             code: "feed_stale".to_owned(),
             subject: "ncsc".to_owned(),
             message: "the last bundle expired at 2026-11-24T08:00:00Z".to_owned(),
+            detail: None,
         }],
+        deadlines: Vec::new(),
+        overdue: 0,
     }
 }
 

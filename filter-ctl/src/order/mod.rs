@@ -9,6 +9,7 @@
 //! - [`list`]: published lists that nobody signs, from bytes to prefixes;
 //! - [`letter`]: an order that an operator types in or pastes from a letter;
 //! - [`entries`]: the entries of one source, packed;
+//! - `pinned`: what is left of an earlier state while a later one withdraws from it;
 //! - [`state`]: what a feed's bundles amount to, and its digest; `canonical`: the form it is taken over;
 //! - [`store`]: what was admitted, on disk, as it was received;
 //! - [`sign`]: the authority's side, keys and signed bundles;
@@ -23,6 +24,7 @@ pub mod hex;
 pub mod letter;
 pub mod list;
 pub mod parse;
+mod pinned;
 pub mod sign;
 mod signature;
 pub mod state;

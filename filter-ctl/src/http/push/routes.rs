@@ -194,14 +194,25 @@ fn feed_status(push: &Push, feed: &FeedName) -> Option<PushFeedStatus> {
         Provenance::Bundle { sha256, .. } => Some(hex::encode(sha256)),
         Provenance::List { .. } | Provenance::Operator { .. } => None,
     });
+    // Its authority goes on from what was admitted last, wherever the feed stands.
+    let (epoch, seq, sha256, admitted_at) = match &status.paused {
+        Some(paused) => (
+            paused.epoch,
+            paused.seq,
+            paused.sha256.clone(),
+            paused.admitted_at,
+        ),
+        None => (status.epoch, status.seq, sha256, status.admitted_at),
+    };
     let generation = view.status.generation.as_ref();
     Some(PushFeedStatus {
         feed: feed.clone(),
         mode: status.mode.clone(),
-        epoch: status.epoch,
-        seq: status.seq,
+        epoch,
+        seq,
         sha256,
-        admitted_at: status.admitted_at,
+        admitted_at,
+        paused: status.paused.is_some(),
         expires_at: status.expires_at,
         desired: status.desired,
         enforced: status.enforced,
