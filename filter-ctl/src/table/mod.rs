@@ -9,9 +9,11 @@
 //! - [`slots`]: which orders a slot number means, across generations;
 //! - [`clock`]: from wall time to the kernel's clock;
 //! - [`host`]: the table as the decision reads it, for tests, `explain` and `simulate`;
+//! - [`compare`]: whose entries one table enforces otherwise than another;
 //! - [`explain`]: which rules speak of an address.
 
 pub mod clock;
+pub mod compare;
 pub mod compile;
 pub mod elements;
 pub mod explain;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     io::{BufRead as _, BufReader, Write as _},
     net::{IpAddr, Ipv4Addr, TcpStream},
     path::Path,
@@ -112,22 +113,32 @@ fn certificate(last_year: i32) -> (Arc<ServerConfig>, String) {
     (Arc::new(config), certificate.pem())
 }
 
+/// What tells one body from another.
+fn etag(reply: &Reply) -> String {
+    let mut hash = DefaultHasher::new();
+    if let Reply::Body(_, body) = reply {
+        body.hash(&mut hash);
+    }
+    format!("\"{:x}\"", hash.finish())
+}
+
 fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
     let tls = Arc::clone(&state.tls.lock().unwrap());
     let connection = ServerConnection::new(tls).map_err(std::io::Error::other)?;
     let mut stream = BufReader::new(StreamOwned::new(connection, stream));
+    let reply = state.reply.lock().unwrap().clone();
+    let etag = etag(&reply);
     let mut has_etag = false;
     let mut signature = false;
     for number in 0.. {
         let mut line = String::new();
         stream.read_line(&mut line)?;
         signature |= number == 0 && line.contains(".minisig");
-        has_etag |= line.to_ascii_lowercase().starts_with("if-none-match:");
+        has_etag |= line.to_ascii_lowercase().starts_with("if-none-match:") && line.contains(&etag);
         if line.trim().is_empty() {
             break;
         }
     }
-    let reply = state.reply.lock().unwrap().clone();
     let stream = stream.get_mut();
     match reply {
         _ if signature => write!(stream, "HTTP/1.1 404 Not Found\r\n{END}")?,
@@ -140,7 +151,7 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
         }
         Reply::Body(kind, body) => write!(
             stream,
-            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nETag: \"1\"\r\nContent-Length: {}\r\n\
+            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nETag: {etag}\r\nContent-Length: {}\r\n\
              Connection: close\r\n\r\n{body}",
             body.len()
         )?,

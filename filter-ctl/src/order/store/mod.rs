@@ -239,6 +239,9 @@ impl Store {
                 Err(error) => tracing::warn!(%feed, %error, "a state cannot be gone back to"),
             }
         }
+        // That of the state admitted last may be there as well, where a commit failed after it.
+        let last = self.mark(feed)?.map(|mark| mark.number());
+        marks.retain(|mark| Some(mark.number()) < last);
         marks.sort_unstable_by_key(|mark| std::cmp::Reverse(mark.number()));
         Ok(marks)
     }

@@ -139,7 +139,8 @@ impl From<WithdrawArgs> for Withdraw {
 fn exit_of(report: &ApplyReport) -> Exit {
     let refused = |status: &str| matches!(status, "refused" | "held" | "partial");
     let listed = report.withheld.iter().any(|entry| refused(&entry.status));
-    let unlisted = report.withheld_total > report.withheld.len() as u64;
+    // What waits for the end of a pause is not refused.
+    let unlisted = !report.paused && report.withheld_total > report.withheld.len() as u64;
     if listed || unlisted {
         Exit::Refused
     } else {
