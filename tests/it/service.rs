@@ -2,6 +2,7 @@
 //! must not take protection away does not.
 
 mod counters;
+mod damaged;
 mod dead;
 mod delta;
 mod drift;

@@ -218,7 +218,9 @@ impl Engine {
     ) -> ApplyReport {
         let (epoch, seq) = match order.provenance() {
             Provenance::Bundle { epoch, seq, .. } => (Some(*epoch), Some(*seq)),
-            Provenance::List { .. } | Provenance::Operator { .. } => (None, None),
+            Provenance::List { .. } | Provenance::Operator { .. } | Provenance::Table => {
+                (None, None)
+            },
         };
         let references: HashSet<&str> =
             order.orders().iter().map(|info| &*info.reference).collect();

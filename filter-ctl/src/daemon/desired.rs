@@ -41,6 +41,8 @@ pub(crate) enum SourceKey {
     List(FeedName),
     /// An operator's order, by reference.
     Letter(Box<str>),
+    /// What the table in force says of a feed that cannot be read.
+    Table(FeedName),
 }
 
 impl SourceKey {
@@ -48,7 +50,7 @@ impl SourceKey {
     pub(crate) const fn feed(&self) -> Option<&FeedName> {
         match self {
             Self::Bundle(feed) | Self::List(feed) => Some(feed),
-            Self::Letter(_) => None,
+            Self::Letter(_) | Self::Table(_) => None,
         }
     }
 }

@@ -24,6 +24,7 @@ use super::{
     pause::Pinned,
     publish::Shown,
     receipts::Receipts,
+    recover::Unreadable,
     trail::Trail,
     trust::Kept,
     view::View,
@@ -87,6 +88,8 @@ pub(super) struct Engine {
     pub(super) letters: BTreeMap<Box<str>, Arc<OperatorOrder>>,
     /// Feeds, and other stored things, that cannot be read. While there is one, what is in force stays.
     pub(super) damaged: BTreeSet<String>,
+    /// What is known of them.
+    pub(super) unreadable: Unreadable,
     pub(super) rules: Arc<RuleSet>,
     pub(super) table_rows: [u64; 2],
     pub(super) table_prefixes: [u64; 2],
@@ -134,6 +137,7 @@ impl Engine {
     pub(super) fn plan(&mut self, sources: &Sources, local: &Local) -> Answer<Plan> {
         let now = self.now();
         let sources = self.pinned.in_force(sources, &local.pauses);
+        let sources = self.with_recovered(sources);
         plan(
             &self.config,
             self.capacity(),

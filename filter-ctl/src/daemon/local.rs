@@ -26,6 +26,9 @@ pub(super) const EXCEPTIONS_MAX: usize = 8192;
 /// Withdrawals that can be in force at a time. A further one is refused.
 pub(super) const WITHDRAWALS_MAX: usize = 65_536;
 
+/// All of them.
+pub(super) const FILES: [&str; 5] = [EXCEPTIONS, WITHDRAWALS, APPROVALS, FEEDS_OFF, PAUSES];
+
 const EXCEPTIONS: &str = "exceptions.json";
 const WITHDRAWALS: &str = "withdrawals.json";
 const APPROVALS: &str = "approvals.json";
@@ -132,6 +135,19 @@ impl Local {
             pauses: read(state_dir, PAUSES, &mut unusable),
         };
         (local, unusable)
+    }
+
+    /// The files in which this differs from other decisions.
+    pub(super) fn changed_files(&self, other: &Self) -> Vec<&'static str> {
+        let differs = [
+            self.exceptions != other.exceptions,
+            self.withdrawals != other.withdrawals,
+            self.approvals != other.approvals,
+            self.feeds_off != other.feeds_off,
+            self.pauses != other.pauses,
+        ];
+        let files = FILES.into_iter().zip(differs);
+        files.filter_map(|(file, differs)| differs.then_some(file)).collect()
     }
 
     /// Writes the exceptions.

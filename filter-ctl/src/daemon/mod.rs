@@ -12,6 +12,7 @@
 //! - `approval`, `feed_switch` and `pause`: what persons decide about entries that wait, and about a feed;
 //! - [`desired`]: from configuration, orders and decisions to what is desired, pure;
 //! - `enforce`: from what is desired to what is in force;
+//! - `recover`: what is in force of sources that cannot be read;
 //! - `drift`: whether the kernel holds what was put there;
 //! - `offload`: whether network cards leave in frames what the settings go by;
 //! - `publish`: from state to view;
@@ -45,6 +46,7 @@ mod publish;
 mod pullers;
 mod push;
 mod receipts;
+mod recover;
 mod reload;
 pub mod start;
 pub(crate) mod stored;

@@ -237,6 +237,8 @@ impl Engine {
         let Some(record) = self.pause_of(feed).cloned() else {
             return Ok(None);
         };
+        // It lets things into force; and it mends a state that a feed stands at and that cannot be read.
+        self.check_undamaged_but(&pin_subject(feed))?;
         let mut orders = self.pinned.orders.clone();
         orders.retain(|key, _| key.feed() != Some(feed));
         let latest = PauseRecord {
@@ -437,7 +439,7 @@ impl Engine {
                     status.sha256 = Some(hex::encode(sha256));
                 }
                 Provenance::List { sha256, .. } => status.sha256 = Some(hex::encode(sha256)),
-                Provenance::Operator { .. } => {}
+                Provenance::Operator { .. } | Provenance::Table => {}
             }
         }
         Some(status)
@@ -475,7 +477,7 @@ pub(crate) fn read_pinned(
 }
 
 /// Under which name the state that a feed stands at is damaged; no feed has it.
-fn pin_subject(feed: &FeedName) -> String {
+pub(super) fn pin_subject(feed: &FeedName) -> String {
     format!("{feed}/pinned")
 }
 

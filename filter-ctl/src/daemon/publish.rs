@@ -61,6 +61,7 @@ impl Engine {
         let (stats, totals) = self.counted(now);
         let (deadlines, shown, overdue) = self.deadlines(now);
         let in_force = self.pinned.in_force(&self.sources, &self.local.pauses);
+        let in_force = self.with_recovered(in_force);
         let status = Status {
             deadlines: shown,
             overdue,
@@ -333,6 +334,6 @@ const fn expiry(source: &VerifiedOrder) -> Option<Timestamp> {
     match source.provenance() {
         Provenance::Bundle { expires_at, .. } => Some(*expires_at),
         Provenance::List { until, .. } => Some(*until),
-        Provenance::Operator { .. } => None,
+        Provenance::Operator { .. } | Provenance::Table => None,
     }
 }

@@ -24,6 +24,7 @@ use super::{
     pause::Pinned,
     publish::Shown,
     receipts::Receipts,
+    recover::Unreadable,
     stored::Stored,
     trail::Trail,
     trust::Kept,
@@ -137,6 +138,7 @@ pub(super) fn start(
         pulls: BTreeMap::new(),
         letters: BTreeMap::new(),
         damaged: BTreeSet::new(),
+        unreadable: Unreadable::default(),
         rules: Arc::new(RuleSet::default()),
         table_rows: [0, 0],
         table_prefixes: [0, 0],
@@ -270,6 +272,9 @@ impl Engine {
         }
         let (sources, local) = (self.sources.clone(), self.local.clone());
         let keep = !self.damaged.is_empty() && self.instance.live()?.is_some();
+        if keep {
+            self.recover();
+        }
         match self.plan(&sources, &local) {
             // What can be read is shown, though more is in force.
             Ok(plan) if keep => self.rules = Arc::new(plan.rules),

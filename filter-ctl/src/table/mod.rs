@@ -10,6 +10,7 @@
 //! - [`clock`]: from wall time to the kernel's clock;
 //! - [`host`]: the table as the decision reads it, for tests, `explain` and `simulate`;
 //! - [`compare`]: whose entries one table enforces otherwise than another;
+//! - [`intervals`]: from rows back to prefixes;
 //! - [`explain`]: which rules speak of an address.
 
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod compile;
 pub mod elements;
 pub mod explain;
 pub mod host;
+pub mod intervals;
 pub mod print;
 pub mod slots;
 

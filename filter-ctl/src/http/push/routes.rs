@@ -192,7 +192,7 @@ fn feed_status(push: &Push, feed: &FeedName) -> Option<PushFeedStatus> {
     let source = view.sources.iter().find(|source| source.feed() == feed);
     let sha256 = source.and_then(|source| match source.provenance() {
         Provenance::Bundle { sha256, .. } => Some(hex::encode(sha256)),
-        Provenance::List { .. } | Provenance::Operator { .. } => None,
+        Provenance::List { .. } | Provenance::Operator { .. } | Provenance::Table => None,
     });
     // Its authority goes on from what was admitted last, wherever the feed stands.
     let (epoch, seq, sha256, admitted_at) = match &status.paused {
