@@ -6,11 +6,13 @@ mod audit;
 mod clock;
 mod counters;
 mod crash;
+mod damaged;
 mod dead;
 mod delta;
 mod drift;
 mod incidents;
 mod kills;
+mod pause;
 mod perimeter;
 mod pull;
 mod push;
@@ -23,7 +25,9 @@ mod trust;
 mod upgrade;
 
 use std::{
+    fs,
     net::{IpAddr, UdpSocket},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -88,6 +92,23 @@ fn block(site: &Site<'_>, nets: &[&str]) {
         "1d",
     ];
     site.done(&[&order, nets].concat());
+}
+
+/// Makes and signs the delta between two bundles.
+fn delta(
+    site: &Site<'_>,
+    authority: &Authority,
+    [old, new]: [&Bundle; 2],
+    name: &str,
+) -> PathBuf {
+    let (from, to) = (site.path("old.jsonl"), site.path("new.jsonl"));
+    fs::write(&from, old.text()).unwrap();
+    fs::write(&to, new.text()).unwrap();
+    let made = site.path(name);
+    let files = [from, to, made.clone()].map(|path| path.display().to_string());
+    site.done(&["bundle", "delta", &files[0], &files[1], "--to", &files[2]]);
+    authority.sign_file(&made);
+    made
 }
 
 /// Packets dropped in all, as `stats` says.

@@ -110,6 +110,7 @@ fn the_json_of_an_explanation_is_stable() {
         "8000-8010"
       ],
       "mode": "enforce",
+      "paused": false,
       "since": "2026-11-23T08:00:04Z",
       "until": "2026-12-30T00:00:00Z",
       "dropped": {
@@ -152,6 +153,7 @@ fn the_json_of_a_report_is_stable() {
     }
   ],
   "withheld_total": 1,
+  "paused": false,
   "generation": 42,
   "received_at": "2026-11-23T08:00:04Z",
   "admitted_at": "2026-11-23T08:00:04.25Z",
@@ -174,9 +176,11 @@ fn the_json_of_status_and_stats_is_stable() {
     let expected = [
         "alarms",
         "bypass",
+        "deadlines",
         "feeds",
         "generation",
         "interfaces",
+        "overdue",
         "service",
         "started_at",
         "version",

@@ -116,9 +116,7 @@ impl Engine {
         let mark = admitted.mark;
         self.sources = sources;
         self.marks.insert(feed.clone(), mark.clone());
-        if let Err(error) = self.store.prune(&feed) {
-            tracing::warn!(%feed, %error, "cannot remove old bundles");
-        }
+        self.prune(&feed);
         for code in ReadmitAlarm::CODES {
             self.clear_alarm(code, feed.as_str());
         }
@@ -137,12 +135,15 @@ impl Engine {
         );
         let generation = self.enforce_plan(plan)?;
         let enforced_at = Timestamp::now();
-        self.note_duration(received_at, enforced_at);
+        let paused = self.pause_of(&feed).is_some();
+        if !paused {
+            self.note_duration(received_at, enforced_at);
+        }
         Ok(ApplyReport {
             generation: Some(generation),
             admitted_at,
-            enforced_at: Some(enforced_at),
-            ..self.report(&order, "enforced", received_at)
+            enforced_at: (!paused).then_some(enforced_at),
+            ..self.report(&order, if paused { "paused" } else { "enforced" }, received_at)
         })
     }
 
@@ -217,7 +218,9 @@ impl Engine {
     ) -> ApplyReport {
         let (epoch, seq) = match order.provenance() {
             Provenance::Bundle { epoch, seq, .. } => (Some(*epoch), Some(*seq)),
-            Provenance::List { .. } | Provenance::Operator { .. } => (None, None),
+            Provenance::List { .. } | Provenance::Operator { .. } | Provenance::Table => {
+                (None, None)
+            },
         };
         let references: HashSet<&str> =
             order.orders().iter().map(|info| &*info.reference).collect();
@@ -232,9 +235,17 @@ impl Engine {
             .map(|entry| withheld_entry(&entry))
             .collect();
         let withheld_total = withheld.len() + mine.count();
+        let received = order.entries().len() + order.refused().len();
+        let paused = self.pause_of(order.feed()).is_some();
         let tallies = self.rules.tallies();
         let tallies = tallies.filter(|(order, _)| is_mine(&order.id.feed, &order.id.reference));
-        let enforced = tallies.map(|(_, tally)| tally.entries).sum();
+        let enforced: u64 = tallies.map(|(_, tally)| tally.entries).sum();
+        // Of a feed that stands still, what it sends beyond that is not listed one by one.
+        let waiting = (received as u64).saturating_sub(enforced);
+        let withheld_total = match paused {
+            true => waiting.max(withheld_total as u64),
+            false => withheld_total as u64,
+        };
         let ids = (0..)
             .zip(order.orders())
             .map(|(index, _)| order.order_id(index));
@@ -245,10 +256,11 @@ impl Engine {
             status: status.to_owned(),
             epoch,
             seq,
-            received: (order.entries().len() + order.refused().len()) as u64,
+            received: received as u64,
             enforced,
             withheld,
-            withheld_total: withheld_total as u64,
+            withheld_total,
+            paused,
             orders,
             generation: self.generation(),
             received_at,

@@ -14,6 +14,7 @@ use super::{
     engine::{Engine, actor_name, failed, invalid, not_found, refused},
     handle::{Actor, Answer, Command},
     local::{EXCEPTIONS_MAX, Exception, Local, WITHDRAWALS_MAX, WithdrawalRecord},
+    recover::Unreadable,
 };
 use crate::{
     audit::Event,
@@ -89,6 +90,18 @@ impl Engine {
                 let result = self.reload(&actor);
                 self.reply(answer, result);
             }
+            Command::Pause(feed, request, actor, answer) => {
+                let result = self.pause(&feed, &request, &actor);
+                self.reply(answer, result);
+            }
+            Command::RollBack(feed, request, actor, answer) => {
+                let result = self.roll_back(&feed, &request, &actor);
+                self.reply(answer, result);
+            }
+            Command::Resume(feed, actor, answer) => {
+                let result = self.resume(&feed, &actor);
+                self.reply(answer, result);
+            }
             Command::Pull(command) => self.pull_command(command),
             Command::Stats(answer) => {
                 let result = Ok(self.stats());
@@ -109,7 +122,6 @@ impl Engine {
     }
 
     fn withdraw(&mut self, request: &Withdraw, actor: &Actor) -> Answer<Changed> {
-        self.check_undamaged(None)?;
         self.check_known(request)?;
         let entry = request.entry.as_deref().map(Box::from);
         let known = |record: &WithdrawalRecord| record.order == request.id && record.entry == entry;
@@ -167,11 +179,11 @@ impl Engine {
         )
     }
 
-    fn check_known(&self, request: &Withdraw) -> Answer<()> {
-        let sources = self
-            .sources
-            .values()
-            .filter(|source| *source.feed() == request.id.feed);
+    fn check_known(&mut self, request: &Withdraw) -> Answer<()> {
+        let in_force = self.pinned.in_force(&self.sources, &self.local.pauses);
+        let in_force = self.with_recovered(in_force);
+        let sources = in_force.values().chain(self.sources.values());
+        let sources = sources.filter(|source| *source.feed() == request.id.feed);
         let mut of_order = sources.filter_map(|source| {
             let orders = source.orders().iter();
             let index = orders
@@ -198,7 +210,6 @@ impl Engine {
     }
 
     fn add_exception(&mut self, request: AddException, actor: &Actor) -> Answer<Changed> {
-        self.check_undamaged(None)?;
         let AddException {
             net,
             scope,
@@ -279,6 +290,9 @@ impl Engine {
     }
 
     /// Makes an operator's decision durable and enforces it.
+    ///
+    /// Where nobody can say what is in force, the table stays as it is, and the decision waits on disk. A file of
+    /// decisions that cannot be read is not written over.
     pub(super) fn decide(
         &mut self,
         local: Local,
@@ -288,15 +302,40 @@ impl Engine {
     ) -> Answer<Changed> {
         let sources = self.sources.clone();
         let plan = self.plan(&sources, &local)?;
+        if let Some(file) = self.damaged_decisions(&local) {
+            let error = format!(
+                "{file} cannot be read and is not written over; put back a good copy and restart, or take \
+                 blocking away by `filter-ctl exception add` or `filter-ctl panic off`"
+            );
+            return Err(failed("state_damaged", error));
+        }
         save(&local, &self.config.state_dir)
             .map_err(|error| failed("state_not_writable", error.to_string()))?;
         self.local = local;
         self.record(event);
+        if let Unreadable::Unknown(problem) = &self.unreadable {
+            self.rules = Arc::new(plan.rules);
+            let message = format!(
+                "{message}: this is stored, and NOT YET IN FORCE, because {problem}; the table in force stays as it \
+                 is until that is mended; `filter-ctl panic off` lets every packet pass meanwhile"
+            );
+            let generation = self.generation();
+            return Ok(Changed {
+                message,
+                generation,
+            });
+        }
         let generation = self.enforce_plan(plan)?;
         Ok(Changed {
             message,
             generation: Some(generation),
         })
+    }
+
+    /// A file that holds one of the decisions that would change, and cannot be read.
+    fn damaged_decisions(&self, local: &Local) -> Option<&'static str> {
+        let changed = local.changed_files(&self.local);
+        changed.into_iter().find(|file| self.damaged.contains(*file))
     }
 
     fn attach(&mut self, request: &InterfaceRequest, actor: &Actor) -> Answer<Changed> {

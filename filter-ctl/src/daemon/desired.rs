@@ -41,6 +41,18 @@ pub(crate) enum SourceKey {
     List(FeedName),
     /// An operator's order, by reference.
     Letter(Box<str>),
+    /// What the table in force says of a feed that cannot be read.
+    Table(FeedName),
+}
+
+impl SourceKey {
+    /// The feed of a bundle or list.
+    pub(crate) const fn feed(&self) -> Option<&FeedName> {
+        match self {
+            Self::Bundle(feed) | Self::List(feed) => Some(feed),
+            Self::Letter(_) | Self::Table(_) => None,
+        }
+    }
 }
 
 /// A rule set that fits.

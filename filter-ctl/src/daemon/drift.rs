@@ -4,15 +4,19 @@
 //! compared with what was compiled. Nothing but the engine writes there, so a difference means faulty
 //! memory, a faulty kernel, or somebody who writes to the pinned maps by hand.
 
+use std::collections::BTreeMap;
+
 use filter_common::abi::map;
 use jiff::Timestamp;
 
-use super::engine::Engine;
+use super::{desired::Plan, engine::Engine};
 use crate::{
     audit::Event,
-    kernel::{KernelError, instance::Instance, verify},
+    kernel::{KernelError, instance::Instance, read_back, verify},
+    order::FeedName,
     table::{
         clock::BootClock,
+        compare,
         compile::Compiled,
         print::{Print, clauses_print},
     },
@@ -69,11 +73,15 @@ impl Engine {
         let generation = proof.generation;
         match proof.differing(&self.instance) {
             Ok(differing) if differing.is_empty() => {
+                self.drifted.clear();
                 self.clear_alarm(ALARM, SUBJECT);
                 true
             }
             Ok(differing) => {
-                self.note_drift(generation, &differing);
+                let (sources, local) = (self.sources.clone(), self.local.clone());
+                // Where it does not fit, nobody can say whose entries have drifted.
+                let plan = self.plan(&sources, &local).ok();
+                self.note_drift(generation, &differing, plan.as_ref());
                 false
             }
             Err(error) => {
@@ -83,16 +91,48 @@ impl Engine {
         }
     }
 
-    /// Tells that a generation is not what was put there.
-    pub(super) fn note_drift(&mut self, generation: u64, maps: &[&'static str]) {
+    /// Tells that a generation is not what was put there, and whose entries it does not enforce as `meant`, the plan
+    /// that it was made from.
+    pub(super) fn note_drift(
+        &mut self,
+        generation: u64,
+        maps: &[&'static str],
+        meant: Option<&Plan>,
+    ) {
         let maps = maps.join(", ");
+        self.drifted = meant.map_or_else(BTreeMap::new, |meant| self.drifted_from(meant));
+        let feeds = self.drifted.iter();
+        let feeds: Vec<String> = feeds
+            .map(|(feed, entries)| format!("{feed} ({entries})"))
+            .collect();
+        let feeds = match feeds.as_slice() {
+            [] => "none that was looked at".to_owned(),
+            feeds => feeds.join(", "),
+        };
         self.drifts += 1;
         self.has_drifted = true;
         let message = format!(
-            "generation {generation} in the kernel is not what was put there, see {maps}; it is \
-             written anew; look for whoever writes to the pinned maps, or for faulty memory"
+            "generation {generation} in the kernel is not what was put there, see {maps}; entries by feed that it \
+             does not enforce as it should: {feeds}; it is written anew; look for whoever writes to the pinned maps, or for faulty memory"
         );
         self.raise(ALARM, SUBJECT, message);
-        self.record(Event::new("filter-ctl", "drift", generation.to_string()).detail("maps", maps));
+        self.record(
+            Event::new("filter-ctl", "drift", generation.to_string())
+                .detail("maps", maps)
+                .detail("feeds", feeds),
+        );
+    }
+
+    /// Entries, by feed, that the kernel does not enforce as planned.
+    fn drifted_from(&self, meant: &Plan) -> BTreeMap<FeedName, u64> {
+        let live = self.instance.live().ok().flatten();
+        let found = live.and_then(|live| {
+            let table = read_back::table(&self.instance, &live).ok()?;
+            Some((table, live.clock))
+        });
+        let Some((found, clock)) = found else {
+            return BTreeMap::new();
+        };
+        compare::differing(&meant.rules, &meant.compiled.table, &found, clock)
     }
 }

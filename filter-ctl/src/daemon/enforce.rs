@@ -29,25 +29,27 @@ impl Engine {
     /// charged to one, and a slot is given free only after the generation that used it has ended and
     /// its counter was read.
     pub(super) fn enforce(&mut self, plan: Plan) -> Result<u64, EnforceError> {
-        let Plan { rules, compiled } = plan;
         let live = self.instance.live()?;
         let clock = self.clock.for_deadlines(boot_clock()?);
-        let same = |live: &Live| live.digest == compiled.digest && !has_been_set(live.clock, clock);
+        let same = |live: &Live| {
+            live.digest == plan.compiled.digest && !has_been_set(live.clock, clock)
+        };
         if let Some(live) = live.filter(same)
             && !self.has_drifted
         {
-            let proof = Proof::new(&compiled, live.generation, live.clock);
+            let proof = Proof::new(&plan.compiled, live.generation, live.clock);
             let differing = proof.differing(&self.instance)?;
             if differing.is_empty() {
-                self.rules = Arc::new(rules);
-                self.note_table(&compiled);
+                self.rules = Arc::new(plan.rules);
+                self.note_table(&plan.compiled);
                 self.proof = Some(proof);
                 self.finish_instance()?;
                 return Ok(live.generation);
             }
             // It says that it is this table, and is not: it is written anew.
-            self.note_drift(live.generation, &differing);
+            self.note_drift(live.generation, &differing, Some(&plan));
         }
+        let Plan { rules, compiled } = plan;
         let generation = self
             .ledger
             .generation()

@@ -21,8 +21,10 @@ use super::{
     leave::Left,
     lists::PullRecord,
     local::Local,
+    pause::Pinned,
     publish::Shown,
     receipts::Receipts,
+    recover::Unreadable,
     trail::Trail,
     trust::Kept,
     view::View,
@@ -74,7 +76,10 @@ pub(super) struct Engine {
     pub(super) audit: Trail,
     pub(super) local: Local,
     pub(super) clock: Clock,
+    /// What was admitted last.
     pub(super) sources: Sources,
+    /// Where paused feeds stand.
+    pub(super) pinned: Pinned,
     /// What was admitted last of each feed; the same as on disk.
     pub(super) marks: BTreeMap<FeedName, Mark>,
     /// What is in force of each list; the same as on disk.
@@ -83,6 +88,8 @@ pub(super) struct Engine {
     pub(super) letters: BTreeMap<Box<str>, Arc<OperatorOrder>>,
     /// Feeds, and other stored things, that cannot be read. While there is one, what is in force stays.
     pub(super) damaged: BTreeSet<String>,
+    /// What is known of them.
+    pub(super) unreadable: Unreadable,
     pub(super) rules: Arc<RuleSet>,
     pub(super) table_rows: [u64; 2],
     pub(super) table_prefixes: [u64; 2],
@@ -92,6 +99,8 @@ pub(super) struct Engine {
     pub(super) has_drifted: bool,
     /// How often.
     pub(super) drifts: u64,
+    /// Entries that the kernel does not enforce as it should, by feed, as of the last look.
+    pub(super) drifted: BTreeMap<FeedName, u64>,
     pub(super) feeds: BTreeMap<FeedName, FeedRecord>,
     pub(super) alarms: BTreeMap<(&'static str, String), String>,
     /// Interfaces that were taken off by hand, and stay off until they are put on by hand or the
@@ -127,11 +136,13 @@ impl Engine {
     /// plans that did not fit.
     pub(super) fn plan(&mut self, sources: &Sources, local: &Local) -> Answer<Plan> {
         let now = self.now();
+        let sources = self.pinned.in_force(sources, &local.pauses);
+        let sources = self.with_recovered(sources);
         plan(
             &self.config,
             self.capacity(),
             &self.ledger,
-            sources,
+            &sources,
             local,
             &self.rules,
             now,
@@ -311,8 +322,16 @@ impl Engine {
                 code: (*code).to_owned(),
                 subject: subject.clone(),
                 message: message.clone(),
+                detail: self.alarm_detail(code, subject),
             })
             .collect()
+    }
+
+    /// What changes while an alarm is raised, so that its message is logged once.
+    fn alarm_detail(&self, code: &str, subject: &str) -> Option<String> {
+        let mut pulls = self.pulls.iter().filter(|_| code == "feed_failing");
+        let (_, record) = pulls.find(|(feed, _)| feed.as_str() == subject)?;
+        Some(format!("{} times in a row", record.failures_in_a_row))
     }
 
     /// What happens once a second: entries that end, interfaces that come and go, clocks, alarms.

@@ -13,7 +13,7 @@ use crate::{
     http::wire::{
         AcceptClock, AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
         InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest,
-        Refusal, RefusalKind, RemoveException, ReportSent, Stats, Status, TrustStatus, Withdraw,
+        PauseFeed, Refusal, RefusalKind, RemoveException, ReportSent, RollBack, Stats, Status, TrustStatus, Withdraw,
     },
     order::{FeedName, OrderId},
     receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed},
@@ -72,6 +72,17 @@ pub enum Command {
     Detach(InterfaceRequest, Actor, oneshot::Sender<Answer<Changed>>),
     /// Set the kill switch.
     Panic(PanicRequest, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Pause a feed where it is.
+    Pause(
+        FeedName,
+        PauseFeed,
+        Actor,
+        oneshot::Sender<Answer<Changed>>,
+    ),
+    /// Take a feed back to an earlier state.
+    RollBack(FeedName, RollBack, Actor, oneshot::Sender<Answer<Changed>>),
+    /// End the pause of a feed. The answer is `None` if it is not paused.
+    Resume(FeedName, Actor, oneshot::Sender<Answer<Option<Changed>>>),
     /// Take the clock for right.
     AcceptClock(AcceptClock, Actor, oneshot::Sender<Answer<Changed>>),
     /// Read the configuration again.
@@ -204,6 +215,58 @@ impl Handle {
     pub async fn panic(&self, request: PanicRequest, actor: Actor) -> Answer<Changed> {
         self.ask(|answer| Command::Panic(request, actor, answer))
             .await
+    }
+
+    /// See [`Command::Pause`].
+    pub async fn pause_feed(
+        &self,
+        feed: FeedName,
+        request: PauseFeed,
+        actor: Actor,
+    ) -> Answer<Changed> {
+        self.ask(|answer| Command::Pause(feed, request, actor, answer))
+            .await
+    }
+
+    /// See [`Command::RollBack`].
+    pub async fn roll_back(
+        &self,
+        feed: FeedName,
+        request: RollBack,
+        actor: Actor,
+    ) -> Answer<Changed> {
+        self.ask(|answer| Command::RollBack(feed, request, actor, answer))
+            .await
+    }
+
+    /// Ends the pause of a feed, and fetches it at once if it is fetched.
+    pub async fn sync_feed(&self, feed: FeedName, actor: Actor) -> Answer<Changed> {
+        let name = feed.clone();
+        let resumed = self.ask(|answer| Command::Resume(name, actor, answer)).await?;
+        let hinted = self.hint(&feed);
+        let fetched = format!("it is fetched now; `filter-ctl feed show {feed}` says what came");
+        match resumed {
+            Some(Changed {
+                message,
+                generation,
+            }) => Ok(Changed {
+                message: if hinted {
+                    format!("{message}; {fetched}")
+                } else {
+                    message
+                },
+                generation,
+            }),
+            None if hinted => Ok(Changed {
+                message: format!("{feed}: {fetched}"),
+                generation: None,
+            }),
+            None => Err(refusal_of(
+                RefusalKind::NotFound,
+                "not_fetched",
+                format!("feed `{feed}` is not paused, and not fetched: its [[feed]] has no url"),
+            )),
+        }
     }
 
     /// See [`Command::AcceptClock`].

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     audit::Event,
-    http::wire::{Changed, LetterInfo, OrderDetail, OrderReport, ReportItem, ReportSent},
+    http::wire::{Changed, LetterInfo, OpenDeadline, OrderDetail, OrderReport, ReportItem, ReportSent},
     metrics::Deadline,
     order::{
         FeedName, OrderId,
@@ -22,6 +22,8 @@ use crate::{
 
 /// Deadlines that metrics show: the nearest, those that have passed first.
 pub(super) const DEADLINES_MAX: usize = 100;
+/// Deadlines that `status` shows; how many have passed is complete.
+const DEADLINES_SHOWN_MAX: usize = 10;
 /// Characters of a reference in a metric's label; a longer one is cut.
 const LABEL_CHARS_MAX: usize = 64;
 
@@ -97,20 +99,30 @@ impl Engine {
             .insert(letter.info.reference.clone(), Arc::new(letter));
     }
 
-    /// The nearest deadlines of letters on which no report was sent, and how many have passed.
-    pub(super) fn deadlines(&self, now: Timestamp) -> (Vec<Deadline>, u64) {
+    /// The nearest deadlines of letters on which no report was sent, as metrics and as `status` show them, and how
+    /// many have passed.
+    pub(super) fn deadlines(&self, now: Timestamp) -> (Vec<Deadline>, Vec<OpenDeadline>, u64) {
         let open = self.letters.values().filter(|l| l.report_sent_at.is_none());
         let mut open: Vec<(Timestamp, &OperatorOrder)> = open
             .filter_map(|letter| Some((letter.deadline?, &**letter)))
             .collect();
         open.sort_unstable_by_key(|(deadline, letter)| (*deadline, &letter.info.reference));
         let overdue = open.iter().filter(|(deadline, _)| *deadline <= now).count();
+        let shown = open.iter().take(DEADLINES_SHOWN_MAX);
+        let shown = shown.map(|(deadline, letter)| OpenDeadline {
+            id: OrderId {
+                feed: FeedName::operator(),
+                reference: letter.info.reference.clone(),
+            },
+            deadline: *deadline,
+        });
+        let shown = shown.collect();
         let nearest = open.into_iter().take(DEADLINES_MAX);
         let nearest = nearest.map(|(deadline, letter)| Deadline {
             order: label(&letter.info.reference),
             seconds: deadline.as_second() - now.as_second(),
         });
-        (nearest.collect(), overdue as u64)
+        (nearest.collect(), shown, overdue as u64)
     }
 }
 

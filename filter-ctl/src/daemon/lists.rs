@@ -13,7 +13,7 @@ use super::{
 use crate::{
     audit::Event,
     feed::pull::PullFailure,
-    http::wire::Changed,
+    http::wire::{Changed, HeldUpdate},
     metrics::PullCount,
     order::{
         FeedName, Provenance, hex,
@@ -77,8 +77,10 @@ impl Handle {
 #[derive(Clone, Debug, Default)]
 pub(super) struct PullRecord {
     failures: BTreeMap<String, u64>,
-    failures_in_a_row: u64,
-    last_success: Option<Timestamp>,
+    pub(super) failures_in_a_row: u64,
+    pub(super) last_success: Option<Timestamp>,
+    /// The update that waits for an operator.
+    pub(super) held: Option<HeldUpdate>,
 }
 
 impl Engine {
@@ -180,13 +182,11 @@ impl Engine {
         } = admitted;
         self.sources = sources;
         let before = self.lists.insert(feed.clone(), mark.clone());
-        if let Err(error) = self.store.prune_lists(&feed) {
-            tracing::warn!(%feed, %error, "cannot remove old lists");
-        }
+        self.prune(&feed);
         if self.damaged.remove(&damage) {
             self.clear_alarm("state_damaged", &damage);
         }
-        self.clear_alarm("update_held", feed.as_str());
+        self.end_held(&feed);
         // What was only seen again is not worth a record each hour.
         if before.is_none_or(|before| before.sha256 != mark.sha256) {
             let change = change.unwrap_or_default();
@@ -206,9 +206,7 @@ impl Engine {
         self.store
             .hold_list(feed, bytes, held)
             .map_err(|error| failed("commit", error.to_string()))?;
-        if let Err(error) = self.store.prune_lists(feed) {
-            tracing::warn!(%feed, %error, "cannot remove old lists");
-        }
+        self.prune(feed);
         self.record(
             Event::new(&format!("pull {feed}"), "update_held", feed.as_str())
                 .detail("sha256", hex::encode(&held.sha256))
@@ -231,6 +229,19 @@ impl Engine {
              good list stays: `filter-ctl feed approve {feed}` or `feed reject {feed}`"
         );
         self.raise("update_held", feed.as_str(), message);
+        self.pulls.entry(feed.clone()).or_default().held = Some(HeldUpdate {
+            fetched_at: held.fetched_at,
+            before,
+            added,
+            removed,
+        });
+    }
+
+    fn end_held(&mut self, feed: &FeedName) {
+        self.clear_alarm("update_held", feed.as_str());
+        if let Some(record) = self.pulls.get_mut(feed) {
+            record.held = None;
+        }
     }
 
     fn read_held(&self, feed: &FeedName) -> Answer<Option<HeldList>> {
@@ -273,7 +284,7 @@ impl Engine {
         self.store
             .save_held(feed, &held)
             .map_err(|error| failed("commit", error.to_string()))?;
-        self.clear_alarm("update_held", feed.as_str());
+        self.end_held(feed);
         self.record(
             Event::new(&actor_name(actor), "update_rejected", feed.as_str())
                 .detail("sha256", hex::encode(&held.sha256)),
@@ -296,9 +307,7 @@ impl Engine {
                 *record.failures.entry(code.clone()).or_default() += 1;
                 record.failures_in_a_row += 1;
                 let message = format!(
-                    "fetching has failed {} times in a row: {error} ({code}); what is in force stays until \
-                     its own end",
-                    record.failures_in_a_row
+                    "fetching fails: {error} ({code}); what is in force stays until its own end"
                 );
                 self.raise("feed_failing", feed.as_str(), message);
             }

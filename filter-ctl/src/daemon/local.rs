@@ -1,6 +1,7 @@
-//! What the operators have decided on this machine: exceptions, withdrawals, approvals, feeds that are off.
+//! What the operators have decided on this machine: exceptions, withdrawals, approvals, feeds that are off or
+//! stand still.
 //!
-//! Four small files below the state directory, each replaced atomically.
+//! Five small files below the state directory, each replaced atomically.
 
 use std::{
     io,
@@ -12,7 +13,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{approval::ApprovalRecord, feed_switch::FeedOff};
+use super::{approval::ApprovalRecord, feed_switch::FeedOff, pause::PauseRecord};
 use crate::{
     config::ApprovalConfig,
     durable,
@@ -25,10 +26,14 @@ pub(super) const EXCEPTIONS_MAX: usize = 8192;
 /// Withdrawals that can be in force at a time. A further one is refused.
 pub(super) const WITHDRAWALS_MAX: usize = 65_536;
 
+/// All of them.
+pub(super) const FILES: [&str; 5] = [EXCEPTIONS, WITHDRAWALS, APPROVALS, FEEDS_OFF, PAUSES];
+
 const EXCEPTIONS: &str = "exceptions.json";
 const WITHDRAWALS: &str = "withdrawals.json";
 const APPROVALS: &str = "approvals.json";
 const FEEDS_OFF: &str = "feeds-off.json";
+pub(super) const PAUSES: &str = "paused.json";
 
 /// A prefix that an operator exempted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,17 +118,36 @@ pub(crate) struct Local {
     pub approvals: Vec<ApprovalRecord>,
     /// The feeds that are switched off; at most one record for each feed.
     pub feeds_off: Vec<FeedOff>,
+    /// The feeds that stand still; at most one record for each feed.
+    pub pauses: Vec<PauseRecord>,
 }
 
 impl Local {
-    /// Reads the files; a file that does not exist is empty.
-    pub(crate) fn load(state_dir: &Path) -> Result<Self, LocalError> {
-        Ok(Self {
-            exceptions: read(&state_dir.join(EXCEPTIONS))?,
-            withdrawals: read(&state_dir.join(WITHDRAWALS))?,
-            approvals: read(&state_dir.join(APPROVALS))?,
-            feeds_off: read(&state_dir.join(FEEDS_OFF))?,
-        })
+    /// Reads the files; a file that does not exist is empty. One that cannot be used is empty as well, and is named
+    /// with the reason.
+    pub(crate) fn load(state_dir: &Path) -> (Self, Vec<(&'static str, LocalError)>) {
+        let mut unusable = Vec::new();
+        let local = Self {
+            exceptions: read(state_dir, EXCEPTIONS, &mut unusable),
+            withdrawals: read(state_dir, WITHDRAWALS, &mut unusable),
+            approvals: read(state_dir, APPROVALS, &mut unusable),
+            feeds_off: read(state_dir, FEEDS_OFF, &mut unusable),
+            pauses: read(state_dir, PAUSES, &mut unusable),
+        };
+        (local, unusable)
+    }
+
+    /// The files in which this differs from other decisions.
+    pub(super) fn changed_files(&self, other: &Self) -> Vec<&'static str> {
+        let differs = [
+            self.exceptions != other.exceptions,
+            self.withdrawals != other.withdrawals,
+            self.approvals != other.approvals,
+            self.feeds_off != other.feeds_off,
+            self.pauses != other.pauses,
+        ];
+        let files = FILES.into_iter().zip(differs);
+        files.filter_map(|(file, differs)| differs.then_some(file)).collect()
     }
 
     /// Writes the exceptions.
@@ -146,6 +170,11 @@ impl Local {
         write(&state_dir.join(FEEDS_OFF), &self.feeds_off)
     }
 
+    /// Writes where feeds stand still.
+    pub(super) fn save_pauses(&self, state_dir: &Path) -> Result<(), LocalError> {
+        write(&state_dir.join(PAUSES), &self.pauses)
+    }
+
     /// The decisions about entries as the policy takes them.
     pub(super) fn policy_approvals(&self, config: ApprovalConfig) -> Vec<Approval> {
         let approvals = self.approvals.iter();
@@ -165,7 +194,18 @@ impl Local {
     }
 }
 
-fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, LocalError> {
+fn read<T: DeserializeOwned + Default>(
+    state_dir: &Path,
+    name: &'static str,
+    unusable: &mut Vec<(&'static str, LocalError)>,
+) -> T {
+    read_file(&state_dir.join(name)).unwrap_or_else(|error| {
+        unusable.push((name, error));
+        T::default()
+    })
+}
+
+fn read_file<T: DeserializeOwned + Default>(path: &Path) -> Result<T, LocalError> {
     match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| LocalError::Damaged {
             path: path.to_owned(),

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::{
     approval::ApprovalRecord,
-    desired::{never_block, next_exception_end},
+    desired::{Sources, never_block, next_exception_end},
     engine::Engine,
     local::Exception,
     view::View,
@@ -59,9 +59,16 @@ impl Engine {
     pub(super) fn publish_view(&mut self) {
         let now = self.now();
         let (stats, totals) = self.counted(now);
-        let (deadlines, overdue) = self.deadlines(now);
+        let (deadlines, shown, overdue) = self.deadlines(now);
+        let in_force = self.pinned.in_force(&self.sources, &self.local.pauses);
+        let in_force = self.with_recovered(in_force);
+        let status = Status {
+            deadlines: shown,
+            overdue,
+            ..self.status(now, &in_force)
+        };
         let view = View {
-            status: self.status(now),
+            status,
             stats,
             metrics: metrics::Extras {
                 v4_rows_capacity: u64::from(self.capacity().v4_rows()),
@@ -82,7 +89,8 @@ impl Engine {
             },
             rules: Arc::clone(&self.rules),
             approvals: self.approvals_shown(),
-            sources: self.sources.values().map(Arc::clone).collect(),
+            waiting: self.waiting(),
+            sources: in_force.into_values().collect(),
             totals,
             never_block: self.never_block_entries(now),
             letters: self.letters.values().map(Arc::clone).collect(),
@@ -104,7 +112,7 @@ impl Engine {
         (Arc::clone(&counted.stats), Arc::clone(&counted.totals))
     }
 
-    fn status(&self, now: Timestamp) -> Status {
+    fn status(&self, now: Timestamp, in_force: &Sources) -> Status {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             service: true,
@@ -119,8 +127,10 @@ impl Engine {
                 ..offline::generation(&live)
             }),
             interfaces: self.interface_statuses(),
-            feeds: self.feed_statuses(now),
+            feeds: self.statuses_of(in_force, now),
             alarms: self.alarm_list(),
+            deadlines: Vec::new(),
+            overdue: 0,
         }
     }
 
@@ -150,7 +160,25 @@ impl Engine {
             .collect()
     }
 
-    pub(super) fn feed_statuses(&self, now: Timestamp) -> Vec<FeedStatus> {
+    /// What was admitted last of feeds that stand still.
+    fn waiting(&self) -> Vec<Arc<VerifiedOrder>> {
+        let sources = self.sources.iter();
+        let paused = sources.filter(|(key, _)| key.feed().is_some_and(|f| self.pause_of(f).is_some()));
+        paused.map(|(_, source)| Arc::clone(source)).collect()
+    }
+
+    /// Whether there is such a feed: configured, trusted, or one that something is stored of.
+    pub(super) fn knows_feed(&self, feed: &FeedName) -> bool {
+        let mut configured = self.config.feeds.iter().map(|feed| &feed.name);
+        let mut trusted = self.trust.feeds().iter().map(|feed| &feed.name);
+        let mut stored = self.sources.values().map(|source| source.feed());
+        *feed == FeedName::operator()
+            || configured.any(|known| known == feed)
+            || trusted.any(|known| known == feed)
+            || stored.any(|known| known == feed)
+    }
+
+    fn statuses_of(&self, in_force: &Sources, now: Timestamp) -> Vec<FeedStatus> {
         let mut statuses: BTreeMap<FeedName, FeedStatus> = BTreeMap::new();
         let configured = self.config.feeds.iter().map(|feed| feed.name.clone());
         let trusted = self.trust.feeds().iter().map(|feed| feed.name.clone());
@@ -159,12 +187,16 @@ impl Engine {
                 .entry(feed.clone())
                 .or_insert_with(|| self.feed_status(feed));
         }
-        for source in self.sources.values() {
+        for (key, source) in in_force {
             let feed = source.feed().clone();
             let status = statuses
                 .entry(feed.clone())
                 .or_insert_with(|| self.feed_status(feed));
             describe(status, source, now);
+            // How fresh a feed is does not depend on where it stands.
+            if let Some(latest) = self.sources.get(key) {
+                status.expires_at = expiry(latest);
+            }
         }
         for tally in self.rules.feeds() {
             if let Some(status) = statuses.get_mut(tally.feed) {
@@ -188,6 +220,9 @@ impl Engine {
         };
         let mut alarms = self.alarm_list();
         alarms.retain(|alarm| alarm.subject == feed.as_str());
+        let paused = self.paused_status(&feed);
+        let pull = self.pulls.get(&feed);
+        let drift = self.drifted.get(&feed).copied().unwrap_or_default();
         FeedStatus {
             feed,
             mode: mode.to_owned(),
@@ -202,6 +237,10 @@ impl Engine {
             alarms,
             refused_bundles: record.refused.values().sum(),
             last_refusal: record.last_refusal,
+            paused,
+            last_success: pull.and_then(|pull| pull.last_success),
+            held_update: pull.and_then(|pull| pull.held),
+            drift,
         }
     }
 
@@ -279,19 +318,22 @@ fn never_block_entry(
 /// Adds a source to the status of its feed.
 fn describe(status: &mut FeedStatus, source: &VerifiedOrder, now: Timestamp) {
     if let Provenance::Bundle {
-        epoch,
-        seq,
-        expires_at,
-        ..
+        epoch, seq, ..
     } = source.provenance()
     {
         status.epoch = Some(*epoch);
         status.seq = Some(*seq);
-        status.expires_at = Some(*expires_at);
     }
-    if let Provenance::List { until, .. } = source.provenance() {
-        status.expires_at = Some(*until);
-    }
+    status.expires_at = expiry(source);
     status.admitted_at = status.admitted_at.max(Some(source.admitted_at()));
     status.desired += source.entries().unended(now) as u64;
+}
+
+/// From when on a source counts as stale.
+const fn expiry(source: &VerifiedOrder) -> Option<Timestamp> {
+    match source.provenance() {
+        Provenance::Bundle { expires_at, .. } => Some(*expires_at),
+        Provenance::List { until, .. } => Some(*until),
+        Provenance::Operator { .. } | Provenance::Table => None,
+    }
 }

@@ -146,7 +146,7 @@ impl Engine {
         let receipt = match result {
             Ok(report) => {
                 let mut receipt = self.receipt_of(report, sha256);
-                if report.status == "repeat" {
+                if report.status == "repeat" && !report.paused {
                     // It was enforced before it was sent again.
                     receipt.received_at = report.admitted_at;
                     receipt.enforced_at = self.published_at().max(Some(report.admitted_at));
@@ -220,7 +220,7 @@ impl Engine {
             let is_complete = |receipt: Receipt| {
                 !matches!(
                     receipt.status,
-                    ReceiptStatus::Admitted | ReceiptStatus::Refused
+                    ReceiptStatus::Admitted | ReceiptStatus::Paused | ReceiptStatus::Refused
                 )
             };
             if there.ok().flatten().is_some_and(is_complete) {
@@ -236,7 +236,7 @@ impl Engine {
                 receipt.generation = None;
                 receipt.entries.enforced = 0;
                 self.receipts.incomplete = true;
-            } else {
+            } else if !report.paused {
                 receipt.enforced_at = self.published_at().max(Some(report.admitted_at));
             }
             self.put_receipt(&receipt);

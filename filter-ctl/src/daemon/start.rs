@@ -21,8 +21,10 @@ use super::{
     engine::Engine,
     inherit::{INSTANCES_MAX, choose_instance, load_ledger},
     local::Local,
+    pause::Pinned,
     publish::Shown,
     receipts::Receipts,
+    recover::Unreadable,
     stored::Stored,
     trail::Trail,
     trust::Kept,
@@ -130,17 +132,20 @@ pub(super) fn start(
         local: Local::default(),
         clock,
         sources: Sources::new(),
+        pinned: Pinned::default(),
         marks: BTreeMap::new(),
         lists: BTreeMap::new(),
         pulls: BTreeMap::new(),
         letters: BTreeMap::new(),
         damaged: BTreeSet::new(),
+        unreadable: Unreadable::default(),
         rules: Arc::new(RuleSet::default()),
         table_rows: [0, 0],
         table_prefixes: [0, 0],
         proof: None,
         has_drifted: false,
         drifts: 0,
+        drifted: BTreeMap::new(),
         feeds: BTreeMap::new(),
         alarms: BTreeMap::new(),
         detached: BTreeSet::new(),
@@ -169,6 +174,7 @@ pub(super) fn start(
     engine.load_trust();
     engine.load_local();
     engine.load_sources();
+    engine.load_pinned();
     engine.recall_equivocations();
     if let Err(error) = engine.bring_up(takes_over) {
         if takes_over && !engine.instance.is_finished()? {
@@ -185,12 +191,11 @@ pub(super) fn start(
 impl Engine {
     /// Reads the operators' decisions.
     fn load_local(&mut self) {
-        match Local::load(&self.config.state_dir) {
-            Ok(local) => {
-                self.local = local;
-                self.note_feeds_off();
-            }
-            Err(error) => self.damage("decisions", &error.to_string()),
+        let (local, unusable) = Local::load(&self.config.state_dir);
+        self.local = local;
+        self.note_feeds_off();
+        for (file, error) in unusable {
+            self.damage(file, &error.to_string());
         }
     }
 
@@ -244,7 +249,7 @@ impl Engine {
         }
     }
 
-    fn damage(&mut self, subject: &str, message: &str) {
+    pub(super) fn damage(&mut self, subject: &str, message: &str) {
         let message = format!("{message}; what is in force is kept as it is");
         self.raise("state_damaged", subject, message);
         self.damaged.insert(subject.to_owned());
@@ -267,6 +272,9 @@ impl Engine {
         }
         let (sources, local) = (self.sources.clone(), self.local.clone());
         let keep = !self.damaged.is_empty() && self.instance.live()?.is_some();
+        if keep {
+            self.recover();
+        }
         match self.plan(&sources, &local) {
             // What can be read is shown, though more is in force.
             Ok(plan) if keep => self.rules = Arc::new(plan.rules),

@@ -129,3 +129,30 @@ impl Stored {
         self.damaged.push((subject.to_owned(), error.to_string()));
     }
 }
+
+/// Reads back an earlier state of a feed. What its signatures are worth by now was said when it was in force.
+pub(super) fn read_state(
+    store: &Store,
+    feed: &FeedName,
+    mark: &Mark,
+    trust: &TrustFile,
+    timezone: &TimeZone,
+) -> Result<Arc<VerifiedOrder>, String> {
+    let committed = store.load_state(feed, mark.clone());
+    let committed = committed.map_err(|error| error.to_string())?;
+    let readmitted = readmit(&committed, trust, timezone);
+    let readmitted = readmitted.map_err(|error| error.to_string())?;
+    Ok(readmitted.order)
+}
+
+/// Reads back an earlier version of a list.
+pub(super) fn read_list_state(
+    store: &Store,
+    feed: &FeedName,
+    mark: &ListMark,
+) -> Result<Arc<VerifiedOrder>, String> {
+    let committed = store.load_list_state(feed, mark.clone());
+    let committed = committed.map_err(|error| error.to_string())?;
+    let readmitted = readmit_list(&committed).map_err(|error| error.to_string())?;
+    Ok(readmitted.0)
+}

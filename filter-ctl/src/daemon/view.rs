@@ -40,8 +40,10 @@ pub struct View {
     pub rules: Arc<RuleSet>,
     /// What persons have said of entries that wait.
     pub(crate) approvals: Arc<Vec<ApprovalRecord>>,
-    /// Every source, in force or not.
+    /// Every source that is to be in force; of a feed that stands still, what it stands at.
     pub sources: Vec<Arc<VerifiedOrder>>,
+    /// Of each feed that stands still, what was admitted last.
+    pub waiting: Vec<Arc<VerifiedOrder>>,
     /// Totals by order.
     pub totals: Arc<BTreeMap<OrderId, Tally>>,
     /// What is never blocked.
@@ -67,6 +69,8 @@ impl View {
             interfaces: Vec::new(),
             feeds: Vec::new(),
             alarms: Vec::new(),
+            deadlines: Vec::new(),
+            overdue: 0,
         };
         Self {
             status,
@@ -75,6 +79,7 @@ impl View {
             rules: Arc::new(RuleSet::default()),
             approvals: Arc::default(),
             sources: Vec::new(),
+            waiting: Vec::new(),
             totals: Arc::new(BTreeMap::new()),
             never_block: Arc::new(Vec::new()),
             letters: Vec::new(),
@@ -144,6 +149,35 @@ impl View {
         explanation
             .withheld
             .extend(withheld.map(|entry| withheld_entry(&entry)));
+        explanation.withheld.extend(self.waiting_at(address));
+    }
+
+    /// What feeds that stand still have sent about an address, and what is not in force of it.
+    fn waiting_at(&self, address: IpAddr) -> impl Iterator<Item = WithheldEntry> {
+        self.waiting.iter().flat_map(move |latest| {
+            let same = |source: &&Arc<VerifiedOrder>| {
+                source.feed() == latest.feed()
+                    && std::mem::discriminant(source.provenance())
+                        == std::mem::discriminant(latest.provenance())
+            };
+            let in_force = self.sources.iter().find(same);
+            let covering = latest.entries().covering(address).into_iter();
+            let entries = covering.map(|position| latest.entries().at(position));
+            let waits = entries.filter(move |entry| {
+                in_force.is_none_or(|source| source.entries().find(entry.id).is_none())
+            });
+            waits.map(|entry| WithheldEntry {
+                id: latest.order_id(entry.terms.order),
+                entry: entry.id.to_owned(),
+                net: entry.net,
+                status: "paused".to_owned(),
+                reason: None,
+            })
+        })
+    }
+
+    fn is_paused(&self, feed: &FeedName) -> bool {
+        self.waiting.iter().any(|source| source.feed() == feed)
     }
 
     /// See [`super::handle::Handle::orders`].
@@ -180,6 +214,7 @@ impl View {
                 (0, _) if withheld.withdrawn => "withdrawn",
                 (0, _) if withheld.held => "held",
                 (0, _) if withheld.refused => "refused",
+                (0, _) if self.is_paused(&id.feed) => "paused",
                 (0, _) => "ended",
                 (_, 0) => "in_force",
                 _ => "partial",
@@ -253,7 +288,7 @@ impl View {
 
     /// Every order that a source names, with what it says of itself.
     fn infos(&self) -> impl Iterator<Item = (OrderId, &OrderInfo)> {
-        self.sources.iter().flat_map(|source| {
+        self.waiting.iter().chain(&self.sources).flat_map(|source| {
             source.orders().iter().map(|info| {
                 let id = OrderId {
                     feed: source.feed().clone(),
@@ -299,6 +334,7 @@ impl View {
             proto: terms.protocol.map(protocol),
             ports: terms.ports.iter().map(|range| port_range(*range)).collect(),
             mode: if rule.monitor { "monitor" } else { "enforce" }.to_owned(),
+            paused: self.is_paused(&order.id.feed),
             since: terms.since,
             until: terms.until,
             dropped: real(self.totals.get(&order.id).copied().unwrap_or_default()),

@@ -24,8 +24,8 @@ use super::{
     wire::{
         AcceptClock, AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation,
         FeedRequest, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport,
-        OrderSummary, PanicRequest, Refusal, RemoveException, ReportSent, SignedReceipt, Stats,
-        Status, TrustStatus, Withdraw,
+        OrderSummary, PanicRequest, PauseFeed, Refusal, RemoveException, ReportSent, RollBack,
+        SignedReceipt, Stats, Status, TrustStatus, Withdraw,
     },
 };
 use crate::{
@@ -275,7 +275,27 @@ impl Client {
         self.post(path::RELOAD, &()).await
     }
 
-    /// Fetches a feed now.
+    /// Pauses a feed where it is.
+    pub async fn pause_feed(
+        &self,
+        feed: &FeedName,
+        request: &PauseFeed,
+    ) -> Result<Changed, ClientError> {
+        let target = path::FEED_PAUSE.replace("{feed}", feed.as_str());
+        self.post(&target, request).await
+    }
+
+    /// Takes a feed back to an earlier state, and pauses it there.
+    pub async fn roll_back(
+        &self,
+        feed: &FeedName,
+        request: &RollBack,
+    ) -> Result<Changed, ClientError> {
+        let target = path::FEED_ROLLBACK.replace("{feed}", feed.as_str());
+        self.post(&target, request).await
+    }
+
+    /// Ends the pause of a feed, and fetches it now.
     pub async fn sync_feed(&self, request: &FeedRequest) -> Result<Changed, ClientError> {
         self.post(path::FEED_SYNC, request).await
     }

@@ -36,8 +36,12 @@ pub const ATTACH: &str = "/v1/attach";
 pub const DETACH: &str = "/v1/detach";
 /// [`super::wire::PanicRequest`].
 pub const PANIC: &str = "/v1/panic";
-/// [`super::wire::FeedRequest`]: fetch the feed now.
+/// [`super::wire::FeedRequest`]: end its pause and fetch it now.
 pub const FEED_SYNC: &str = "/v1/feeds/sync";
+/// [`super::wire::PauseFeed`].
+pub const FEED_PAUSE: &str = "/v1/feeds/{feed}/pause";
+/// [`super::wire::RollBack`].
+pub const FEED_ROLLBACK: &str = "/v1/feeds/{feed}/rollback";
 /// [`super::wire::FeedRequest`]: enforce the update of its list that is held.
 pub const FEED_APPROVE: &str = "/v1/feeds/approve";
 /// [`super::wire::FeedRequest`]: never enforce it.

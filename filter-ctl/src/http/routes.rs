@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, FromRequestParts, Query, State, rejection::QueryRejection},
+    extract::{
+        DefaultBodyLimit, FromRequestParts, Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::{Method, StatusCode, Uri, request::Parts},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -19,8 +22,9 @@ use super::{
     path,
     peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
     wire::{
-        AcceptClock, AddException, AddOrder, Changed, DecideHold, FeedRequest, InterfaceRequest,
-        PanicRequest, Refusal, RefusalKind, RemoveException, ReportSent, SignedReceipt, Withdraw,
+        AcceptClock, AddException, AddOrder, DecideHold, FeedRequest, InterfaceRequest,
+        PanicRequest, PauseFeed, Refusal, RefusalKind, RemoveException, ReportSent, RollBack,
+        SignedReceipt, Withdraw,
     },
 };
 use crate::{
@@ -59,6 +63,8 @@ pub(super) fn router(handle: Handle) -> Router {
         .route(path::DETACH, post(detach))
         .route(path::PANIC, post(panic))
         .route(path::FEED_SYNC, post(sync_feed))
+        .route(path::FEED_PAUSE, post(pause_feed))
+        .route(path::FEED_ROLLBACK, post(roll_back))
         .route(path::FEED_APPROVE, post(approve_update))
         .route(path::FEED_REJECT, post(reject_update))
         .route(path::TRUST, get(trust))
@@ -335,22 +341,37 @@ async fn reload(Admin(actor): Admin, State(service): State<Service>) -> Response
 }
 
 async fn sync_feed(
-    _: Admin,
+    Admin(actor): Admin,
     State(service): State<Service>,
     Body(FeedRequest { feed }): Body<FeedRequest>,
 ) -> Response {
-    let answer = if service.handle.hint(&feed) {
-        Ok(Changed {
-            message: format!(
-                "{feed} is fetched now; `filter-ctl feed show {feed}` and the alarms say what came"
-            ),
-            generation: None,
-        })
-    } else {
-        let error = format!("feed `{feed}` is not fetched: its [[feed]] has no url");
-        Err(refusal(RefusalKind::NotFound, "not_fetched", error))
+    Answer(service.handle.sync_feed(feed, actor).await).into_response()
+}
+
+async fn pause_feed(
+    Admin(actor): Admin,
+    State(service): State<Service>,
+    feed: Result<Path<FeedName>, PathRejection>,
+    Body(request): Body<PauseFeed>,
+) -> Response {
+    let Path(feed) = match feed {
+        Ok(feed) => feed,
+        Err(error) => return refuse(invalid(error.body_text())),
     };
-    Answer(answer).into_response()
+    Answer(service.handle.pause_feed(feed, request, actor).await).into_response()
+}
+
+async fn roll_back(
+    Admin(actor): Admin,
+    State(service): State<Service>,
+    feed: Result<Path<FeedName>, PathRejection>,
+    Body(request): Body<RollBack>,
+) -> Response {
+    let Path(feed) = match feed {
+        Ok(feed) => feed,
+        Err(error) => return refuse(invalid(error.body_text())),
+    };
+    Answer(service.handle.roll_back(feed, request, actor).await).into_response()
 }
 
 async fn approve_update(

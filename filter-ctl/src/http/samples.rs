@@ -81,12 +81,19 @@ pub(crate) fn status() -> Status {
             alarms: Vec::new(),
             refused_bundles: 0,
             last_refusal: None,
+            paused: None,
+            last_success: None,
+            held_update: None,
+            drift: 0,
         }],
         alarms: vec![Alarm {
             code: "feed_stale".to_owned(),
             subject: "ncsc".to_owned(),
             message: "the last bundle expired at 2026-11-24T08:00:00Z".to_owned(),
+            detail: None,
         }],
+        deadlines: Vec::new(),
+        overdue: 0,
     }
 }
 
@@ -155,6 +162,7 @@ pub(crate) fn covering_entry() -> CoveringEntry {
         proto: Some("tcp".to_owned()),
         ports: vec!["443".to_owned(), "8000-8010".to_owned()],
         mode: "enforce".to_owned(),
+        paused: false,
         since: time("2026-11-23T08:00:04Z"),
         until: time("2026-12-30T00:00:00Z"),
         dropped: count(1_234_567, 74_100_000),
@@ -233,6 +241,7 @@ pub(crate) fn apply_report() -> ApplyReport {
         enforced: 2,
         withheld: vec![withheld_entry()],
         withheld_total: 1,
+        paused: false,
         generation: Some(42),
         received_at: time("2026-11-23T08:00:04Z"),
         admitted_at: time("2026-11-23T08:00:04.25Z"),

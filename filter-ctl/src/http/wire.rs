@@ -6,6 +6,7 @@
 
 mod hold;
 mod letter;
+mod pause;
 mod pull;
 mod push;
 mod trust;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
 pub use self::letter::{LetterInfo, OrderReport, ReportItem, ReportSent};
+pub use self::pause::{FeedPaused, PauseFeed, RollBack};
 pub use self::pull::FeedRequest;
 pub use self::push::{
     PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt,
@@ -84,6 +86,21 @@ pub struct Status {
     pub feeds: Vec<FeedStatus>,
     /// What needs attention, in a sentence each.
     pub alarms: Vec<Alarm>,
+    /// The nearest deadlines of letters on which no report was sent, those that have passed first.
+    #[serde(default)]
+    pub deadlines: Vec<OpenDeadline>,
+    /// How many of all such deadlines have passed.
+    #[serde(default)]
+    pub overdue: u64,
+}
+
+/// A report that is due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenDeadline {
+    /// The order.
+    pub id: OrderId,
+    /// By when the authority expects it.
+    pub deadline: Timestamp,
 }
 
 /// The generation in force.
@@ -155,6 +172,31 @@ pub struct FeedStatus {
     pub refused_bundles: u64,
     /// The last refusal.
     pub last_refusal: Option<Refusal>,
+    /// Why it stands still, if it does; `epoch`, `seq` and `admitted_at` are then those of the state it stands at.
+    #[serde(default)]
+    pub paused: Option<FeedPaused>,
+    /// Of a fetched feed: when fetching it last succeeded.
+    #[serde(default)]
+    pub last_success: Option<Timestamp>,
+    /// Of a fetched list: the update that waits for an operator.
+    #[serde(default)]
+    pub held_update: Option<HeldUpdate>,
+    /// Entries that the kernel was last found not to enforce as it should.
+    #[serde(default)]
+    pub drift: u64,
+}
+
+/// An update of a list that changes too much to be enforced by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldUpdate {
+    /// When it was fetched first.
+    pub fetched_at: Timestamp,
+    /// Entries of the list in force.
+    pub before: u64,
+    /// How many it adds.
+    pub added: u64,
+    /// How many it removes.
+    pub removed: u64,
 }
 
 /// Something that needs attention.
@@ -166,6 +208,9 @@ pub struct Alarm {
     pub subject: String,
     /// What is the matter, in a sentence.
     pub message: String,
+    /// What changes while it is raised, such as how often something has failed.
+    #[serde(default)]
+    pub detail: Option<String>,
 }
 
 /// `GET /v1/stats`.
@@ -324,6 +369,9 @@ pub struct CoveringEntry {
     pub ports: Vec<String>,
     /// `enforce`, or `monitor` where matches are only counted.
     pub mode: String,
+    /// Whether its feed stands still.
+    #[serde(default)]
+    pub paused: bool,
     /// Since when.
     pub since: Timestamp,
     /// Until when.
@@ -358,7 +406,7 @@ pub struct WithheldEntry {
     pub entry: String,
     /// The prefix.
     pub net: IpNet,
-    /// `refused`, `held`, `partial`, `withdrawn` or `ended`.
+    /// `refused`, `held`, `partial`, `withdrawn`, `ended`, or `paused` where its feed stands still.
     pub status: String,
     /// The reason of a refusal or a hold, such as `never_block`.
     pub reason: Option<String>,
@@ -379,7 +427,7 @@ pub struct OrderSummary {
     pub basis: String,
     /// Why.
     pub reason: String,
-    /// `in_force`, `partial`, `withdrawn`, `held`, `refused` or `ended`.
+    /// `in_force`, `partial`, `withdrawn`, `held`, `refused`, `paused` or `ended`.
     pub status: String,
     /// Entries in force.
     pub enforced: u64,
@@ -416,8 +464,8 @@ pub struct OrderDetail {
 pub struct ApplyReport {
     /// The feed.
     pub feed: FeedName,
-    /// `enforced`, `repeat` (these very bytes were admitted before), or `test` (valid, and not to be
-    /// enforced).
+    /// `enforced`, `paused` (admitted, and its feed stands still), `repeat` (these very bytes were admitted before),
+    /// or `test` (valid, and not to be enforced).
     pub status: String,
     /// The bundle's epoch.
     pub epoch: Option<u64>,
@@ -433,6 +481,9 @@ pub struct ApplyReport {
     pub withheld: Vec<WithheldEntry>,
     /// How many there are.
     pub withheld_total: u64,
+    /// Whether the feed stands still, so that of this only what it withdraws is in force.
+    #[serde(default)]
+    pub paused: bool,
     /// The generation that enforces it.
     pub generation: Option<u64>,
     /// When the request was received, admitted and in force.

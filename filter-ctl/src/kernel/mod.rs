@@ -11,7 +11,7 @@
 //! - [`stable`]: what of them every version can read; [`found`]: what an earlier controller has left;
 //! - [`private`]: the same without pins, with the program over it;
 //! - [`sync`]: writes a compiled table into the half that no packet reads, and makes it live;
-//! - [`verify`]: reads back what was written;
+//! - [`verify`]: reads back what was written; [`read_back`]: the table itself;
 //! - [`attach`]: puts the program on interfaces, and replaces it there without a gap;
 //! - [`links`]: finds the links again when interfaces have got other names;
 //! - [`count`]: reads the counters;
@@ -31,6 +31,7 @@ pub mod object;
 pub mod offload;
 pub mod pins;
 pub mod private;
+pub mod read_back;
 mod record;
 mod shape;
 pub mod stable;

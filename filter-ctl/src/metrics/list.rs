@@ -300,6 +300,20 @@ fn feeds(sample: &Sample<'_>) -> Vec<Family> {
             },
         ),
         state(
+            Family::gauge(
+                "levee_feed_paused",
+                "Whether the feed stands still, paused or rolled back",
+            ),
+            |feed| Some(feed.paused.is_some().into()),
+        ),
+        state(
+            Family::gauge(
+                "levee_feed_drift_entries",
+                "Entries of the feed that the kernel was last found not to enforce as it should",
+            ),
+            |feed| Some(feed.drift),
+        ),
+        state(
             Family::gauge("levee_feed_epoch", "The epoch of the bundle in force"),
             |feed| feed.epoch,
         ),

@@ -132,6 +132,7 @@ pub fn status(pin_dir: &Path) -> Result<Status, OfflineError> {
         code: code.to_owned(),
         subject: "filter-ctl run".to_owned(),
         message,
+        detail: None,
     };
     let mut alarms = vec![alarm(
         "service_down",
@@ -172,6 +173,8 @@ pub fn status(pin_dir: &Path) -> Result<Status, OfflineError> {
         interfaces,
         feeds: Vec::new(),
         alarms,
+        deadlines: Vec::new(),
+        overdue: 0,
     })
 }
 

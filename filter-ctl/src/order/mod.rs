@@ -9,6 +9,8 @@
 //! - [`list`]: published lists that nobody signs, from bytes to prefixes;
 //! - [`letter`]: an order that an operator types in or pastes from a letter;
 //! - [`entries`]: the entries of one source, packed;
+//! - `pinned`: what is left of an earlier state while a later one withdraws from it;
+//! - [`recovered`]: what of a source is known by the table in force alone;
 //! - [`state`]: what a feed's bundles amount to, and its digest; `canonical`: the form it is taken over;
 //! - [`store`]: what was admitted, on disk, as it was received;
 //! - [`sign`]: the authority's side, keys and signed bundles;
@@ -23,6 +25,8 @@ pub mod hex;
 pub mod letter;
 pub mod list;
 pub mod parse;
+mod pinned;
+pub mod recovered;
 pub mod sign;
 mod signature;
 pub mod state;
@@ -254,6 +258,8 @@ pub enum Provenance {
         /// When its entries end unless it is seen again.
         until: Timestamp,
     },
+    /// The table in force, while what is stored cannot be read.
+    Table,
     /// An operator, by user number.
     Operator {
         /// The user of the control socket's peer.

@@ -111,7 +111,11 @@ pub fn merge(input: &PolicyInput<'_>, before: &RuleSet) -> RuleSet {
         .iter()
         .filter(|source| !matches!(source.provenance(), Provenance::Bundle { test: true, .. }));
     for source in live {
-        let policy = input.feeds.get(source.feed()).copied().unwrap_or_default();
+        let mut policy = input.feeds.get(source.feed()).copied().unwrap_or_default();
+        if *source.provenance() == Provenance::Table {
+            // It was let through before it came into the table.
+            policy.hold = HoldPolicy::default();
+        }
         let question = Question {
             source,
             policy,

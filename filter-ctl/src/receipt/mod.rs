@@ -27,6 +27,8 @@ pub enum ReceiptStatus {
     Enforced,
     /// It is in force, but for the entries that are listed.
     Partial,
+    /// It is on disk, and its feed stands still: what it withdraws is no longer enforced, what it adds waits.
+    Paused,
     /// It was refused whole; what was in force before stays.
     Refused,
     /// It was a test: good, and not to be enforced.
@@ -39,6 +41,7 @@ impl ReceiptStatus {
     pub fn of(report: &ApplyReport) -> Self {
         match report {
             ApplyReport { status, .. } if status == "test" => Self::Test,
+            ApplyReport { paused: true, .. } => Self::Paused,
             ApplyReport {
                 withheld_total: 0, ..
             } => Self::Enforced,
@@ -53,6 +56,7 @@ impl ReceiptStatus {
             Self::Admitted => "admitted",
             Self::Enforced => "enforced",
             Self::Partial => "partial",
+            Self::Paused => "paused",
             Self::Refused => "refused",
             Self::Test => "test",
         }
@@ -134,15 +138,17 @@ impl Receipt {
     /// anything but the same refusal.
     #[must_use]
     pub fn replaces(&self, older: &Self) -> bool {
-        use ReceiptStatus::{Admitted, Enforced, Partial, Refused, Test};
+        use ReceiptStatus::{Admitted, Enforced, Partial, Paused, Refused, Test};
         match (older.status, self.status) {
-            (Enforced | Partial, _) | (Admitted | Test, Refused) => false,
+            (Enforced | Partial, _)
+            | (Admitted | Paused | Test, Refused)
+            | (Paused, Admitted | Paused) => false,
             (Refused, Refused) => {
                 let code = |receipt: &Self| receipt.refusal.as_ref().map(|why| why.code.clone());
                 code(self) != code(older)
             }
             (Admitted, now) => now != Admitted,
-            (Refused | Test, _) => true,
+            (Refused | Test | Paused, _) => true,
         }
     }
 }

@@ -24,6 +24,7 @@ pub(super) fn local_at(mut local: Local, at: Timestamp) -> Local {
     local.exceptions.retain(|exception| exception.at <= at);
     local.withdrawals.retain(|withdrawal| withdrawal.at <= at);
     local.feeds_off.retain(|off| off.at <= at);
+    local.pauses.retain(|pause| pause.at <= at);
     for record in &mut local.approvals {
         record.approved.retain(|person| person.at <= at);
         record.rejected = record.rejected.take().filter(|person| person.at <= at);

@@ -88,10 +88,20 @@ impl Scene {
         let mut ledger = Ledger::new();
         note_interfaces(&config, &mut ledger)?;
         let number = ledger.interfaces().get(&name).map(|known| known.number);
-        let State { sources, local, .. } = state;
-        let (sources, local) = match choice.at {
-            Some(at) => (moment::sources_at(sources, at), moment::local_at(local, at)),
-            None => (sources, local),
+        let State {
+            sources,
+            local,
+            mut pinned,
+            ..
+        } = state;
+        let local = match choice.at {
+            Some(at) => moment::local_at(local, at),
+            None => local,
+        };
+        let sources = pinned.in_force(&sources, &local.pauses);
+        let sources = match choice.at {
+            Some(at) => moment::sources_at(sources, at),
+            None => sources,
         };
         let at = choice.at.unwrap_or(choice.now);
         let plan = plan(

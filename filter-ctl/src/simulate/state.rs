@@ -14,6 +14,7 @@ use crate::{
         LocalError,
         desired::Sources,
         local::Local,
+        pause::{Pinned, read_pinned},
         start::{TrustFileError, read_trust},
         stored::Stored,
     },
@@ -27,6 +28,8 @@ pub(crate) struct State {
     pub(crate) sources: Sources,
     /// What operators have decided.
     pub(crate) local: Local,
+    /// Where paused feeds stand.
+    pub(crate) pinned: Pinned,
     /// What is missing or damaged, in a sentence each.
     pub(crate) warnings: Vec<String>,
 }
@@ -70,13 +73,22 @@ pub(crate) fn read(config: &Config, timezone: &TimeZone) -> Result<State, StateE
         format!("{subject}: {message}; the simulation goes on without what cannot be read")
     });
     state.warnings.extend(damaged);
-    match Local::load(directory) {
-        Ok(local) => state.local = local,
-        Err(LocalError::Read { path, source }) => return Err(StateError { path, source }),
-        Err(error) => state.warnings.push(format!(
-            "{error}; the simulation goes on without exceptions and withdrawals"
-        )),
+    let (local, unusable) = Local::load(directory);
+    for (_, error) in unusable {
+        match error {
+            LocalError::Read { path, source } => return Err(StateError { path, source }),
+            error => state.warnings.push(format!(
+                "{error}; the simulation goes on without what it decides"
+            )),
+        }
     }
+    let (pinned, damaged) = read_pinned(&local, &store, &trust, timezone);
+    let damaged = damaged.iter().map(|(subject, message)| {
+        format!("{subject}: {message}; the simulation goes on without what cannot be read")
+    });
+    state.warnings.extend(damaged);
+    state.local = local;
+    state.pinned = pinned;
     Ok(state)
 }
 

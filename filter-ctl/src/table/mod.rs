@@ -9,13 +9,17 @@
 //! - [`slots`]: which orders a slot number means, across generations;
 //! - [`clock`]: from wall time to the kernel's clock;
 //! - [`host`]: the table and the buckets as the decision has them, for tests, `explain` and `simulate`;
+//! - [`compare`]: whose entries one table enforces otherwise than another;
+//! - [`intervals`]: from rows back to prefixes;
 //! - [`explain`]: which rules speak of an address.
 
 pub mod clock;
+pub mod compare;
 pub mod compile;
 pub mod elements;
 pub mod explain;
 pub mod host;
+pub mod intervals;
 pub mod print;
 pub mod slots;
 

@@ -1,8 +1,6 @@
 //! Deltas, as an authority makes them with the command and an operator applies them.
 
-use std::fs;
-
-use super::{CONFIG, arrives, site};
+use super::{CONFIG, arrives, delta, site};
 use crate::support::{
     authority::Bundle,
     layout::{BAD_4, GOOD_4, Layout},
@@ -26,17 +24,7 @@ fn a_delta_blocks_and_unblocks_on_its_base_and_a_crash_loses_nothing_of_it() {
     let mut second = first.clone();
     second.seq = 2;
     second.block(GOOD_4, jiff::SignedDuration::from_hours(1));
-    let delta = |old: &Bundle, new: &Bundle, name: &str| {
-        let (from, to) = (site.path("old.jsonl"), site.path("new.jsonl"));
-        fs::write(&from, old.text()).unwrap();
-        fs::write(&to, new.text()).unwrap();
-        let made = site.path(name);
-        let files = [from, to, made.clone()].map(|path| path.display().to_string());
-        site.done(&["bundle", "delta", &files[0], &files[1], "--to", &files[2]]);
-        authority.sign_file(&made);
-        made
-    };
-    let on_first = delta(&first, &second, "2.jsonl");
+    let on_first = delta(&site, &authority, [&first, &second], "2.jsonl");
     site.done(&["order", "apply", on_first.to_str().unwrap()]);
     assert!(!arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
 
@@ -45,7 +33,7 @@ fn a_delta_blocks_and_unblocks_on_its_base_and_a_crash_loses_nothing_of_it() {
     first.seq = 1;
     let mut other = second.clone();
     other.seq = 3;
-    let late = delta(&first, &other, "late.jsonl");
+    let late = delta(&site, &authority, [&first, &other], "late.jsonl");
     let ended = site.cli(&["order", "apply", late.to_str().unwrap(), "-o", "json"]);
     assert_eq!(ended.code, Some(3), "{ended:?}");
     assert!(ended.stdout.contains("\"wrong_base\""), "{ended:?}");
@@ -60,7 +48,7 @@ fn a_delta_blocks_and_unblocks_on_its_base_and_a_crash_loses_nothing_of_it() {
     let mut third = second.clone();
     third.seq = 3;
     third.entries.truncate(1);
-    let on_second = delta(&second, &third, "3.jsonl");
+    let on_second = delta(&site, &authority, [&second, &third], "3.jsonl");
     site.done(&["order", "apply", on_second.to_str().unwrap()]);
     assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
 }

@@ -8,6 +8,7 @@ use filter_common::{
 
 use super::{CONFIG, arrives, block, site};
 use crate::support::{
+    authority::Bundle,
     daemon::Site,
     layout::{BAD_4, GOOD_4, Layout},
     skipped,
@@ -56,9 +57,11 @@ fn a_table_that_was_tampered_with_is_noticed_named_and_written_anew() {
         return;
     }
     let layout = Layout::new();
-    let (site, _) = site(&layout, CONFIG);
+    let (site, authority) = site(&layout, CONFIG);
     let service = site.start();
     block(&site, &[BAD_4]);
+    let other = authority.sign(&site, "1.jsonl", &Bundle::new(1, &["203.0.113.99"]));
+    site.done(&["order", "apply", other.to_str().unwrap()]);
     assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
     assert_eq!(drifts(&site), 0);
     let before = site.json(&["status"])["generation"]["number"].as_u64();
@@ -71,6 +74,11 @@ fn a_table_that_was_tampered_with_is_noticed_named_and_written_anew() {
     assert_eq!(drifts(&site), 1);
     let log = site.log();
     assert!(log.contains("V4_VALUES"), "{log}");
+    // Only the feed whose entry was damaged is named.
+    let audit = std::fs::read_to_string(site.path("state/audit.log")).unwrap();
+    let drift = audit.lines().find(|line| line.contains("\"drift\"")).unwrap();
+    assert!(drift.contains("operator (1)"), "{drift}");
+    assert!(!drift.contains("cert"), "{drift}");
     let after = site.json(&["status"])["generation"]["number"].as_u64();
     assert!(after > before, "{after:?}, {before:?}");
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::Context;
 use crate::{
     cli::{failure::Failure, output::Outcome, text},
-    http::wire::FeedRequest,
+    http::wire::{FeedRequest, PauseFeed},
     order::FeedName,
 };
 
@@ -17,8 +17,10 @@ pub enum FeedCommand {
     List,
     /// Show a feed
     Show(ShowArgs),
-    /// Fetch a feed now
+    /// End the pause of a feed, and fetch it now if it is fetched
     Sync(ShowArgs),
+    /// Pause a feed where it is; what it sends is admitted and waits, withdrawals apply
+    Pause(PauseArgs),
     /// Enforce the update of a list that is held
     Approve(ShowArgs),
     /// Never enforce it; the last good list stays
@@ -31,6 +33,17 @@ pub struct ShowArgs {
     /// The feed
     #[arg(value_parser = parse_feed)]
     name: FeedName,
+}
+
+/// The arguments of `pause`.
+#[derive(Args, Clone, Debug)]
+pub struct PauseArgs {
+    /// The feed
+    #[arg(value_parser = parse_feed)]
+    name: FeedName,
+    /// Why; it goes to the audit log
+    #[arg(long)]
+    reason: String,
 }
 
 /// Reads the name of a feed.
@@ -46,6 +59,12 @@ pub(super) fn run(context: &Context, command: &FeedCommand) -> Result<Outcome, F
         FeedCommand::Show(ShowArgs { name }) => return show(context, name),
         FeedCommand::Sync(ShowArgs { name }) => {
             service.ask(async |client| client.sync_feed(&request(name)).await)
+        }
+        FeedCommand::Pause(PauseArgs { name, reason }) => {
+            let request = PauseFeed {
+                reason: reason.clone(),
+            };
+            service.ask(async |client| client.pause_feed(name, &request).await)
         }
         FeedCommand::Approve(ShowArgs { name }) => {
             service.ask(async |client| client.approve_update(&request(name)).await)

@@ -84,7 +84,8 @@ fn covering(entry: &CoveringEntry, now: Timestamp) -> String {
     } else {
         ""
     };
-    let head = format!("{} {}{monitored}", entry.net, packets(entry));
+    let paused = if entry.paused { ", feed paused" } else { "" };
+    let head = format!("{} {}{monitored}{paused}", entry.net, packets(entry));
     format!(
         "{}\n{}",
         sanitize::line(&head),

@@ -7,7 +7,7 @@ use super::{
     table::{Side, Table},
     time_and_distance,
 };
-use crate::http::wire::FeedStatus;
+use crate::http::wire::{Alarm, FeedStatus};
 
 /// A line for each feed.
 #[must_use]
@@ -15,7 +15,9 @@ pub fn table(feeds: &[FeedStatus]) -> String {
     let mut table = Table::new(&[
         ("NAME", Side::Left),
         ("MODE", Side::Left),
+        ("DESIRED", Side::Right),
         ("ENFORCED", Side::Right),
+        ("DRIFT", Side::Right),
         ("WITHHELD", Side::Right),
         ("HELD", Side::Right),
         ("EPOCH/SEQ", Side::Right),
@@ -26,8 +28,10 @@ pub fn table(feeds: &[FeedStatus]) -> String {
     for feed in feeds {
         table.row([
             feed.feed.to_string(),
-            feed.mode.clone(),
+            mode(feed),
+            number(feed.desired),
             number(feed.enforced),
+            number(feed.drift),
             number(feed.withheld),
             number(feed.held),
             sequence(feed),
@@ -37,6 +41,21 @@ pub fn table(feeds: &[FeedStatus]) -> String {
         ]);
     }
     table.render(2)
+}
+
+/// The message of an alarm, with what has changed since it was raised.
+#[must_use]
+pub fn alarm_text(alarm: &Alarm) -> String {
+    match &alarm.detail {
+        Some(detail) => format!("{}; {detail}", alarm.message),
+        None => alarm.message.clone(),
+    }
+}
+
+/// `enforce` and so on, and whether it stands still.
+fn mode(feed: &FeedStatus) -> String {
+    let paused = feed.paused.as_ref().map_or("", |_| ", paused");
+    format!("{}{paused}", feed.mode)
 }
 
 fn sequence(feed: &FeedStatus) -> String {
@@ -63,6 +82,10 @@ pub fn text(feed: &FeedStatus, now: Timestamp) -> String {
         alarms,
         refused_bundles,
         last_refusal,
+        paused,
+        last_success,
+        held_update,
+        drift,
     } = feed;
     let at = |time: &Option<Timestamp>| {
         time.map_or_else(|| "-".to_owned(), |time| time_and_distance(time, now))
@@ -72,18 +95,50 @@ pub fn text(feed: &FeedStatus, now: Timestamp) -> String {
     });
     let alarms: Vec<String> = alarms
         .iter()
-        .map(|alarm| format!("{}: {}", alarm.code, outside(&alarm.message)))
+        .map(|alarm| format!("{}: {}", alarm.code, outside(&alarm_text(alarm))))
         .collect();
+    let pause = paused.as_ref().map_or_else(String::new, |paused| {
+        format!(
+            "by {} since {}: {}",
+            outside(&paused.by),
+            time_and_distance(paused.since, now),
+            outside(&paused.reason)
+        )
+    });
+    let latest = paused.as_ref().map_or_else(String::new, |paused| {
+        let digest = paused.sha256.as_deref().map(|sha256| &sha256[..8]);
+        let digest = digest.unwrap_or("nothing").to_owned();
+        let number = paused.epoch.zip(paused.seq);
+        let name = number.map_or(digest, |(epoch, seq)| format!("{epoch}/{seq}"));
+        format!("{name}, {}", at(&paused.admitted_at))
+    });
+    let update = held_update.map_or_else(String::new, |update| {
+        format!(
+            "+{} -{} of {}, fetched {}; `filter-ctl feed approve {name}` or `feed reject {name}`",
+            number(update.added),
+            number(update.removed),
+            number(update.before),
+            time_and_distance(update.fetched_at, now)
+        )
+    });
+    let success = last_success.as_ref().map_or_else(String::new, |time| {
+        time_and_distance(*time, now)
+    });
     let all = [
         ("Feed", name.to_string()),
         ("Mode", mode.clone()),
+        ("Paused", pause),
+        ("Admitted since", latest),
         ("Epoch/seq", sequence(feed)),
         ("Admitted", at(admitted_at)),
+        ("Last success", success),
         ("Expires", at(expires_at)),
         ("Desired", number(*desired)),
         ("Enforced", number(*enforced)),
+        ("Drift", number(*drift)),
         ("Withheld", number(*withheld)),
         ("Held", number(*held)),
+        ("Held update", update),
         ("Refused bundles", number(*refused_bundles)),
         ("Last refusal", refusal),
         ("Alarms", alarms.join("; ")),
@@ -118,6 +173,7 @@ Admitted         2026-11-23 08:00:04Z (60 min ago)
 Expires          2026-11-24 08:00:00Z (in 22 h)
 Desired          1,000,003
 Enforced         1,000,000
+Drift            0
 Withheld         3
 Held             0
 Refused bundles  1

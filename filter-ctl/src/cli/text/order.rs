@@ -172,6 +172,7 @@ pub fn report(report: &ApplyReport) -> String {
         enforced,
         withheld,
         withheld_total,
+        paused,
         generation,
         received_at,
         admitted_at: _,
@@ -190,6 +191,7 @@ pub fn report(report: &ApplyReport) -> String {
             number(*enforced),
             count(*received, "entry", "entries")
         ),
+        "paused" => format!("{what}: admitted"),
         "repeat" => format!("{what}: these very bytes were admitted before; nothing changed"),
         "test" => format!("{what}: valid, and as a test not to be enforced"),
         other => format!("{what}: {other}"),
@@ -203,6 +205,12 @@ pub fn report(report: &ApplyReport) -> String {
         text += &format!(", {milliseconds} ms after receipt");
     }
     text += ".\n";
+    if *paused {
+        text += &format!(
+            "Feed {feed} is paused: what it withdraws is no longer enforced, what it adds waits for \
+             `filter-ctl feed sync {feed}`.\n"
+        );
+    }
     if !withheld.is_empty() {
         text += &format!(
             "\nNot in force, or only in part: {}\n{}",

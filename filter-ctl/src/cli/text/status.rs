@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 
 use super::{
-    count, feed,
+    count, feed, number,
     table::{Side, Table},
     time_and_distance,
 };
-use crate::{cli::sanitize, http::wire::Status};
+use crate::{cli::sanitize, http::wire::{OpenDeadline, Status}};
 
 /// The text, as of `now`.
 #[must_use]
@@ -15,6 +15,7 @@ pub fn text(status: &Status, now: Timestamp) -> String {
     let mut text = alarms(status);
     text += &filtering(status, now);
     text += &interfaces(status);
+    text += &deadlines(status, now);
     if !status.feeds.is_empty() {
         text += "\nFeeds\n";
         text += &feed::table(&status.feeds);
@@ -33,7 +34,7 @@ fn alarms(status: &Status) -> String {
     }
     text += &format!("{}\n", count(status.alarms.len() as u64, "ALARM", "ALARMS"));
     for alarm in &status.alarms {
-        let line = format!("{} ({}): {}", alarm.code, alarm.subject, alarm.message);
+        let line = format!("{} ({}): {}", alarm.code, alarm.subject, feed::alarm_text(alarm));
         text += &format!("  {}\n", sanitize::line(&line));
     }
     text.push('\n');
@@ -104,6 +105,25 @@ fn interfaces(status: &Status) -> String {
     format!("\nInterfaces\n{}", table.render(2))
 }
 
+/// The letters whose report is due next.
+fn deadlines(status: &Status, now: Timestamp) -> String {
+    if status.deadlines.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&[("ORDER", Side::Left), ("REPORT DUE", Side::Left)]);
+    for OpenDeadline { id, deadline } in &status.deadlines {
+        table.row([
+            sanitize::line(&id.to_string()).into_owned(),
+            time_and_distance(*deadline, now),
+        ]);
+    }
+    let overdue = match status.overdue {
+        0 => String::new(),
+        overdue => format!(", {} OVERDUE", number(overdue)),
+    };
+    format!("\nDeadlines{overdue}\n{}", table.render(2))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,9 +147,28 @@ Interfaces
   eth1  customer  generic  monitor  NOT ATTACHED: interface eth1 does not exist
 
 Feeds
-  NAME  MODE      ENFORCED  WITHHELD  HELD  EPOCH/SEQ  ADMITTED              EXPIRES               REFUSED
-  ncsc  enforce  1,000,000         3     0       1/42  2026-11-23 08:00:04Z  2026-11-24 08:00:00Z        0
+  NAME  MODE       DESIRED   ENFORCED  DRIFT  WITHHELD  HELD  EPOCH/SEQ  ADMITTED              EXPIRES               REFUSED
+  ncsc  enforce  1,000,003  1,000,000      0         3     0       1/42  2026-11-23 08:00:04Z  2026-11-24 08:00:00Z        0
 "
+        );
+    }
+
+    #[test]
+    fn letters_whose_report_is_due_are_listed_and_those_overdue_counted() {
+        let mut status = samples::status();
+        status.feeds.clear();
+        status.deadlines = vec![OpenDeadline {
+            id: samples::id(),
+            deadline: samples::time("2026-11-24T07:00:00Z"),
+        }];
+        status.overdue = 1;
+        let text = text(&status, samples::time("2026-11-24T09:00:00Z"));
+        assert!(
+            text.ends_with(
+                "\nDeadlines, 1 OVERDUE\n  ORDER                 REPORT DUE\n  \
+                 ncsc:298/VNCERT-DPUC  2026-11-24 07:00:00Z (2 h ago)\n"
+            ),
+            "{text}"
         );
     }
 

@@ -192,16 +192,27 @@ fn feed_status(push: &Push, feed: &FeedName) -> Option<PushFeedStatus> {
     let source = view.sources.iter().find(|source| source.feed() == feed);
     let sha256 = source.and_then(|source| match source.provenance() {
         Provenance::Bundle { sha256, .. } => Some(hex::encode(sha256)),
-        Provenance::List { .. } | Provenance::Operator { .. } => None,
+        Provenance::List { .. } | Provenance::Operator { .. } | Provenance::Table => None,
     });
+    // Its authority goes on from what was admitted last, wherever the feed stands.
+    let (epoch, seq, sha256, admitted_at) = match &status.paused {
+        Some(paused) => (
+            paused.epoch,
+            paused.seq,
+            paused.sha256.clone(),
+            paused.admitted_at,
+        ),
+        None => (status.epoch, status.seq, sha256, status.admitted_at),
+    };
     let generation = view.status.generation.as_ref();
     Some(PushFeedStatus {
         feed: feed.clone(),
         mode: status.mode.clone(),
-        epoch: status.epoch,
-        seq: status.seq,
+        epoch,
+        seq,
         sha256,
-        admitted_at: status.admitted_at,
+        admitted_at,
+        paused: status.paused.is_some(),
         expires_at: status.expires_at,
         desired: status.desired,
         enforced: status.enforced,

@@ -13,7 +13,7 @@ pub struct PushAnswer {
     pub receipt: String,
     /// Where the receipt is, or will be.
     pub url: String,
-    /// `enforced`, `partial`, `test`, `repeat` (these very bytes were admitted before), `admitted` (on disk, not
+    /// `enforced`, `partial`, `paused` (its feed stands still), `test`, `repeat` (these very bytes were admitted before), `admitted` (on disk, not
     /// yet in the kernel) or `received` (still being judged: ask for the receipt).
     pub status: String,
 }
@@ -63,7 +63,10 @@ pub struct PushFeedStatus {
     pub admitted_at: Option<Timestamp>,
     /// By when it expects a successor.
     pub expires_at: Option<Timestamp>,
-    /// Entries that were admitted and have not ended.
+    /// Whether an operator has paused the feed: what it sends is admitted, withdrawals apply, all else waits.
+    #[serde(default)]
+    pub paused: bool,
+    /// Entries that are to be in force and have not ended.
     pub desired: u64,
     /// Entries in force.
     pub enforced: u64,

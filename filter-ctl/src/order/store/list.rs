@@ -5,6 +5,7 @@
 //! feeds/FEED/held.json           the update that waits for an operator, or was rejected
 //! feeds/FEED/list-DIGEST.raw     a list as it was fetched; DIGEST is the beginning of its SHA-256
 //! feeds/FEED/list-DIGEST.since   since when its entries hold
+//! feeds/FEED/list-DIGEST.mark    the mark when this list was the last: a state to go back to
 //! ```
 //!
 //! As with bundles the mark is written last, and alone says what is in force.
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FeedName, Store, StoreError, list, read, read_json, write_json};
+use super::{FeedName, STATES_MAX, Store, StoreError, list, read, read_json, write_json};
 use crate::{
     durable,
     order::{
@@ -25,6 +26,8 @@ use crate::{
 const MARK: &str = "list.json";
 const HELD: &str = "held.json";
 const DIGEST_BYTES: usize = 8;
+const PREFIX: &str = "list-";
+const PAST_MARK: &str = "mark";
 
 /// An update of a list that changes too much to be enforced by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,9 +57,12 @@ impl Store {
         durable::create_directory(&directory)?;
         let stored = self.list_mark(feed).ok().flatten();
         // Of a list that was only seen again nothing but the mark changes.
-        let is_new = stored.is_none_or(|stored| {
+        let is_new = stored.as_ref().is_none_or(|stored| {
             (stored.sha256, stored.admitted_at) != (mark.sha256, mark.admitted_at)
         });
+        if let Some(stored) = stored.filter(|stored| stored.sha256 != mark.sha256) {
+            write_json(&self.list_path(feed, &stored.sha256, PAST_MARK), &stored)?;
+        }
         if is_new {
             let since = self.list_path(feed, &mark.sha256, "since");
             durable::write_atomic(&since, &encode_since(order))?;
@@ -74,17 +80,44 @@ impl Store {
     /// What is stored of a feed's list, for [`readmit_list`](crate::order::verify::readmit_list); `None` if there
     /// is none.
     pub fn load_list(&self, feed: &FeedName) -> Result<Option<CommittedList>, StoreError> {
-        let Some(mark) = self.list_mark(feed)? else {
-            return Ok(None);
-        };
+        let mark = self.list_mark(feed)?;
+        mark.map(|mark| self.load_list_state(feed, mark))
+            .transpose()
+    }
+
+    /// What is stored of a version of a feed's list, by its mark.
+    pub fn load_list_state(
+        &self,
+        feed: &FeedName,
+        mark: ListMark,
+    ) -> Result<CommittedList, StoreError> {
         let bytes = self.list_bytes(feed, &mark.sha256)?;
         let since = read(&self.list_path(feed, &mark.sha256, "since"))?;
-        Ok(Some(CommittedList {
+        Ok(CommittedList {
             feed: feed.clone(),
             mark,
             bytes,
             since,
-        }))
+        })
+    }
+
+    /// The marks of the versions before the one admitted last, the newest first. One that cannot be read is passed
+    /// over: nobody can go back to it.
+    pub fn past_list_marks(&self, feed: &FeedName) -> Result<Vec<ListMark>, StoreError> {
+        let last = self.list_mark(feed)?.map(|mark| mark.sha256);
+        let mut marks: Vec<ListMark> = Vec::new();
+        for (path, name) in list(&self.feed_directory(feed))? {
+            if !(name.starts_with(PREFIX) && name.ends_with(&format!(".{PAST_MARK}"))) {
+                continue;
+            }
+            match read_json(&path) {
+                Ok(mark) => marks.extend(mark),
+                Err(error) => tracing::warn!(%feed, %error, "a list cannot be gone back to"),
+            }
+        }
+        marks.retain(|mark| Some(mark.sha256) != last);
+        marks.sort_unstable_by_key(|mark| std::cmp::Reverse((mark.admitted_at, mark.sha256)));
+        Ok(marks)
     }
 
     /// The bytes of a list that is in force or held.
@@ -125,15 +158,22 @@ impl Store {
         Ok(durable::remove(&self.feed_directory(feed).join(HELD))?)
     }
 
-    /// Removes the lists of a feed that are neither in force nor held.
-    pub fn prune_lists(&self, feed: &FeedName) -> Result<(), StoreError> {
-        let marked = self.list_mark(feed)?.map(|mark| mark.sha256);
+    /// Removes the lists of a feed that are neither held nor among the newest [`STATES_MAX`] versions, nor `pinned`,
+    /// which a paused feed stands at.
+    pub fn prune_lists(
+        &self,
+        feed: &FeedName,
+        pinned: Option<&ListMark>,
+    ) -> Result<(), StoreError> {
+        let marked = self.list_mark(feed)?;
         let held = self.held_list(feed)?.map(|held| held.sha256);
-        let kept: Vec<String> = [marked, held].iter().flatten().map(stem).collect();
+        let past = self.past_list_marks(feed)?;
+        let versions = past.iter().take(STATES_MAX - 1).chain(&marked);
+        let versions = versions.chain(pinned).map(|mark| &mark.sha256);
+        let kept: Vec<String> = versions.chain(&held).map(stem).collect();
         for (path, name) in list(&self.feed_directory(feed))? {
-            let is_list = |name: &str| name.starts_with("list-");
             let file_stem = name.split_once('.').map_or("", |(stem, _)| stem);
-            if is_list(&name) && !kept.iter().any(|kept| kept == file_stem) {
+            if name.starts_with(PREFIX) && !kept.iter().any(|kept| kept == file_stem) {
                 durable::remove(&path)?;
             }
         }
@@ -147,5 +187,5 @@ impl Store {
 }
 
 fn stem(sha256: &[u8; 32]) -> String {
-    format!("list-{}", hex::encode(&sha256[..DIGEST_BYTES]))
+    format!("{PREFIX}{}", hex::encode(&sha256[..DIGEST_BYTES]))
 }

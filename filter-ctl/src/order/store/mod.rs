@@ -4,6 +4,7 @@
 //! feeds/FEED/EPOCH-SEQ-DIGEST.jsonl             the bundle; DIGEST is the beginning of its SHA-256
 //! feeds/FEED/EPOCH-SEQ-DIGEST.jsonl.minisig     its signatures, .2.minisig and so on
 //! feeds/FEED/EPOCH-SEQ-DIGEST.jsonl.since       since when its entries hold
+//! feeds/FEED/EPOCH-SEQ-DIGEST.jsonl.mark        the mark when this bundle was the last: a state to go back to
 //! feeds/FEED/mark.json                          the mark: what was admitted last
 //! operator/DIGEST.json                          an operator's order; DIGEST is that of its reference
 //! ```
@@ -38,9 +39,9 @@ use super::{
 };
 use crate::durable::{self, DurableError};
 
-/// Bundles that are kept of a feed, the marked one among them and those that it builds on not counted; older
-/// ones are removed.
-pub const EVIDENCE_BUNDLES_MAX: usize = 8;
+/// States that are kept of a feed, the one admitted last among them: bundles that changed something, or lists. The
+/// bundles that they build on and those that a paused feed stands at are not counted; older ones are removed.
+pub const STATES_MAX: usize = 8;
 
 const MARK: &str = "mark.json";
 
@@ -133,7 +134,8 @@ impl Store {
         if sha256 != mark.sha256 {
             return Err(StoreError::OtherBytes(feed.clone()));
         }
-        if let Some(stored) = self.mark(feed)?
+        let stored = self.mark(feed)?;
+        if let Some(stored) = &stored
             && stored.number() >= mark.number()
         {
             return Err(StoreError::Stale {
@@ -144,6 +146,10 @@ impl Store {
         }
         let directory = self.feed_directory(feed);
         durable::create_directory(&directory)?;
+        if let Some(stored) = stored.filter(|stored| stored.has_entries) {
+            let bundle = directory.join(BundleName::of(&stored).to_string());
+            write_json(&names::past_mark_path(&bundle), &stored)?;
+        }
         // What a delta leaves has the times of the bundles before it.
         if mark.chain.is_empty() {
             let since = names::since_path(&directory.join(BundleName::of(mark).to_string()));
@@ -182,18 +188,21 @@ impl Store {
         Ok(durable::write_atomic(&bundle, &untrusted.bundle)?)
     }
 
-    /// Removes the oldest bundles of a feed past [`EVIDENCE_BUNDLES_MAX`], never the marked one or one that it
-    /// builds on, which do not count. How many.
-    pub fn prune(&self, feed: &FeedName) -> Result<usize, StoreError> {
+    /// Removes the oldest bundles of a feed: those that neither the newest [`STATES_MAX`] states nor `pinned`, which
+    /// a paused feed stands at, need. How many.
+    pub fn prune(&self, feed: &FeedName, pinned: Option<&Mark>) -> Result<usize, StoreError> {
         let mark = self.mark(feed)?;
+        let mut states = self.past_marks(feed)?;
+        states.truncate(STATES_MAX - 1);
         let needed: BTreeSet<BundleName> = mark
             .iter()
+            .chain(pinned)
+            .chain(&states)
             .flat_map(Mark::bundles)
             .map(|link| BundleName::of_link(&link))
             .collect();
-        let directory = self.feed_directory(feed);
         let mut files = Vec::new();
-        for (path, name) in list(&directory)? {
+        for (path, name) in list(&self.feed_directory(feed))? {
             if let Some(bundle) = names::bundle_of(&name) {
                 files.push((bundle, path));
             }
@@ -202,12 +211,39 @@ impl Store {
         bundles.sort_unstable();
         bundles.dedup();
         bundles.retain(|bundle| !needed.contains(bundle));
-        let kept = EVIDENCE_BUNDLES_MAX - usize::from(mark.is_some());
+        let kept = STATES_MAX - usize::from(mark.is_some()) - states.len();
         bundles.truncate(bundles.len().saturating_sub(kept));
-        for (_, path) in files.iter().filter(|(bundle, _)| bundles.contains(bundle)) {
-            durable::remove(path)?;
+        // A chain may be long, and each of its marks names it.
+        let states = states.iter().chain(pinned);
+        let states: BTreeSet<BundleName> = states.map(BundleName::of).collect();
+        for (bundle, path) in &files {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let is_past = name.is_some_and(names::is_past_mark) && !states.contains(bundle);
+            if is_past || bundles.contains(bundle) {
+                durable::remove(path)?;
+            }
         }
         Ok(bundles.len())
+    }
+
+    /// The marks of the states before the one admitted last, the newest first. Those that changed nothing are not
+    /// among them. One that cannot be read is passed over: nobody can go back to it.
+    pub fn past_marks(&self, feed: &FeedName) -> Result<Vec<Mark>, StoreError> {
+        let mut marks: Vec<Mark> = Vec::new();
+        for (path, name) in list(&self.feed_directory(feed))? {
+            if !names::is_past_mark(&name) {
+                continue;
+            }
+            match read_json(&path) {
+                Ok(mark) => marks.extend(mark),
+                Err(error) => tracing::warn!(%feed, %error, "a state cannot be gone back to"),
+            }
+        }
+        // That of the state admitted last may be there as well, where a commit failed after it.
+        let last = self.mark(feed)?.map(|mark| mark.number());
+        marks.retain(|mark| Some(mark.number()) < last);
+        marks.sort_unstable_by_key(|mark| std::cmp::Reverse(mark.number()));
+        Ok(marks)
     }
 
     /// The mark of a feed; `None` if nothing of it was admitted yet. While a mark is damaged, nothing can
@@ -219,9 +255,12 @@ impl Store {
     /// What is stored of a feed, for [`readmit`](super::verify::readmit); `None` if nothing of it was
     /// admitted yet.
     pub fn load_feed(&self, feed: &FeedName) -> Result<Option<Committed>, StoreError> {
-        let Some(mark) = self.mark(feed)? else {
-            return Ok(None);
-        };
+        let mark = self.mark(feed)?;
+        mark.map(|mark| self.load_state(feed, mark)).transpose()
+    }
+
+    /// What is stored of a state of a feed, by its mark.
+    pub fn load_state(&self, feed: &FeedName, mark: Mark) -> Result<Committed, StoreError> {
         let directory = self.feed_directory(feed);
         let path = directory.join(BundleName::of(&mark).to_string());
         let mut chain = self.bundles(feed, &mark)?;
@@ -236,14 +275,14 @@ impl Store {
             Some(name) => read(&names::since_path(&directory.join(name)))?,
             None => None,
         };
-        Ok(Some(Committed {
+        Ok(Committed {
             feed: feed.clone(),
             mark,
             chain,
             bundle,
             signatures,
             since,
-        }))
+        })
     }
 
     /// The bundles of a mark, in the order of [`Mark::bundles`], as they lie on disk: they are mapped, not

@@ -11,6 +11,7 @@ use crate::order::{
 };
 
 const EXTENSION: &str = ".jsonl";
+const PAST_MARK: &str = ".mark";
 const DIGEST_BYTES: usize = 8;
 
 /// The name of a bundle: its number, and the beginning of its digest. Sorted by number.
@@ -62,9 +63,23 @@ pub(super) fn bundle_of(file: &str) -> Option<BundleName> {
     Some(name).filter(|_| of_bundle && is_digest)
 }
 
+/// The mark beside a bundle that was in force before the marked one.
+pub(super) fn past_mark_path(bundle: &Path) -> PathBuf {
+    beside(bundle, PAST_MARK)
+}
+
+/// Whether a file is such a mark.
+pub(super) fn is_past_mark(file: &str) -> bool {
+    bundle_of(file).is_some() && file.ends_with(PAST_MARK)
+}
+
 /// The record of first dates beside a bundle.
 pub(super) fn since_path(bundle: &Path) -> PathBuf {
+    beside(bundle, ".since")
+}
+
+fn beside(bundle: &Path, extension: &str) -> PathBuf {
     let mut path = bundle.as_os_str().to_owned();
-    path.push(".since");
+    path.push(extension);
     PathBuf::from(path)
 }

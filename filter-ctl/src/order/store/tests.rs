@@ -179,13 +179,14 @@ fn a_kill_between_bundle_and_mark_leaves_the_old_mark() {
 fn old_bundles_are_evidence_up_to_a_number_and_the_marked_one_stays() {
     let (_directory, store) = store();
     let authority = Authority::new();
-    assert_eq!(store.prune(&feed()).expect("pruned"), 0);
+    assert_eq!(store.prune(&feed(), None).expect("pruned"), 0);
     for seq in 1..=11 {
         authority.commit(&store, seq);
     }
-    assert_eq!(store.prune(&feed()).expect("pruned"), 3);
+    assert_eq!(store.prune(&feed(), None).expect("pruned"), 3);
     let names = files(&store);
-    assert_eq!(names.len(), EVIDENCE_BUNDLES_MAX * 3 + 1, "{names:?}");
+    // Bundle, signature and first dates of each, the marks of all but the last, and its own.
+    assert_eq!(names.len(), STATES_MAX * 4, "{names:?}");
     assert!(
         names.iter().any(|name| name.starts_with("1-4-")),
         "{names:?}"
@@ -204,12 +205,48 @@ fn old_bundles_are_evidence_up_to_a_number_and_the_marked_one_stays() {
         fs::write(path, b"x").expect("written");
     }
     fs::write(bundle.with_file_name("notes.txt"), b"x").expect("written");
-    store.prune(&feed()).expect("pruned");
+    store.prune(&feed(), None).expect("pruned");
     assert!(store.load_feed(&feed()).expect("loaded").is_some());
     assert!(
         files(&store).contains(&"notes.txt".to_owned()),
         "foreign files are left alone"
     );
+}
+
+#[test]
+fn a_state_that_a_paused_feed_stands_at_is_kept_and_comes_back() {
+    let (_directory, store) = store();
+    let authority = Authority::new();
+    let pinned = authority.commit(&store, 1);
+    for seq in 2..=20 {
+        authority.commit(&store, seq);
+        store.prune(&feed(), Some(&pinned.mark)).expect("pruned");
+    }
+    let past = store.past_marks(&feed()).expect("listed");
+    let past: Vec<u64> = past.iter().map(|mark| mark.seq).collect();
+    assert_eq!(past, [19, 18, 17, 16, 15, 14, 13, 1], "the newest first");
+    let state = store.load_state(&feed(), pinned.mark.clone());
+    let readmitted = readmit(&state.expect("kept"), &authority.trust, &UTC).expect("readmitted");
+    assert_eq!(readmitted.order, pinned.order);
+
+    store.prune(&feed(), None).expect("pruned");
+    let gone = store.load_state(&feed(), pinned.mark);
+    assert!(gone.expect_err("gone").to_string().contains("missing"));
+}
+
+#[test]
+fn what_was_never_committed_is_no_state_to_go_back_to() {
+    let (_directory, store) = store();
+    let authority = Authority::new();
+    authority.commit(&store, 1);
+    let mark = store.feed_directory(&feed()).join(MARK);
+    let old = fs::read(&mark).expect("read");
+    authority.commit(&store, 2);
+    // As a crash before the mark leaves it; the next that comes is another.
+    fs::write(&mark, old).expect("written");
+    authority.commit(&store, 3);
+    let past = store.past_marks(&feed()).expect("listed");
+    assert_eq!(past.iter().map(|mark| mark.seq).collect::<Vec<_>>(), [1]);
 }
 
 #[test]
@@ -328,7 +365,8 @@ fn a_full_disk_leaves_the_old_state() {
         .filter(|name| !before.contains(name))
         .collect();
     assert!(
-        rest.iter().all(|name| name.starts_with("1-43-")),
+        rest.iter()
+            .all(|name| name.starts_with("1-43-") || name.ends_with(".jsonl.mark")),
         "{rest:?}"
     );
 }

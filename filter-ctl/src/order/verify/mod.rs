@@ -154,6 +154,13 @@ impl Mark {
         chain
     }
 
+    /// The number of the bundle that changed something last: the marked one, or the one before a sign of life.
+    #[must_use]
+    pub fn state_number(&self) -> (u64, u64) {
+        let before = self.chain.last().filter(|_| !self.has_entries);
+        before.map_or_else(|| self.number(), |link| (link.epoch, link.seq))
+    }
+
     /// The epoch and the sequence number, in the order that they count.
     #[must_use]
     pub const fn number(&self) -> (u64, u64) {

@@ -1,6 +1,6 @@
 //! `order`: blocking orders.
 //!
-//! - here: looking, withdrawing, reinstating;
+//! - here: looking, withdrawing, reinstating, rolling a feed back;
 //! - [`add`]: a letter that an operator types in;
 //! - [`apply`]: a bundle that an authority signed;
 //! - [`hold`]: entries that wait for a person.
@@ -12,19 +12,19 @@ pub mod hold;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::Context;
+use super::{Context, feed::parse_feed};
 use crate::{
     cli::{failure::Failure, output::Outcome, text},
     exit::Exit,
-    http::wire::{ApplyReport, Withdraw},
-    order::OrderId,
+    http::wire::{ApplyReport, RollBack, Withdraw},
+    order::{FeedName, OrderId},
 };
 
 /// The verbs.
 #[derive(Clone, Debug, Subcommand)]
 pub enum OrderCommand {
     /// List the orders
-    List,
+    List(ListArgs),
     /// Show an order with its entries
     Show(ShowArgs),
     /// Enter an order from a letter
@@ -41,6 +41,30 @@ pub enum OrderCommand {
     Withdraw(WithdrawArgs),
     /// Enforce again what was withdrawn
     Reinstate(WithdrawArgs),
+    /// Take a feed back to an earlier state and pause it there; `feed sync` ends it
+    Rollback(RollbackArgs),
+}
+
+/// The arguments of `list`.
+#[derive(Args, Clone, Debug)]
+pub struct ListArgs {
+    /// List the entries that wait for a person instead, as `holds` does
+    #[arg(long)]
+    held: bool,
+}
+
+/// The arguments of `rollback`.
+#[derive(Args, Clone, Debug)]
+pub struct RollbackArgs {
+    /// The feed
+    #[arg(value_parser = parse_feed)]
+    feed: FeedName,
+    /// The state: SEQ or EPOCH/SEQ, or the first digits of a list's SHA-256; without it the last before
+    #[arg(long, value_name = "SEQ")]
+    to: Option<String>,
+    /// Why; it goes to the audit log
+    #[arg(long)]
+    reason: String,
 }
 
 /// The arguments of `show`.
@@ -72,7 +96,8 @@ fn order_id(text: &str) -> Result<OrderId, String> {
 pub(super) fn run(context: &Context, command: OrderCommand) -> Result<Outcome, Failure> {
     let service = &context.service;
     match command {
-        OrderCommand::List => {
+        OrderCommand::List(ListArgs { held: true }) => hold::holds(context),
+        OrderCommand::List(ListArgs { held: false }) => {
             let orders = service.ask(async |client| client.orders().await)?;
             context.document(&orders, || text::order::list(&orders))
         }
@@ -88,6 +113,11 @@ pub(super) fn run(context: &Context, command: OrderCommand) -> Result<Outcome, F
         OrderCommand::Withdraw(args) => {
             let request = args.into();
             let changed = service.ask(async |client| client.withdraw(&request).await)?;
+            context.changed(&changed)
+        }
+        OrderCommand::Rollback(RollbackArgs { feed, to, reason }) => {
+            let request = RollBack { to, reason };
+            let changed = service.ask(async |client| client.roll_back(&feed, &request).await)?;
             context.changed(&changed)
         }
         OrderCommand::Reinstate(args) => {
@@ -109,7 +139,8 @@ impl From<WithdrawArgs> for Withdraw {
 fn exit_of(report: &ApplyReport) -> Exit {
     let refused = |status: &str| matches!(status, "refused" | "held" | "partial");
     let listed = report.withheld.iter().any(|entry| refused(&entry.status));
-    let unlisted = report.withheld_total > report.withheld.len() as u64;
+    // What waits for the end of a pause is not refused.
+    let unlisted = !report.paused && report.withheld_total > report.withheld.len() as u64;
     if listed || unlisted {
         Exit::Refused
     } else {

@@ -1,0 +1,491 @@
+//! Feeds that stand still: paused where they are, or taken back to an earlier state.
+//!
+//! What a paused feed sends is admitted, stored and receipted as ever, so that nothing can be replayed and its
+//! authority sees no gap. In force is the state that the feed stands at, as far as what was admitted last still
+//! asks for it: withdrawing never waits. `feed sync` ends it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    desired::{SourceKey, Sources},
+    engine::{Engine, actor_name, failed, invalid, not_found, refused},
+    handle::{Actor, Answer},
+    lists::damage_subject,
+    local::Local,
+    stored::read_state,
+};
+use crate::{
+    audit::Event,
+    http::wire::{Changed, FeedPaused, PauseFeed, RollBack},
+    order::{
+        FeedName, Provenance, VerifiedOrder, hex,
+        store::STATES_MAX,
+        verify::{ListMark, Mark},
+    },
+};
+
+/// The alarm; its subject is the feed.
+const ALARM: &str = "feed_paused";
+
+/// A feed that stands still, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PauseRecord {
+    /// The feed.
+    pub feed: FeedName,
+    /// Why.
+    pub reason: String,
+    /// Who paused it, or took it back.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The state of its bundles; `None` where there was none.
+    #[serde(default)]
+    pub bundle: Option<Mark>,
+    /// The version of its list; `None` where there was none.
+    #[serde(default)]
+    pub list: Option<ListMark>,
+}
+
+/// The states that paused feeds stand at.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pinned {
+    orders: Sources,
+    /// What each amounted to when it was asked last, with what was admitted last then.
+    known: BTreeMap<SourceKey, [Arc<VerifiedOrder>; 2]>,
+}
+
+impl Pinned {
+    pub(crate) const fn new(orders: Sources) -> Self {
+        Self {
+            orders,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Adds one that was read back.
+    pub(crate) fn extend(&mut self, orders: Sources) {
+        self.orders.extend(orders);
+    }
+
+    /// What is to be in force of all that was admitted. Where what was admitted last cannot be read, a paused feed
+    /// stands at the whole of its state; where its state cannot be read, nothing of it is known to be wanted.
+    pub(crate) fn in_force(&mut self, admitted: &Sources, pauses: &[PauseRecord]) -> Sources {
+        let is_paused = |key: &SourceKey| {
+            let feed = key.feed();
+            feed.is_some_and(|feed| pauses.iter().any(|pause| pause.feed == *feed))
+        };
+        let pinned = self.orders.iter().filter(|(key, _)| is_paused(key));
+        let mut in_force: Sources = pinned
+            .map(|(key, order)| (key.clone(), Arc::clone(order)))
+            .collect();
+        for (key, latest) in admitted {
+            if !is_paused(key) {
+                in_force.insert(key.clone(), Arc::clone(latest));
+            } else if let Some(order) = in_force.get_mut(key) {
+                *order = match self.known.get(key) {
+                    Some([known, within]) if Arc::ptr_eq(known, latest) => Arc::clone(within),
+                    _ => order.within(latest),
+                };
+                let known = [Arc::clone(latest), Arc::clone(order)];
+                self.known.insert(key.clone(), known);
+            }
+        }
+        in_force
+    }
+}
+
+/// A state of a feed that can be gone back to.
+enum State {
+    Bundle(Mark),
+    List(ListMark),
+}
+
+impl State {
+    fn key(&self, feed: &FeedName) -> SourceKey {
+        match self {
+            Self::Bundle(_) => SourceKey::Bundle(feed.clone()),
+            Self::List(_) => SourceKey::List(feed.clone()),
+        }
+    }
+
+    const fn sha256(&self) -> &[u8; 32] {
+        match self {
+            Self::Bundle(mark) => &mark.sha256,
+            Self::List(mark) => &mark.sha256,
+        }
+    }
+
+    /// What names it: `EPOCH/SEQ`, or the beginning of the digest of a list.
+    fn name(&self) -> String {
+        match self {
+            Self::Bundle(mark) => format!("{}/{}", mark.epoch, mark.seq),
+            Self::List(mark) => hex::encode(&mark.sha256[..NAME_BYTES]),
+        }
+    }
+
+    /// Whether an operator means it.
+    fn is_called(&self, name: &str) -> bool {
+        match self {
+            Self::Bundle(mark) => self.name() == name || mark.seq.to_string() == name,
+            Self::List(mark) => {
+                name.len() >= 2 * NAME_BYTES && hex::encode(&mark.sha256).starts_with(name)
+            }
+        }
+    }
+
+    /// What its feed keeps of it.
+    fn into_record(self, known: PauseRecord) -> PauseRecord {
+        match self {
+            Self::Bundle(mark) => PauseRecord {
+                bundle: Some(mark),
+                ..known
+            },
+            Self::List(mark) => PauseRecord {
+                list: Some(mark),
+                ..known
+            },
+        }
+    }
+}
+
+/// Bytes of a list's digest that name it.
+const NAME_BYTES: usize = 4;
+
+impl Engine {
+    /// Pauses a feed where it is.
+    pub(super) fn pause(
+        &mut self,
+        feed: &FeedName,
+        request: &PauseFeed,
+        actor: &Actor,
+    ) -> Answer<Changed> {
+        self.check_pausable(feed, &request.reason)?;
+        if self.pause_of(feed).is_some() {
+            let error = format!("feed {feed} is paused already; `filter-ctl feed sync {feed}`");
+            return Err(refused("already_paused", error));
+        }
+        let mut orders = self.pinned.orders.clone();
+        let here = self.sources.iter();
+        let here = here.filter(|(key, _)| key.feed() == Some(feed));
+        orders.extend(here.map(|(key, order)| (key.clone(), Arc::clone(order))));
+        let record = self.record_here(feed, &request.reason, actor);
+        let digest = record_digest(&record);
+        let event = Event::new(&actor_name(actor), "feed_pause", feed.as_str())
+            .detail("reason", &request.reason)
+            .detail("before", &digest)
+            .detail("after", &digest);
+        let message = format!(
+            "feed {feed} is paused: what it sends is admitted and waits, withdrawals apply; \
+             `filter-ctl feed sync {feed}` ends it"
+        );
+        self.stand(feed, Some(record), orders, event, message)
+    }
+
+    /// Takes a feed back to an earlier state, and pauses it there.
+    pub(super) fn roll_back(
+        &mut self,
+        feed: &FeedName,
+        request: &RollBack,
+        actor: &Actor,
+    ) -> Answer<Changed> {
+        self.check_pausable(feed, &request.reason)?;
+        let here = self.record_here(feed, &request.reason, actor);
+        let state = self.state_before(&here, request.to.as_deref())?;
+        let order = match &state {
+            State::Bundle(mark) => {
+                read_state(&self.store, feed, mark, &self.trust, &self.timezone)
+            }
+            State::List(mark) => super::stored::read_list_state(&self.store, feed, mark),
+        };
+        let name = state.name();
+        let order = order.map_err(|error| {
+            let error = format!("state {name} of feed {feed} cannot be used: {error}");
+            refused("state_unusable", error)
+        })?;
+        let key = state.key(feed);
+        let entries = order.entries().len();
+        let left = self.sources.get(&key).map_or(entries, |latest| {
+            order.within(latest).entries().len()
+        });
+        let event = Event::new(&actor_name(actor), "rollback", feed.as_str())
+            .detail("reason", &request.reason)
+            .detail("to", &name)
+            .detail("before", record_digest(&here))
+            .detail("after", hex::encode(state.sha256()));
+        let message = format!(
+            "feed {feed} stands at {name}, admitted {}, and is paused: of its {entries} entries {left} are \
+             still asked for; `filter-ctl feed sync {feed}` ends it",
+            order.admitted_at()
+        );
+        let mut orders = self.pinned.orders.clone();
+        let other = self.sources.iter();
+        let other = other.filter(|(key, _)| key.feed() == Some(feed));
+        for (key, order) in other {
+            orders.entry(key.clone()).or_insert_with(|| Arc::clone(order));
+        }
+        orders.insert(key, order);
+        self.stand(feed, Some(state.into_record(here)), orders, event, message)
+    }
+
+    /// Ends the pause of a feed. `None` if it is not paused.
+    pub(super) fn resume(&mut self, feed: &FeedName, actor: &Actor) -> Answer<Option<Changed>> {
+        let Some(record) = self.pause_of(feed).cloned() else {
+            return Ok(None);
+        };
+        // It lets things into force; and it mends a state that a feed stands at and that cannot be read.
+        self.check_undamaged_but(&pin_subject(feed))?;
+        let mut orders = self.pinned.orders.clone();
+        orders.retain(|key, _| key.feed() != Some(feed));
+        let latest = PauseRecord {
+            bundle: self.marks.get(feed).cloned(),
+            list: self.lists.get(feed).cloned(),
+            ..record.clone()
+        };
+        let event = Event::new(&actor_name(actor), "feed_sync", feed.as_str())
+            .detail("paused_by", &record.by)
+            .detail("paused_since", record.at)
+            .detail("before", record_digest(&record))
+            .detail("after", record_digest(&latest));
+        let message = format!("feed {feed} is no longer paused: what it sent last is in force");
+        let changed = self.stand(feed, None, orders, event, message)?;
+        self.complete_receipts();
+        Ok(Some(changed))
+    }
+
+    /// Makes durable where a feed stands, and enforces it.
+    fn stand(
+        &mut self,
+        feed: &FeedName,
+        record: Option<PauseRecord>,
+        orders: Sources,
+        event: Event,
+        message: String,
+    ) -> Answer<Changed> {
+        let mut local = self.local.clone();
+        local.pauses.retain(|pause| pause.feed != *feed);
+        local.pauses.extend(record);
+        let wanted = local.pauses.clone();
+        let before = std::mem::replace(&mut self.pinned, Pinned::new(orders));
+        let damage = pin_subject(feed);
+        let was_damaged = self.damaged.remove(&damage);
+        let result = self.decide(local, Local::save_pauses, event, message);
+        if self.local.pauses == wanted {
+            self.clear_alarm("state_damaged", &damage);
+            self.clear_alarm(ALARM, feed.as_str());
+            self.note_pauses();
+        } else {
+            self.pinned = before;
+            if was_damaged {
+                self.damaged.insert(damage);
+            }
+        }
+        result
+    }
+
+    /// Where a feed stands now.
+    fn record_here(&self, feed: &FeedName, reason: &str, actor: &Actor) -> PauseRecord {
+        let (bundle, list) = match self.pause_of(feed) {
+            Some(PauseRecord { bundle, list, .. }) => (bundle.clone(), list.clone()),
+            None => (self.marks.get(feed).cloned(), self.lists.get(feed).cloned()),
+        };
+        PauseRecord {
+            feed: feed.clone(),
+            reason: reason.to_owned(),
+            by: actor_name(actor),
+            at: Timestamp::now(),
+            bundle,
+            list,
+        }
+    }
+
+    /// The state with this name, or else the last before the one where the feed stands.
+    fn state_before(&self, here: &PauseRecord, name: Option<&str>) -> Answer<State> {
+        let PauseRecord {
+            feed, bundle, list, ..
+        } = here;
+        let unreadable = |error: crate::order::store::StoreError| {
+            failed("state_unreadable", error.to_string())
+        };
+        let config = self.config.feeds.iter().find(|config| config.name == *feed);
+        let is_list = config.is_some_and(|config| config.list_terms().is_some());
+        let past: Vec<(bool, State)> = match (bundle, list) {
+            (_, Some(list)) if is_list || bundle.is_none() => {
+                let past = self.store.past_list_marks(feed).map_err(unreadable)?;
+                let is_before = |mark: &ListMark| mark.admitted_at < list.admitted_at;
+                let past = past.into_iter();
+                past.map(|mark| (is_before(&mark), State::List(mark)))
+                    .collect()
+            }
+            (Some(bundle), _) => {
+                let past = self.store.past_marks(feed).map_err(unreadable)?;
+                let is_before = |mark: &Mark| mark.number() < bundle.state_number();
+                let past = past.into_iter();
+                past.map(|mark| (is_before(&mark), State::Bundle(mark)))
+                    .collect()
+            }
+            _ => Vec::new(),
+        };
+        let names: Vec<String> = past.iter().map(|(_, state)| state.name()).collect();
+        let mut states = past.into_iter();
+        let found = match name {
+            Some(name) => states.find(|(_, state)| state.is_called(name)),
+            None => states.find(|(is_before, _)| *is_before),
+        };
+        found.map(|(_, state)| state).ok_or_else(|| {
+            let what = name.map_or_else(
+                || format!("no earlier state of feed {feed} is kept"),
+                |name| format!("state {name} of feed {feed} is not kept"),
+            );
+            let kept = if names.is_empty() {
+                "none is".to_owned()
+            } else {
+                format!("kept are {}", names.join(", "))
+            };
+            refused("no_such_state", format!("{what}: {kept}, of at most {STATES_MAX} with the last"))
+        })
+    }
+
+    fn check_pausable(&self, feed: &FeedName, reason: &str) -> Answer<()> {
+        if reason.trim().is_empty() {
+            let error = "a pause or a rollback needs a reason".to_owned();
+            return Err(invalid("reason", error));
+        }
+        if *feed == FeedName::operator() {
+            let error = "operators' own orders are not paused: `filter-ctl order withdraw`";
+            return Err(refused("operator_feed", error.to_owned()));
+        }
+        if !self.knows_feed(feed) {
+            let error = format!("there is no feed `{feed}`; see `filter-ctl feed list`");
+            return Err(not_found("no_such_feed", error));
+        }
+        let list = damage_subject(feed);
+        if self.damaged.contains(feed.as_str()) || self.damaged.contains(&list) {
+            let error = format!(
+                "what feed {feed} sent last cannot be read, so nobody knows what it withdraws; apply its \
+                 bundle again, or `filter-ctl panic off --feed {feed}`"
+            );
+            return Err(refused("state_damaged", error));
+        }
+        Ok(())
+    }
+
+    /// The record of a feed that is paused.
+    pub(super) fn pause_of(&self, feed: &FeedName) -> Option<&PauseRecord> {
+        self.local.pauses.iter().find(|pause| pause.feed == *feed)
+    }
+
+    /// Reads back the states that paused feeds stand at.
+    pub(super) fn load_pinned(&mut self) {
+        let (pinned, damaged) =
+            read_pinned(&self.local, &self.store, &self.trust, &self.timezone);
+        self.pinned = pinned;
+        for (subject, message) in damaged {
+            self.damage(&subject, &message);
+        }
+        self.note_pauses();
+    }
+
+    /// Raises the alarm of each feed that is paused.
+    fn note_pauses(&mut self) {
+        for PauseRecord { feed, by, at, .. } in self.local.pauses.clone() {
+            let message = format!(
+                "paused by {by} at {at}: withdrawals apply, all else that it sends waits for `filter-ctl feed \
+                 sync {feed}`"
+            );
+            self.raise(ALARM, feed.as_str(), message);
+        }
+    }
+
+    /// Removes what is no longer needed of a feed, and never what it may stand at.
+    pub(super) fn prune(&self, feed: &FeedName) {
+        if self.damaged.contains(super::local::PAUSES) {
+            return;
+        }
+        let pause = self.pause_of(feed);
+        let bundle = pause.and_then(|pause| pause.bundle.as_ref());
+        let list = pause.and_then(|pause| pause.list.as_ref());
+        let pruned = self.store.prune(feed, bundle);
+        let pruned = pruned.and_then(|_| self.store.prune_lists(feed, list));
+        if let Err(error) = pruned {
+            tracing::warn!(%feed, %error, "cannot remove old bundles and lists");
+        }
+    }
+
+    /// How a feed that is paused is shown.
+    pub(super) fn paused_status(&self, feed: &FeedName) -> Option<FeedPaused> {
+        let PauseRecord { at, by, reason, .. } = self.pause_of(feed)?;
+        let mut status = FeedPaused {
+            since: *at,
+            by: by.clone(),
+            reason: reason.clone(),
+            epoch: None,
+            seq: None,
+            sha256: None,
+            admitted_at: None,
+        };
+        let mut latest = self.sources.iter();
+        if let Some((_, latest)) = latest.find(|(key, _)| key.feed() == Some(feed)) {
+            status.admitted_at = Some(latest.admitted_at());
+            match latest.provenance() {
+                Provenance::Bundle {
+                    epoch, seq, sha256, ..
+                } => {
+                    (status.epoch, status.seq) = (Some(*epoch), Some(*seq));
+                    status.sha256 = Some(hex::encode(sha256));
+                }
+                Provenance::List { sha256, .. } => status.sha256 = Some(hex::encode(sha256)),
+                Provenance::Operator { .. } | Provenance::Table => {}
+            }
+        }
+        Some(status)
+    }
+}
+
+/// Reads back the states that paused feeds stand at, and says which cannot be read, and why.
+pub(crate) fn read_pinned(
+    local: &Local,
+    store: &crate::order::store::Store,
+    trust: &crate::order::trust::TrustFile,
+    timezone: &jiff::tz::TimeZone,
+) -> (Pinned, Vec<(String, String)>) {
+    let (mut pinned, mut damaged) = (Pinned::default(), Vec::new());
+    for PauseRecord {
+        feed, bundle, list, ..
+    } in &local.pauses
+    {
+        let bundle = bundle.as_ref().map(|mark| {
+            let order = read_state(store, feed, mark, trust, timezone);
+            (SourceKey::Bundle(feed.clone()), order)
+        });
+        let list = list.as_ref().map(|mark| {
+            let order = super::stored::read_list_state(store, feed, mark);
+            (SourceKey::List(feed.clone()), order)
+        });
+        for (key, order) in bundle.into_iter().chain(list) {
+            match order {
+                Ok(order) => pinned.extend(Sources::from([(key, order)])),
+                Err(error) => damaged.push((pin_subject(feed), error)),
+            }
+        }
+    }
+    (pinned, damaged)
+}
+
+/// Under which name the state that a feed stands at is damaged; no feed has it.
+pub(super) fn pin_subject(feed: &FeedName) -> String {
+    format!("{feed}/pinned")
+}
+
+/// The digest of what a feed stands at.
+fn record_digest(record: &PauseRecord) -> String {
+    let bundle = record.bundle.as_ref().map(|mark| &mark.sha256);
+    let list = record.list.as_ref().map(|mark| &mark.sha256);
+    let digests = bundle.into_iter().chain(list);
+    let digests: Vec<String> = digests.map(|sha256| hex::encode(sha256)).collect();
+    digests.join(" ")
+}
