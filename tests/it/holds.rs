@@ -46,7 +46,9 @@ fn source(nets: &[IpNet], now: Timestamp) -> Arc<VerifiedOrder> {
         },
     };
     let text: String = nets.iter().map(|net| format!("{net}\n")).collect();
-    admit_list(&feed(), text.as_bytes(), &terms, None, now).unwrap().order
+    admit_list(&feed(), text.as_bytes(), &terms, None, now)
+        .unwrap()
+        .order
 }
 
 fn feed() -> FeedName {
@@ -61,7 +63,9 @@ fn order() -> OrderId {
 }
 
 fn overlaps(net: &IpNet, guarded: &[IpNet]) -> bool {
-    guarded.iter().any(|other| other.contains(net) || net.contains(other))
+    guarded
+        .iter()
+        .any(|other| other.contains(net) || net.contains(other))
 }
 
 proptest! {

@@ -143,7 +143,11 @@ impl Engine {
             generation: Some(generation),
             admitted_at,
             enforced_at: (!paused).then_some(enforced_at),
-            ..self.report(&order, if paused { "paused" } else { "enforced" }, received_at)
+            ..self.report(
+                &order,
+                if paused { "paused" } else { "enforced" },
+                received_at,
+            )
         })
     }
 
@@ -220,7 +224,7 @@ impl Engine {
             Provenance::Bundle { epoch, seq, .. } => (Some(*epoch), Some(*seq)),
             Provenance::List { .. } | Provenance::Operator { .. } | Provenance::Table => {
                 (None, None)
-            },
+            }
         };
         let references: HashSet<&str> =
             order.orders().iter().map(|info| &*info.reference).collect();

@@ -147,7 +147,9 @@ impl Local {
             self.pauses != other.pauses,
         ];
         let files = FILES.into_iter().zip(differs);
-        files.filter_map(|(file, differs)| differs.then_some(file)).collect()
+        files
+            .filter_map(|(file, differs)| differs.then_some(file))
+            .collect()
     }
 
     /// Writes the exceptions.

@@ -197,9 +197,7 @@ impl Engine {
         let here = self.record_here(feed, &request.reason, actor);
         let state = self.state_before(&here, request.to.as_deref())?;
         let order = match &state {
-            State::Bundle(mark) => {
-                read_state(&self.store, feed, mark, &self.trust, &self.timezone)
-            }
+            State::Bundle(mark) => read_state(&self.store, feed, mark, &self.trust, &self.timezone),
             State::List(mark) => super::stored::read_list_state(&self.store, feed, mark),
         };
         let name = state.name();
@@ -209,9 +207,10 @@ impl Engine {
         })?;
         let key = state.key(feed);
         let entries = order.entries().len();
-        let left = self.sources.get(&key).map_or(entries, |latest| {
-            order.within(latest).entries().len()
-        });
+        let left = self
+            .sources
+            .get(&key)
+            .map_or(entries, |latest| order.within(latest).entries().len());
         let event = Event::new(&actor_name(actor), "rollback", feed.as_str())
             .detail("reason", &request.reason)
             .detail("to", &name)
@@ -226,7 +225,9 @@ impl Engine {
         let other = self.sources.iter();
         let other = other.filter(|(key, _)| key.feed() == Some(feed));
         for (key, order) in other {
-            orders.entry(key.clone()).or_insert_with(|| Arc::clone(order));
+            orders
+                .entry(key.clone())
+                .or_insert_with(|| Arc::clone(order));
         }
         orders.insert(key, order);
         self.stand(feed, Some(state.into_record(here)), orders, event, message)
@@ -308,9 +309,8 @@ impl Engine {
         let PauseRecord {
             feed, bundle, list, ..
         } = here;
-        let unreadable = |error: crate::order::store::StoreError| {
-            failed("state_unreadable", error.to_string())
-        };
+        let unreadable =
+            |error: crate::order::store::StoreError| failed("state_unreadable", error.to_string());
         let config = self.config.feeds.iter().find(|config| config.name == *feed);
         let is_list = config.is_some_and(|config| config.list_terms().is_some());
         let past: Vec<(bool, State)> = match (bundle, list) {
@@ -346,7 +346,10 @@ impl Engine {
             } else {
                 format!("kept are {}", names.join(", "))
             };
-            refused("no_such_state", format!("{what}: {kept}, of at most {STATES_MAX} with the last"))
+            refused(
+                "no_such_state",
+                format!("{what}: {kept}, of at most {STATES_MAX} with the last"),
+            )
         })
     }
 
@@ -381,8 +384,7 @@ impl Engine {
 
     /// Reads back the states that paused feeds stand at.
     pub(super) fn load_pinned(&mut self) {
-        let (pinned, damaged) =
-            read_pinned(&self.local, &self.store, &self.trust, &self.timezone);
+        let (pinned, damaged) = read_pinned(&self.local, &self.store, &self.trust, &self.timezone);
         self.pinned = pinned;
         for (subject, message) in damaged {
             self.damage(&subject, &message);

@@ -45,9 +45,13 @@ pub fn differing(
 }
 
 /// What a table says of an address: how it is protected, and the clauses in their order.
-fn says<'a>(tables: &'a HostTables<'a>, address: IpAddr) -> impl Iterator<Item = (u32, Clause)> + 'a {
+fn says<'a>(
+    tables: &'a HostTables<'a>,
+    address: IpAddr,
+) -> impl Iterator<Item = (u32, Clause)> + 'a {
     let (family, address) = key(address);
-    let place = tables.place(family, address).scope_bits();
+    let place = tables.place(tables.place_number(family, address));
+    let place = place.place().scope_bits();
     let number = tables.listed(family, address);
     let mut ended = number == 0;
     let clauses = iter::successors(Some(number.wrapping_sub(1)), |index| index.checked_add(1));

@@ -55,13 +55,23 @@ fn what_two_persons_must_approve_two_persons_must_approve() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(!arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
     let state = site.path("state").display().to_string();
-    let records = site.done(&["audit", "show", "--action", "approve", "--state-dir", &state]);
+    let records = site.done(&[
+        "audit",
+        "show",
+        "--action",
+        "approve",
+        "--state-dir",
+        &state,
+    ]);
     let who: Vec<bool> = records
         .lines()
         .map(|line| line.contains("alice") && line.contains(&ALICE.to_string()))
         .collect();
     assert_eq!(who, [true, false], "{records}");
-    assert!(records.contains("bob") && records.contains("called them"), "{records}");
+    assert!(
+        records.contains("bob") && records.contains("called them"),
+        "{records}"
+    );
 
     // What takes blocking away waits for nobody, and one person who may change things is enough.
     let ended = site.cli_as(CAROL, &["order", "withdraw", "cert:7/2026"]);

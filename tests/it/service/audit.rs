@@ -36,10 +36,23 @@ fn a_changed_cut_or_reordered_log_is_found_and_the_service_goes_on_with_another(
     let good = fs::read(&log).unwrap();
     let (code, found) = verify(&site);
     assert_eq!((code, &found["intact"]), (Some(0), &true.into()), "{found}");
-    assert_eq!(found["sealed"], found["records"], "what ends well is sealed: {found}");
+    assert_eq!(
+        found["sealed"], found["records"],
+        "what ends well is sealed: {found}"
+    );
     let shown = site.done(&["audit", "show", "--state-dir", &state, "-o", "json"]);
-    assert_eq!(shown.lines().count() as u64, found["records"].as_u64().unwrap());
-    let entered = site.done(&["audit", "show", "--state-dir", &state, "--action", "order_add"]);
+    assert_eq!(
+        shown.lines().count() as u64,
+        found["records"].as_u64().unwrap()
+    );
+    let entered = site.done(&[
+        "audit",
+        "show",
+        "--state-dir",
+        &state,
+        "--action",
+        "order_add",
+    ]);
     assert_eq!(entered.lines().count(), 1, "{entered}");
 
     let lines: Vec<&[u8]> = good.split_inclusive(|byte| *byte == b'\n').collect();
@@ -57,8 +70,15 @@ fn a_changed_cut_or_reordered_log_is_found_and_the_service_goes_on_with_another(
         assert_ne!(bytes, good, "{what}");
         fs::write(&log, &bytes).unwrap();
         let (code, found) = verify(&site);
-        assert_eq!((code, &found["intact"]), (Some(3), &false.into()), "{what}: {found}");
-        assert!(found["damages"][0]["line"].as_u64().unwrap() > 0, "{what}: {found}");
+        assert_eq!(
+            (code, &found["intact"]),
+            (Some(3), &false.into()),
+            "{what}: {found}"
+        );
+        assert!(
+            found["damages"][0]["line"].as_u64().unwrap() > 0,
+            "{what}: {found}"
+        );
         assert!(!arrives(&layout, BAD_4), "{what}");
     }
 
@@ -74,7 +94,14 @@ fn a_changed_cut_or_reordered_log_is_found_and_the_service_goes_on_with_another(
     assert!(service.terminate().success());
     let (code, found) = verify(&site);
     assert_eq!(code, Some(0), "{found}");
-    let damaged = ["audit", "show", "--state-dir", &state, "--action", "audit_damaged"];
+    let damaged = [
+        "audit",
+        "show",
+        "--state-dir",
+        &state,
+        "--action",
+        "audit_damaged",
+    ];
     assert!(site.done(&damaged).contains("audit_damaged"));
 }
 
@@ -99,7 +126,11 @@ fn a_line_that_kill_9_tore_is_cut_off_and_told_of() {
     assert!(service.terminate().success());
     let (code, found) = verify(&site);
     assert_eq!(code, Some(0), "{found}");
-    assert!(fs::read_to_string(&log).unwrap().contains("\"audit_repaired\""));
+    assert!(
+        fs::read_to_string(&log)
+            .unwrap()
+            .contains("\"audit_repaired\"")
+    );
 }
 
 #[test]
@@ -134,7 +165,10 @@ fn on_a_full_disk_nothing_is_taken_in_and_nothing_is_lost_and_the_log_says_what_
     service.kill();
     assert!(!arrives(&layout, BAD_4));
     let service = site.start();
-    assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4), "a start on a full disk");
+    assert!(
+        !arrives(&layout, BAD_4) && arrives(&layout, GOOD_4),
+        "a start on a full disk"
+    );
 
     fs::remove_file(filler).unwrap();
     site.done(&["order", "apply", second.to_str().unwrap()]);

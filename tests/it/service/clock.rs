@@ -27,11 +27,16 @@ fn a_clock_set_back_ten_years_flushes_nothing_and_admits_nothing() {
     let next = authority.sign(&site, "2.jsonl", &Bundle::new(2, &[GOOD_4]));
 
     site.set_clock(-TEN_YEARS);
-    until("the clock is in doubt", || site.alarm("clock_behind").is_some());
+    until("the clock is in doubt", || {
+        site.alarm("clock_behind").is_some()
+    });
     let refused = |when: &str| {
         let ended = site.cli(&["order", "apply", next.to_str().unwrap()]);
         assert_eq!(ended.code, Some(1), "{when}: {ended:?}");
-        assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4), "{when}");
+        assert!(
+            !arrives(&layout, BAD_4) && arrives(&layout, GOOD_4),
+            "{when}"
+        );
         assert_eq!(site.json(&["explain", BAD_4])["blocked"], true, "{when}");
     };
     refused("while it runs");
@@ -42,7 +47,9 @@ fn a_clock_set_back_ten_years_flushes_nothing_and_admits_nothing() {
     refused("after a restart in the past");
 
     site.set_clock(0);
-    until("the clock is believed again", || site.alarm("clock_behind").is_none());
+    until("the clock is believed again", || {
+        site.alarm("clock_behind").is_none()
+    });
     site.done(&["order", "apply", next.to_str().unwrap()]);
     assert!(arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
 }
@@ -66,8 +73,15 @@ fn what_a_silent_feed_has_ordered_stays_after_its_bundle_has_expired() {
     site.set_clock(2 * HOUR);
     until("the feed is stale", || site.alarm("feed_stale").is_some());
     let stays = |when: &str| {
-        assert!(!arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4), "{when}");
-        assert_eq!(site.json(&["feed", "show", "cert"])["enforced"], 2, "{when}");
+        assert!(
+            !arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4),
+            "{when}"
+        );
+        assert_eq!(
+            site.json(&["feed", "show", "cert"])["enforced"],
+            2,
+            "{when}"
+        );
     };
     stays("after it has expired");
     service.kill();
@@ -75,6 +89,10 @@ fn what_a_silent_feed_has_ordered_stays_after_its_bundle_has_expired() {
     assert!(site.alarm("feed_stale").is_some());
     stays("after a restart");
     let again = site.cli(&["order", "apply", path.to_str().unwrap()]);
-    assert_eq!(again.code, Some(0), "the same bytes again are no news: {again:?}");
+    assert_eq!(
+        again.code,
+        Some(0),
+        "the same bytes again are no news: {again:?}"
+    );
     stays("after a replay");
 }

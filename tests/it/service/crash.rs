@@ -69,7 +69,11 @@ fn receipt(site: &Site<'_>, seq: u64) -> Option<Value> {
             continue;
         }
         let mut minisign = Command::new("minisign");
-        minisign.args(["-V", "-q", "-p"]).arg(site.path("state/appliance.pub")).arg("-m").arg(path);
+        minisign
+            .args(["-V", "-q", "-p"])
+            .arg(site.path("state/appliance.pub"))
+            .arg("-m")
+            .arg(path);
         let output = minisign.output().unwrap();
         assert!(output.status.success(), "{output:?}");
         return Some(receipt);
@@ -87,7 +91,12 @@ fn kill_9_between_arrival_and_enforcement_loses_nothing_committed_and_enforces_n
     let rounds = number_from_environment("LEVEE_KILLS").unwrap_or(ROUNDS);
     let seed = Random::seed("LEVEE_SEED", 0xc4a5);
     let mut random = Random::new(seed);
-    let sign = |seq: u64| authority.sign(&site, "next.jsonl", &bundle(seq)).display().to_string();
+    let sign = |seq: u64| {
+        authority
+            .sign(&site, "next.jsonl", &bundle(seq))
+            .display()
+            .to_string()
+    };
     let mut service = site.start();
     for seq in [1, 2] {
         site.done(&["order", "apply", &sign(seq)]);
@@ -113,9 +122,15 @@ fn kill_9_between_arrival_and_enforcement_loses_nothing_committed_and_enforces_n
         });
         let mark = committed(&site);
         assert!(mark == last || mark == seq, "{when}: {mark}");
-        assert!(told != Some(0) || mark == seq, "{when}: what was said to be done is committed");
+        assert!(
+            told != Some(0) || mark == seq,
+            "{when}: what was said to be done is committed"
+        );
         let in_force = enforced(&layout, seq, &when);
-        assert!(in_force <= mark, "{when}: {in_force} is enforced, and {mark} committed");
+        assert!(
+            in_force <= mark,
+            "{when}: {in_force} is enforced, and {mark} committed"
+        );
         if let Some(receipt) = receipt(&site, seq) {
             let is_enforced = receipt["status"] == "enforced";
             assert!(!is_enforced || in_force == seq, "{when}: {receipt}");
@@ -129,7 +144,10 @@ fn kill_9_between_arrival_and_enforcement_loses_nothing_committed_and_enforces_n
         until("the receipt is completed", || {
             receipt(&site, mark).is_some_and(|receipt| receipt["status"] == "enforced")
         });
-        assert!(mark == seq || receipt(&site, seq).is_none(), "{when}: what nobody has has none");
+        assert!(
+            mark == seq || receipt(&site, seq).is_none(),
+            "{when}: what nobody has has none"
+        );
         assert_eq!(site.json(&["status"])["alarms"].to_string(), "[]", "{when}");
         last = mark;
     }

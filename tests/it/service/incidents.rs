@@ -26,7 +26,11 @@ impl<'a> Scene<'a> {
     fn new(layout: &'a Layout, settings: &str, scope: &str) -> Self {
         let (site, authority) = site(layout, &format!("{settings}{CONFIG}"));
         let trust = std::fs::read_to_string(site.path("trust.toml")).unwrap();
-        std::fs::write(site.path("trust.toml"), format!("{trust}[feed.scope]\n{scope}")).unwrap();
+        std::fs::write(
+            site.path("trust.toml"),
+            format!("{trust}[feed.scope]\n{scope}"),
+        )
+        .unwrap();
         let service = site.start();
         Self {
             site,
@@ -36,14 +40,18 @@ impl<'a> Scene<'a> {
     }
 
     fn apply(&self, bundle: &Bundle) -> (Option<i32>, Value) {
-        let path = self.authority.sign(&self.site, &format!("{}.jsonl", bundle.seq), bundle);
+        let path = self
+            .authority
+            .sign(&self.site, &format!("{}.jsonl", bundle.seq), bundle);
         let arguments = ["order", "apply", path.to_str().unwrap(), "-o", "json"];
         let Ended { code, stdout, .. } = self.site.cli(&arguments);
         (code, serde_json::from_str(&stdout).unwrap())
     }
 
     fn blocks(&self, address: &str) -> bool {
-        self.site.json(&["explain", address])["blocked"].as_bool().unwrap()
+        self.site.json(&["explain", address])["blocked"]
+            .as_bool()
+            .unwrap()
     }
 
     /// What was not done of an order, and why.
@@ -52,7 +60,13 @@ impl<'a> Scene<'a> {
         let withheld = order["withheld"].as_array().unwrap().iter();
         let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or("").to_owned();
         withheld
-            .map(|entry| (text(entry, "net"), text(entry, "status"), text(entry, "reason")))
+            .map(|entry| {
+                (
+                    text(entry, "net"),
+                    text(entry, "status"),
+                    text(entry, "reason"),
+                )
+            })
             .collect()
     }
 }
@@ -76,7 +90,11 @@ fn pakistan_and_youtube_2008_a_block_makes_no_route() {
     let before = routes();
     scene.apply(&Bundle::new(1, &["203.0.113.0/24"]));
     assert!(!arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
-    assert_eq!(routes(), before, "what is dropped here is announced to nobody");
+    assert_eq!(
+        routes(),
+        before,
+        "what is dropped here is announced to nobody"
+    );
 }
 
 #[test]
@@ -90,11 +108,17 @@ fn telegram_2018_subnets_of_clouds_are_out_of_scope_or_too_many_addresses() {
     scene.apply(&Bundle::new(1, &[BAD_4]));
     // 19 million addresses in subnets.
     let (code, refusal) = scene.apply(&Bundle::new(2, &["52.56.0.0/14", "35.156.0.0/14"]));
-    assert_eq!((code, &refusal["code"]), (Some(3), &"too_many_addresses".into()));
+    assert_eq!(
+        (code, &refusal["code"]),
+        (Some(3), &"too_many_addresses".into())
+    );
     assert!(scene.blocks(BAD_4), "what was good before stays");
     let (code, _) = scene.apply(&Bundle::new(2, &["52.0.0.0/10", BAD_4]));
     assert_eq!(code, Some(3));
-    assert_eq!(scene.withheld(), [told("52.0.0.0/10", "refused", "prefix_too_short")]);
+    assert_eq!(
+        scene.withheld(),
+        [told("52.0.0.0/10", "refused", "prefix_too_short")]
+    );
     assert!(!scene.blocks("52.1.2.3") && scene.blocks(BAD_4));
 }
 
@@ -110,7 +134,11 @@ fn austria_2022_a_list_of_cdn_addresses_is_refused_to_its_sender_where_the_cdn_i
     let mut nets: Vec<&str> = hosts.iter().map(String::as_str).collect();
     nets.push(BAD_4);
     let (code, report) = scene.apply(&Bundle::new(1, &nets));
-    assert_eq!((code, &report["status"]), (Some(3), &"partial".into()), "{report}");
+    assert_eq!(
+        (code, &report["status"]),
+        (Some(3), &"partial".into()),
+        "{report}"
+    );
     assert_eq!(report["enforced"], 1);
     let withheld = scene.withheld();
     assert_eq!(withheld.len(), 11);
@@ -131,13 +159,24 @@ fn piracy_shield_february_2024_one_address_of_many_sites_is_freed_at_once_whoeve
     let scene = Scene::new(&layout, "", "");
     scene.apply(&Bundle::new(1, &[BAD_4, GOOD_4]));
     assert!(!arrives(&layout, BAD_4));
-    let exception = ["exception", "add", BAD_4, "--reason", "ticket 4711", "--until", "24h"];
+    let exception = [
+        "exception",
+        "add",
+        BAD_4,
+        "--reason",
+        "ticket 4711",
+        "--until",
+        "24h",
+    ];
     scene.site.done(&exception);
     assert!(arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
     // The next bundle says the same again, and does not get its way.
     scene.apply(&Bundle::new(2, &[BAD_4, GOOD_4]));
     assert!(arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
-    assert_eq!(scene.withheld(), [told("203.0.113.7/32", "refused", "never_block")]);
+    assert_eq!(
+        scene.withheld(),
+        [told("203.0.113.7/32", "refused", "never_block")]
+    );
 }
 
 #[test]
@@ -162,7 +201,9 @@ fn ovh_march_2024_an_address_is_not_blocked_for_ever_and_everybody_sees_by_whom_
     let layout = Layout::new();
     let scene = Scene::new(&layout, "", "");
     let mut bundle = Bundle::new(1, &[BAD_4]);
-    bundle.entries.push("\"id\":\"endless\",\"net\":\"203.0.113.9\"".to_owned());
+    bundle
+        .entries
+        .push("\"id\":\"endless\",\"net\":\"203.0.113.9\"".to_owned());
     bundle.block("203.0.113.10", SignedDuration::from_hours(24 * 181));
     let (code, _) = scene.apply(&bundle);
     assert_eq!(code, Some(3));
@@ -189,7 +230,12 @@ fn twente_an_address_that_two_have_listed_is_free_once_both_have_let_go() {
     scene.apply(&Bundle::new(1, &[BAD_4]));
     super::block(&scene.site, &["203.0.113.0/24"]);
     let orders = scene.site.json(&["explain", BAD_4])["orders"].clone();
-    let mut ids: Vec<&str> = orders.as_array().unwrap().iter().map(|o| o["id"].as_str().unwrap()).collect();
+    let mut ids: Vec<&str> = orders
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| o["id"].as_str().unwrap())
+        .collect();
     ids.sort_unstable();
     assert_eq!(ids, ["cert:7/2026", "operator:1"]);
     scene.apply(&Bundle::new(2, &[]));
@@ -206,17 +252,28 @@ fn laliga_2025_a_requester_has_a_quota_and_past_it_nothing_of_the_request_is_tak
     let layout = Layout::new();
     let scene = Scene::new(&layout, "", "entries_max = 3000\n");
     let nets = |count: u32| -> Vec<String> {
-        (0..count).map(|host| format!("45.0.{}.{}", host >> 8, host & 255)).collect()
+        (0..count)
+            .map(|host| format!("45.0.{}.{}", host >> 8, host & 255))
+            .collect()
     };
     let apply = |seq: u64, count: u32| {
         let nets = nets(count);
-        scene.apply(&Bundle::new(seq, &nets.iter().map(String::as_str).collect::<Vec<_>>()))
+        scene.apply(&Bundle::new(
+            seq,
+            &nets.iter().map(String::as_str).collect::<Vec<_>>(),
+        ))
     };
     assert_eq!(apply(1, 3_000).0, Some(0));
     let (code, refusal) = apply(2, 3_001);
-    assert_eq!((code, &refusal["code"]), (Some(3), &"too_many_entries".into()));
+    assert_eq!(
+        (code, &refusal["code"]),
+        (Some(3), &"too_many_entries".into())
+    );
     let feed = scene.site.json(&["feed", "show", "cert"]);
-    assert_eq!((&feed["seq"], &feed["enforced"]), (&1.into(), &3_000.into()));
+    assert_eq!(
+        (&feed["seq"], &feed["enforced"]),
+        (&1.into(), &3_000.into())
+    );
 }
 
 #[test]
@@ -230,11 +287,20 @@ fn a_cloud_is_blocked_host_by_host_and_its_prefixes_wait_for_two_persons() {
     let shared = format!("shared_infrastructure = [{list:?}]\n");
     let scene = Scene::new(&layout, &shared, "shortest_ipv4 = 8\n");
     std::fs::remove_file(&list).unwrap();
-    let (code, _) = scene.apply(&Bundle::new(1, &["52.56.0.1", "52.57.0.0/16", "52.58.1.0/24", "52.60.1.0/24"]));
+    let (code, _) = scene.apply(&Bundle::new(
+        1,
+        &["52.56.0.1", "52.57.0.0/16", "52.58.1.0/24", "52.60.1.0/24"],
+    ));
     assert_eq!(code, Some(3));
     let withheld = scene.withheld();
-    let reasons: Vec<(&str, &str)> = withheld.iter().map(|(net, status, _)| (&**net, &**status)).collect();
-    assert_eq!(reasons, [("52.57.0.0/16", "held"), ("52.58.1.0/24", "held")]);
+    let reasons: Vec<(&str, &str)> = withheld
+        .iter()
+        .map(|(net, status, _)| (&**net, &**status))
+        .collect();
+    assert_eq!(
+        reasons,
+        [("52.57.0.0/16", "held"), ("52.58.1.0/24", "held")]
+    );
     assert!(scene.blocks("52.56.0.1") && scene.blocks("52.60.1.9"));
     assert!(!scene.blocks("52.57.0.1") && !scene.blocks("52.58.1.1"));
 }
@@ -245,11 +311,23 @@ fn everything_0_0_0_0_0_is_refused_even_to_the_widest_key() {
         return;
     }
     let layout = Layout::new();
-    let scene = Scene::new(&layout, "", "shortest_ipv4 = 8\nshortest_ipv6 = 16\naddresses_max = 18446744073709551615\n");
-    let (code, _) = scene.apply(&Bundle::new(1, &["0.0.0.0/0", "::/0", "128.0.0.0/1", BAD_4]));
+    let scene = Scene::new(
+        &layout,
+        "",
+        "shortest_ipv4 = 8\nshortest_ipv6 = 16\naddresses_max = 18446744073709551615\n",
+    );
+    let (code, _) = scene.apply(&Bundle::new(
+        1,
+        &["0.0.0.0/0", "::/0", "128.0.0.0/1", BAD_4],
+    ));
     assert_eq!(code, Some(3));
     let refused = scene.withheld();
     assert_eq!(refused.len(), 3);
-    assert!(refused.iter().all(|(.., reason)| reason == "prefix_too_short"), "{refused:?}");
+    assert!(
+        refused
+            .iter()
+            .all(|(.., reason)| reason == "prefix_too_short"),
+        "{refused:?}"
+    );
     assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
 }

@@ -58,7 +58,8 @@ fn whatever_a_publisher_serves_in_place_of_a_list_nothing_flushes() {
         publisher.answers(reply);
         site.done(&["feed", "sync", "list"]);
         until(reason, || {
-            site.alarm("feed_failing").is_some_and(|message| message.contains(reason))
+            site.alarm("feed_failing")
+                .is_some_and(|message| message.contains(reason))
         });
         assert!(!arrives(&layout, BAD_4), "{reason}");
     }
@@ -71,16 +72,15 @@ fn whatever_a_publisher_serves_in_place_of_a_list_nothing_flushes() {
         publisher.answers(Reply::Body("text/plain", text.to_owned()));
         site.done(&["feed", "sync", "list"]);
         until(reason, || {
-            site.alarm("feed_failing").is_some_and(|message| message.contains(reason))
+            site.alarm("feed_failing")
+                .is_some_and(|message| message.contains(reason))
         });
         assert!(!arrives(&layout, BAD_4), "{reason}");
     }
 
     publisher.answers(Reply::Body("text/plain", format!("{GOOD_4}\n")));
     site.done(&["feed", "sync", "list"]);
-    until("the update is held", || {
-        site.alarm("update_held").is_some()
-    });
+    until("the update is held", || site.alarm("update_held").is_some());
     assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
     service.kill();
     let _service = site.start();
@@ -95,7 +95,8 @@ fn whatever_a_publisher_serves_in_place_of_a_list_nothing_flushes() {
     publisher.expires(&ca);
     site.done(&["feed", "sync", "list"]);
     until("an expired certificate is refused", || {
-        site.alarm("feed_failing").is_some_and(|message| message.contains("(connect)"))
+        site.alarm("feed_failing")
+            .is_some_and(|message| message.contains("(connect)"))
     });
     assert!(!arrives(&layout, GOOD_4));
 }

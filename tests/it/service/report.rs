@@ -85,14 +85,25 @@ fn a_report_says_what_was_asked_done_and_refused_in_both_languages_and_all_forms
     assert_eq!(other, document);
 
     for (lang, head, row) in [
-        ("en", "reference,issuer,kind,item,status,reason,since,until\r\n", ",blocked,"),
-        ("vi", "\"Số văn bản\",\"Cơ quan ban hành\",Loại,\"Nội dung\",", ",\"đã ngăn chặn\","),
+        (
+            "en",
+            "reference,issuer,kind,item,status,reason,since,until\r\n",
+            ",blocked,",
+        ),
+        (
+            "vi",
+            "\"Số văn bản\",\"Cơ quan ban hành\",Loại,\"Nội dung\",",
+            ",\"đã ngăn chặn\",",
+        ),
     ] {
         let csv = report(&["--format", "csv", "--lang", lang]);
         assert!(csv.starts_with(head), "{csv}");
         assert_eq!(csv.matches("\r\n").count(), 8, "{csv}");
         assert!(csv.contains(&format!(",203.0.113.7/32{row}")), "{csv}");
-        assert!(csv.contains(",\"hxxp://evil.example/a,b\","), "quoted: {csv}");
+        assert!(
+            csv.contains(",\"hxxp://evil.example/a,b\","),
+            "quoted: {csv}"
+        );
         assert!(!csv.contains(",="), "no formula: {csv}");
     }
 

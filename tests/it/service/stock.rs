@@ -12,17 +12,23 @@ use crate::support::{
 
 /// The commands of a page of the manual: the block that has this in it.
 fn block(page: &str, with: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs")
+        .join(page);
     let text = fs::read_to_string(path).unwrap();
     let mut blocks = text.split("```\n").filter(|block| block.contains(with));
-    let block = blocks.next().unwrap_or_else(|| panic!("{page} has no block with {with}"));
+    let block = blocks
+        .next()
+        .unwrap_or_else(|| panic!("{page} has no block with {with}"));
     block.to_owned()
 }
 
 /// Runs commands in the site's directory, in the router's namespace.
 fn sh(layout: &Layout, site: &Site<'_>, commands: &str) -> (bool, String) {
     let mut shell = Command::new("sh");
-    shell.args(["-e", "-c", commands]).current_dir(site.path(""));
+    shell
+        .args(["-e", "-c", commands])
+        .current_dir(site.path(""));
     let output = layout.router.run(|| shell.output()).unwrap();
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     (output.status.success(), text.concat())
@@ -73,7 +79,14 @@ fn the_page_on_push_works_as_it_is_written() {
     let _service = site.start();
     run(&block("push.md", "cat > curlrc"));
     run("echo 'resolve = \"filter.example.net:8443:127.0.0.1\"' >> curlrc; echo silent >> curlrc");
-    until("the listener answers", || sh(&layout, &site, &block("push.md", "curl -K curlrc -o appliance.pub")).0);
+    until("the listener answers", || {
+        sh(
+            &layout,
+            &site,
+            &block("push.md", "curl -K curlrc -o appliance.pub"),
+        )
+        .0
+    });
     assert_eq!(
         fs::read(site.path("appliance.pub")).unwrap(),
         fs::read(site.path("state/appliance.pub")).unwrap()
@@ -86,9 +99,16 @@ fn the_page_on_push_works_as_it_is_written() {
     assert!(!arrives(&layout, BAD_4));
     let receipt = block("push.md", "minisign -V -m receipt.json");
     let verified = run(&receipt);
-    assert!(verified.contains("Signature and comment signature verified"), "{verified}");
+    assert!(
+        verified.contains("Signature and comment signature verified"),
+        "{verified}"
+    );
     run("sed -i 's/enforced/Enforced/' receipt.json");
-    let (success, text) = sh(&layout, &site, "minisign -V -m receipt.json -p appliance.pub");
+    let (success, text) = sh(
+        &layout,
+        &site,
+        "minisign -V -m receipt.json -p appliance.pub",
+    );
     assert!(!success, "{text}");
 
     fs::write(site.path("ncsc-43.jsonl"), ncsc(43, &[GOOD_4])).unwrap();
@@ -117,7 +137,11 @@ fn what_either_signs_the_other_verifies_with_keys_of_either() {
         site.done(&["bundle", "sign", "1.jsonl", "--key", &secret]);
         run(&format!("minisign -V -m 1.jsonl -p {public}"));
         run("cp 1.jsonl 2.jsonl; cp 1.jsonl.minisig 2.jsonl.minisig; echo >> 2.jsonl");
-        let (success, text) = sh(&layout, &site, &format!("minisign -V -m 2.jsonl -p {public}"));
+        let (success, text) = sh(
+            &layout,
+            &site,
+            &format!("minisign -V -m 2.jsonl -p {public}"),
+        );
         assert!(!success, "{text}");
         let ended = site.cli(&["bundle", "verify", "2.jsonl", "--public-key", &public]);
         assert_ne!(ended.code, Some(0), "{ended:?}");
@@ -150,9 +174,13 @@ fn the_steps_by_which_a_trust_file_is_replaced_work_as_they_are_written() {
     let _service = site.start();
 
     fs::write(site.path("trust-5.toml"), trust(5)).unwrap();
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/trust.md")).unwrap();
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/trust.md")).unwrap();
     let written = |command: &str| {
-        assert!(page.contains(&format!("`{command}`")), "the page has no {command}");
+        assert!(
+            page.contains(&format!("`{command}`")),
+            "the page has no {command}"
+        );
         command.to_owned()
     };
     let verify = written("filter-ctl trust verify trust-5.toml --current /etc/levee/trust.toml");
@@ -161,10 +189,14 @@ fn the_steps_by_which_a_trust_file_is_replaced_work_as_they_are_written() {
     let first = written("minisign -S -s mine.key -m trust-5.toml -x trust-5.toml.minisig");
     run(&first);
     assert_eq!(site.cli(&verify).code, Some(3), "one of two has signed");
-    run(&first.replace("mine", "other").replace("5.toml.minisig", "5.toml.2.minisig"));
+    run(&first
+        .replace("mine", "other")
+        .replace("5.toml.minisig", "5.toml.2.minisig"));
     site.done(&verify);
-    run("mv trust-5.toml trust.toml; mv trust-5.toml.minisig trust.toml.minisig; \
-         mv trust-5.toml.2.minisig trust.toml.2.minisig");
+    run(
+        "mv trust-5.toml trust.toml; mv trust-5.toml.minisig trust.toml.minisig; \
+         mv trust-5.toml.2.minisig trust.toml.2.minisig",
+    );
     written("filter-ctl reload");
     site.done(&["reload"]);
     assert_eq!(site.json(&["trust", "show"])["version"], 5);

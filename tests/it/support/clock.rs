@@ -48,7 +48,9 @@ impl Clock {
             ["clock.c", "clock.so", "clock"].map(|name| directory.join(name));
         fs::write(&source, SOURCE).unwrap();
         let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-o"]).args([&library, &source]);
+        compiler
+            .args(["-shared", "-fPIC", "-o"])
+            .args([&library, &source]);
         let Ok(output) = compiler.output() else {
             skip(None, "needs a C compiler for a clock of its own");
             return None;
@@ -71,6 +73,8 @@ impl Clock {
 
     /// Lets a process go by it.
     pub(crate) fn show(&self, command: &mut Command) {
-        command.env("LD_PRELOAD", &self.library).env("LEVEE_TEST_CLOCK", &self.offset);
+        command
+            .env("LD_PRELOAD", &self.library)
+            .env("LEVEE_TEST_CLOCK", &self.offset);
     }
 }

@@ -247,7 +247,9 @@ impl<'a> Site<'a> {
     /// One of these metrics; 0 where it is not there.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let metrics = self.metrics();
-        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.map_or(0.0, |value| value.trim().parse().unwrap())
     }
 

@@ -3,11 +3,7 @@
 use std::{
     ffi::CString,
     fs, io,
-    os::unix::{
-        ffi::OsStrExt as _,
-        fs::PermissionsExt as _,
-        process::CommandExt as _,
-    },
+    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -59,9 +55,7 @@ impl People {
             let none = std::ptr::null();
             let private = libc::MS_REC | libc::MS_PRIVATE;
             // SAFETY: live, zero-ended strings, or none.
-            checked(unsafe {
-                libc::mount(none, c"/".as_ptr(), none, private, std::ptr::null())
-            })?;
+            checked(unsafe { libc::mount(none, c"/".as_ptr(), none, private, std::ptr::null()) })?;
             for (from, to) in &files {
                 // SAFETY: as before.
                 checked(unsafe {

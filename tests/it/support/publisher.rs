@@ -187,7 +187,10 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
             body.len() - 1
         )?,
         Reply::EndlessChunks => {
-            write!(stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )?;
             let chunk = vec![b'#'; 1 << 16];
             for _ in 0..ENDLESS / chunk.len() {
                 write!(stream, "{:x}\r\n", chunk.len())?;

@@ -121,9 +121,9 @@ pub fn text(feed: &FeedStatus, now: Timestamp) -> String {
             time_and_distance(update.fetched_at, now)
         )
     });
-    let success = last_success.as_ref().map_or_else(String::new, |time| {
-        time_and_distance(*time, now)
-    });
+    let success = last_success
+        .as_ref()
+        .map_or_else(String::new, |time| time_and_distance(*time, now));
     let all = [
         ("Feed", name.to_string()),
         ("Mode", mode.clone()),

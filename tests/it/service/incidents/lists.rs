@@ -40,22 +40,29 @@ impl<'a> Scene<'a> {
     }
 
     fn serves(&self, list: &str) {
-        self.publisher.answers(Reply::Body("text/plain", list.to_owned()));
+        self.publisher
+            .answers(Reply::Body("text/plain", list.to_owned()));
         self.site.done(&["feed", "sync", "list"]);
     }
 
     fn fails(&self, code: &str) {
         until(code, || {
-            self.site.alarm("feed_failing").is_some_and(|message| message.contains(code))
+            self.site
+                .alarm("feed_failing")
+                .is_some_and(|message| message.contains(code))
         });
     }
 
     fn feed(&self, field: &str) -> u64 {
-        self.site.json(&["feed", "show", "list"])[field].as_u64().unwrap()
+        self.site.json(&["feed", "show", "list"])[field]
+            .as_u64()
+            .unwrap()
     }
 
     fn blocks(&self, address: &str) -> bool {
-        self.site.json(&["explain", address])["blocked"].as_bool().unwrap()
+        self.site.json(&["explain", address])["blocked"]
+            .as_bool()
+            .unwrap()
     }
 }
 
@@ -94,7 +101,9 @@ fn xbl_october_2023_a_rule_that_misfires_is_held_and_forgotten_when_the_list_is_
     }
     let layout = Layout::new();
     let hosts = |count: u32| -> String {
-        (0..count).map(|host| format!("45.0.{}.{}\n", host >> 8, host & 255)).collect()
+        (0..count)
+            .map(|host| format!("45.0.{}.{}\n", host >> 8, host & 255))
+            .collect()
     };
     let good = hosts(1_000);
     let scene = Scene::new(&layout, "", "", &good);
@@ -104,9 +113,15 @@ fn xbl_october_2023_a_rule_that_misfires_is_held_and_forgotten_when_the_list_is_
     assert!(arrives(&layout, GOOD_4));
     assert_eq!(scene.feed("enforced"), 1_000);
     scene.serves(&good);
-    until("nothing is held", || scene.site.alarm("update_held").is_none());
+    until("nothing is held", || {
+        scene.site.alarm("update_held").is_none()
+    });
     assert_eq!(scene.feed("enforced"), 1_000);
-    assert_eq!(scene.site.cli(&["feed", "approve", "list"]).code, Some(2), "nothing is left to approve");
+    assert_eq!(
+        scene.site.cli(&["feed", "approve", "list"]).code,
+        Some(2),
+        "nothing is left to approve"
+    );
 }
 
 #[test]
@@ -119,7 +134,10 @@ fn public_resolvers_2017_2025_and_2026_on_a_list_are_void_where_they_are_protect
     let scene = Scene::new(&layout, resolvers, "", &format!("8.8.8.8\n{BAD_4}\n"));
     assert!(!scene.blocks("8.8.8.8") && scene.blocks(BAD_4));
     let explained = scene.site.json(&["explain", "8.8.8.8"]);
-    assert_eq!(explained["never_block"]["reason"], "public DNS", "{explained}");
+    assert_eq!(
+        explained["never_block"]["reason"], "public DNS",
+        "{explained}"
+    );
     assert_eq!((scene.feed("enforced"), scene.feed("withheld")), (1, 1));
 }
 
@@ -134,7 +152,15 @@ fn private_space_on_lists_2017_to_2026_is_void_and_takes_no_customer_with_it() {
          224.0.0.0/3\n100.120.165.51\n172.16.9.0/24\n{BAD_4}\n"
     );
     let scene = Scene::new(&layout, "", "shortest_ipv4 = 3\n", &list);
-    for address in ["10.1.2.3", "100.64.0.1", "100.120.165.51", "127.0.0.1", "172.16.9.1", "192.168.1.1", "224.0.0.5"] {
+    for address in [
+        "10.1.2.3",
+        "100.64.0.1",
+        "100.120.165.51",
+        "127.0.0.1",
+        "172.16.9.1",
+        "192.168.1.1",
+        "224.0.0.5",
+    ] {
         assert!(!scene.blocks(address), "{address}");
     }
     assert!(scene.blocks(BAD_4));
@@ -174,8 +200,16 @@ fn stale_bogons_2018_that_cover_space_in_use_by_now_wait_where_it_is_known_as_ow
     }
     let layout = Layout::new();
     let own = "own_space = [\"103.160.0.0/16\"]\n";
-    let scene = Scene::new(&layout, own, "shortest_ipv4 = 8\n", &format!("103.160.0.0/11\n{BAD_4}\n"));
-    assert!(!scene.blocks("103.160.1.1"), "held for its length and for whose it is");
+    let scene = Scene::new(
+        &layout,
+        own,
+        "shortest_ipv4 = 8\n",
+        &format!("103.160.0.0/11\n{BAD_4}\n"),
+    );
+    assert!(
+        !scene.blocks("103.160.1.1"),
+        "held for its length and for whose it is"
+    );
     assert!(scene.blocks(BAD_4));
     assert_eq!((scene.feed("held"), scene.feed("enforced")), (1, 1));
 }

@@ -35,7 +35,10 @@ fn fails(site: &Site<'_>, publisher: &Publisher, reply: Reply, code: &str) {
     assert!(alarms.contains(&format!("({code})")), "{code}: {alarms}");
     let text = site.done(&["feed", "show", "list"]);
     assert!(text.contains(code), "{code}: {text}");
-    assert!(site.metric("levee_alarms{code=\"feed_failing\"}") > 0.0, "{code}");
+    assert!(
+        site.metric("levee_alarms{code=\"feed_failing\"}") > 0.0,
+        "{code}"
+    );
 }
 
 #[test]
@@ -67,11 +70,20 @@ fn a_publisher_that_lies_about_length_type_or_place_changes_nothing_and_each_lie
         (Reply::Status(elsewhere), "redirect"),
         (Reply::Status(insecure), "redirect"),
         (Reply::Status(around), "redirect"),
-        (Reply::Body("text/html; charset=utf-8", list.clone()), "content_type"),
-        (Reply::Body("application/xhtml+xml", list.clone()), "content_type"),
+        (
+            Reply::Body("text/html; charset=utf-8", list.clone()),
+            "content_type",
+        ),
+        (
+            Reply::Body("application/xhtml+xml", list.clone()),
+            "content_type",
+        ),
         (Reply::Vanished, "transfer"),
         (plain("<html>\n"), "list_html"),
-        (plain("# Entries : 3 subnets, 3 unique IPs\n203.0.113.7\n"), "list_count"),
+        (
+            plain("# Entries : 3 subnets, 3 unique IPs\n203.0.113.7\n"),
+            "list_count",
+        ),
     ] {
         fails(&site, &publisher, reply, code);
         assert!(!arrives(&layout, BAD_4), "{code}");
@@ -82,7 +94,10 @@ fn a_publisher_that_lies_about_length_type_or_place_changes_nothing_and_each_lie
     assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
     service.kill();
     let _service = site.start();
-    assert!(!arrives(&layout, BAD_4), "a restart with a publisher that fails");
+    assert!(
+        !arrives(&layout, BAD_4),
+        "a restart with a publisher that fails"
+    );
 }
 
 #[test]
@@ -101,7 +116,11 @@ fn an_update_that_was_rejected_stays_out_and_the_next_one_is_judged_anew() {
     publisher.answers(plain(&hosts(100)));
     let service = site.start();
     until("the list is enforced", || !arrives(&layout, BAD_4));
-    assert_eq!(site.cli(&["feed", "reject", "list"]).code, Some(2), "nothing is held");
+    assert_eq!(
+        site.cli(&["feed", "reject", "list"]).code,
+        Some(2),
+        "nothing is held"
+    );
 
     let flush = plain(&format!("{GOOD_4}\n"));
     publisher.answers(flush.clone());
@@ -111,7 +130,10 @@ fn an_update_that_was_rejected_stays_out_and_the_next_one_is_judged_anew() {
     assert_eq!(site.alarm("update_held"), None);
     let stays = |when: &str| {
         assert_eq!(site.alarm("update_held"), None, "{when}");
-        assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4), "{when}");
+        assert!(
+            !arrives(&layout, BAD_4) && arrives(&layout, GOOD_4),
+            "{when}"
+        );
     };
     let again = |reply: Reply| {
         publisher.answers(reply);
@@ -122,7 +144,11 @@ fn an_update_that_was_rejected_stays_out_and_the_next_one_is_judged_anew() {
     };
     again(flush.clone());
     stays("when it is served again");
-    assert_eq!(site.cli(&["feed", "approve", "list"]).code, Some(2), "it is decided");
+    assert_eq!(
+        site.cli(&["feed", "approve", "list"]).code,
+        Some(2),
+        "it is decided"
+    );
     service.kill();
     let _service = site.start();
     again(flush);

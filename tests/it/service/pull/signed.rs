@@ -57,8 +57,15 @@ fn a_signed_bundle_is_fetched_with_its_signatures_and_nothing_else_is_believed()
         publisher.answers(reply);
         site.done(&["feed", "sync", "cert"]);
         until(code, || site.metric(&metric) > before);
-        assert!(site.alarm("feed_failing").unwrap().contains(&format!("({code})")));
-        assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4), "{code}");
+        assert!(
+            site.alarm("feed_failing")
+                .unwrap()
+                .contains(&format!("({code})"))
+        );
+        assert!(
+            !arrives(&layout, BAD_4) && arrives(&layout, GOOD_4),
+            "{code}"
+        );
         assert_eq!(site.json(&["feed", "show", "cert"])["seq"], 5, "{code}");
     };
     let next = Bundle::new(6, &[GOOD_4]);
@@ -67,10 +74,19 @@ fn a_signed_bundle_is_fetched_with_its_signatures_and_nothing_else_is_believed()
     let Reply::Signed(text, signatures) = published(&next, &[&first]) else {
         unreachable!()
     };
-    fails(Reply::Signed(text.replace("botnet", "Botnet"), signatures.clone()), "bad_signature");
-    fails(Reply::Signed(text[..text.len() / 2].to_owned(), signatures), "bad_signature");
+    fails(
+        Reply::Signed(text.replace("botnet", "Botnet"), signatures.clone()),
+        "bad_signature",
+    );
+    fails(
+        Reply::Signed(text[..text.len() / 2].to_owned(), signatures),
+        "bad_signature",
+    );
     fails(published(&Bundle::new(4, &[GOOD_4]), &[&first]), "rollback");
-    fails(published(&Bundle::new(5, &[GOOD_4]), &[&first]), "equivocation");
+    fails(
+        published(&Bundle::new(5, &[GOOD_4]), &[&first]),
+        "equivocation",
+    );
     fails(Reply::Cut(text), "transfer");
     let mut other = next.clone();
     other.feed = "ncsc";
@@ -82,8 +98,12 @@ fn a_signed_bundle_is_fetched_with_its_signatures_and_nothing_else_is_believed()
     fails(published(&next, &[&first, &first]), "threshold_not_met");
     publisher.answers(published(&next, &[&first, &second]));
     site.done(&["feed", "sync", "cert"]);
-    until("two have signed", || arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
-    until("it no longer fails", || site.alarm("feed_failing").is_none());
+    until("two have signed", || {
+        arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4)
+    });
+    until("it no longer fails", || {
+        site.alarm("feed_failing").is_none()
+    });
     service.kill();
     let _service = site.start();
     assert!(arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));

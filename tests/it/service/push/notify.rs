@@ -42,20 +42,35 @@ fn a_hint_leads_to_a_fetch_and_the_bundle_that_was_fetched_has_its_receipt() {
     let before = publisher.requests();
     let notify = format!("{URL}/v1/feeds/cert/notify");
     let known = scene.ask(&["-d", "{\"epoch\":1,\"seq\":1}", &notify]);
-    assert_eq!((known.status, &known.json()["status"]), (202, &"current".into()));
-    assert_eq!(publisher.requests(), before, "what is known is not asked for");
+    assert_eq!(
+        (known.status, &known.json()["status"]),
+        (202, &"current".into())
+    );
+    assert_eq!(
+        publisher.requests(),
+        before,
+        "what is known is not asked for"
+    );
 
     publish("2.jsonl", &Bundle::new(2, &[GOOD_4]));
     let noted = scene.ask(&["-d", "{\"epoch\":1,\"seq\":2}", &notify]);
-    assert_eq!((noted.status, &noted.json()["status"]), (202, &"noted".into()));
-    until("the hint is followed", || arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
+    assert_eq!(
+        (noted.status, &noted.json()["status"]),
+        (202, &"noted".into())
+    );
+    until("the hint is followed", || {
+        arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4)
+    });
     let status = scene.get("/v1/feeds/cert/status").json();
     let id = status["sha256"].as_str().unwrap().to_owned();
     Scene::until("its receipt is there", || {
         scene.get(&format!("/v1/feeds/cert/receipts/{id}")).status == 200
     });
     let receipt = scene.receipt(&format!("/v1/feeds/cert/receipts/{id}"));
-    assert_eq!((&receipt["status"], &receipt["seq"]), (&"enforced".into(), &2.into()));
+    assert_eq!(
+        (&receipt["status"], &receipt["seq"]),
+        (&"enforced".into(), &2.into())
+    );
 
     // A hint says nothing about what is there: a false one changes nothing.
     publisher.answers(Reply::Status("504 Gateway Timeout"));
