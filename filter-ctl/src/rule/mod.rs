@@ -5,18 +5,32 @@
 //!
 //! - here: a rule, what it matches, what it does;
 //! - [`numeric`]: lists of comparisons, such as of ports and lengths;
-//! - [`bitmask`]: lists of tests of bits, such as of TCP flags.
+//! - [`bitmask`]: lists of tests of bits, such as of TCP flags;
+//! - [`text`]: rules as engineers write them, and back;
+//! - [`order`]: which rule is asked first, and the bytes of the RFCs that this follows from;
+//! - [`oracle`]: whether a packet matches, operator by operator;
+//! - [`contradiction`]: matches that no packet can satisfy;
+//! - `kind`: the kinds of components.
 
 pub mod bitmask;
+pub mod contradiction;
+mod kind;
 pub mod numeric;
+pub mod oracle;
+pub mod order;
+#[cfg(test)]
+mod tests;
+pub mod text;
 
 use filter_common::{address::Family, settings::Role};
 use ipnet::IpNet;
 use jiff::Timestamp;
 
 pub use self::{
-    bitmask::{Bit, Bitmask},
+    bitmask::{Bit, Bitmask, Bits},
+    kind::Kind,
     numeric::{Comparison, Numeric},
+    oracle::Fields,
 };
 
 /// Rules that can be in force at a time. A further one is refused.

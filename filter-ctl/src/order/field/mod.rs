@@ -299,7 +299,7 @@ fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// The beginning of outside text, for an error message.
-pub(super) fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     const EXCERPT_CHARS_MAX: usize = 60;
     let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     let mut excerpt: String = text.chars().take(EXCERPT_CHARS_MAX).map(clean).collect();
