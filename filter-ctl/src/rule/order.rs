@@ -13,7 +13,7 @@ use std::{cmp::Ordering, iter::zip};
 use filter_common::{address::Family, settings::Role};
 use ipnet::IpNet;
 
-use super::{Bit, Bitmask, Comparison, Kind, Matching, Numeric, Rule};
+use super::{Bit, Bitmask, Comparison, Kind, Matching, Numeric, Rule, RuleId};
 
 /// The end of a list of operators.
 const END: u8 = 0x80;
@@ -33,9 +33,9 @@ const LONG: usize = 240;
 )]
 pub struct Duplicate {
     /// The one.
-    pub first: Box<str>,
+    pub first: RuleId,
     /// The other.
-    pub second: Box<str>,
+    pub second: RuleId,
 }
 
 /// Puts rules in the order in which they are asked. It is the same whatever order they come in.

@@ -6,19 +6,12 @@ mod order;
 mod properties;
 mod text;
 
-use super::{Matching, Rule, text::parse};
+use super::{Matching, Rule, RuleId, text::parse};
 
 /// A rule of that text.
 fn rule(id: &str, text: &str) -> Rule {
     let written = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-    Rule {
-        id: id.into(),
-        text: written.to_string().into(),
-        matching: written.matching,
-        action: written.action,
-        terminal: written.terminal,
-        until: None,
-    }
+    Rule::new(RuleId::try_from(id.to_owned()).unwrap(), written, None)
 }
 
 /// The match of a text.

@@ -171,7 +171,7 @@ fn rules_are_asked_in_the_order_of_the_rfc() {
     let texts: Vec<&str> = ranked.iter().map(|rule| &*rule.text).collect();
     let expected: Vec<String> = in_order
         .iter()
-        .map(|text| rule("", text).text.into())
+        .map(|text| rule("r", text).text.into())
         .collect();
     assert_eq!(texts, expected);
 }
@@ -184,5 +184,5 @@ fn the_same_match_twice_is_refused_whatever_the_actions() {
         rule("a", "port >= 1 && <= 5 proto udp then limit 5 pps"),
     ];
     let error = rank(rules).unwrap_err();
-    assert_eq!((&*error.first, &*error.second), ("a", "b"));
+    assert_eq!((error.first.as_str(), error.second.as_str()), ("a", "b"));
 }
