@@ -9,6 +9,7 @@
 //! - [`perimeter`]: policies, host groups, VLANs, tunnels;
 //! - [`pull`]: what is fetched, and how a list is judged;
 //! - [`push`]: who may push bundles, and where to;
+//! - [`rule`]: rules of the file;
 //! - `validate`: what the types alone cannot express.
 
 pub mod hold;
@@ -17,6 +18,7 @@ pub mod never_block;
 pub mod perimeter;
 pub mod pull;
 pub mod push;
+pub mod rule;
 mod validate;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
@@ -32,6 +34,7 @@ pub use self::{
     perimeter::{HostGroupConfig, PoliciesConfig, TunnelSetting, VlanConfig},
     pull::{FeedFormat, Period, PullConfig},
     push::{Fingerprint, PushClientConfig, PushConfig},
+    rule::RuleConfig,
     validate::log_filter,
 };
 use crate::{kernel::attach::Mode, order::FeedName, policy::hold::Guarded};
@@ -81,6 +84,9 @@ pub struct Config {
     /// Networks inside that are protected alike.
     #[serde(rename = "host_group")]
     pub host_groups: Vec<HostGroupConfig>,
+    /// What is done about packets by what they are.
+    #[serde(rename = "rule")]
+    pub rules: Vec<RuleConfig>,
     /// The interfaces to filter.
     #[serde(rename = "interface")]
     pub interfaces: Vec<InterfaceConfig>,
@@ -293,6 +299,7 @@ impl Default for Config {
             tunnels: Vec::new(),
             policies: PoliciesConfig::default(),
             host_groups: Vec::new(),
+            rules: Vec::new(),
             interfaces: Vec::new(),
             feeds: Vec::new(),
             push: PushConfig::default(),

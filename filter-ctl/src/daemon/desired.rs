@@ -10,7 +10,10 @@ use filter_common::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::local::Local;
+use super::{
+    local::Local,
+    rules::{self, ConflictError},
+};
 use crate::{
     config::{ActionSetting, Config, NeverBlockSetting, RoleSetting, ScopeSetting},
     observe::{
@@ -21,7 +24,7 @@ use crate::{
     policy::{
         HoldReason, NeverBlock, Perimeter, RuleSet,
         hold::HoldPolicy,
-        merge::{FeedPolicy, PolicyInput, ShortestPrefix, merge},
+        merge::{FeedPolicy, PolicyInput, ShortestPrefix, earliest, merge},
         perimeter::HostGroup,
         special_space::special_space,
         special_use,
@@ -47,6 +50,8 @@ pub(crate) enum SourceKey {
 pub(crate) struct Plan {
     pub(crate) rules: RuleSet,
     pub(crate) compiled: Compiled,
+    /// Rules that are not in force, because others are in their place.
+    pub(crate) left_out: Vec<ConflictError>,
 }
 
 /// Plans what the sources and the operators' decisions amount to. Changes nothing. `before`, the rules of an
@@ -81,9 +86,16 @@ pub(crate) fn plan(
     };
     let mut rules = merge(&input, before);
     rules.perimeter = perimeter(config, ledger);
+    let chosen = rules::choose(config, local, now);
+    rules.rules = chosen.rules;
+    rules.next_change = earliest(rules.next_change, chosen.next_end);
     let compiled = compile(&rules, &settings(ledger), ledger.slots(), capacity)?;
     rules.withhold(compiled.overflowed.clone());
-    Ok(Plan { rules, compiled })
+    Ok(Plan {
+        rules,
+        compiled,
+        left_out: chosen.left_out,
+    })
 }
 
 /// Everything that is never blocked: built in, configured, exempted by operators.

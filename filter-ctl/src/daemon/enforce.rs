@@ -29,7 +29,9 @@ impl Engine {
     /// charged to one, and a slot is given free only after the generation that used it has ended and
     /// its counter was read.
     pub(super) fn enforce(&mut self, plan: Plan) -> Result<u64, EnforceError> {
-        let Plan { rules, compiled } = plan;
+        let Plan {
+            rules, compiled, ..
+        } = plan;
         let live = self.instance.live()?;
         let clock = self.clock.for_deadlines(boot_clock()?);
         let same = |live: &Live| live.digest == compiled.digest && !has_been_set(live.clock, clock);

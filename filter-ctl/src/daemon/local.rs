@@ -1,6 +1,6 @@
-//! What the operators have decided on this machine: exceptions, withdrawals, approvals, feeds that are off.
+//! What the operators have decided on this machine: exceptions, withdrawals, approvals, feeds that are off, rules.
 //!
-//! Four small files below the state directory, each replaced atomically.
+//! Five small files below the state directory, each replaced atomically.
 
 use std::{
     io,
@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{approval::ApprovalRecord, feed_switch::FeedOff};
+use super::{approval::ApprovalRecord, feed_switch::FeedOff, rules::AddedRules};
 use crate::{
     config::ApprovalConfig,
     durable,
@@ -29,6 +29,7 @@ const EXCEPTIONS: &str = "exceptions.json";
 const WITHDRAWALS: &str = "withdrawals.json";
 const APPROVALS: &str = "approvals.json";
 const FEEDS_OFF: &str = "feeds-off.json";
+const RULES: &str = "rules.json";
 
 /// A prefix that an operator exempted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +114,8 @@ pub(crate) struct Local {
     pub approvals: Vec<ApprovalRecord>,
     /// The feeds that are switched off; at most one record for each feed.
     pub feeds_off: Vec<FeedOff>,
+    /// The rules that operators have added.
+    pub rules: AddedRules,
 }
 
 impl Local {
@@ -123,6 +126,7 @@ impl Local {
             withdrawals: read(&state_dir.join(WITHDRAWALS))?,
             approvals: read(&state_dir.join(APPROVALS))?,
             feeds_off: read(&state_dir.join(FEEDS_OFF))?,
+            rules: read(&state_dir.join(RULES))?,
         })
     }
 
@@ -144,6 +148,11 @@ impl Local {
     /// Writes which feeds are off.
     pub(super) fn save_feeds_off(&self, state_dir: &Path) -> Result<(), LocalError> {
         write(&state_dir.join(FEEDS_OFF), &self.feeds_off)
+    }
+
+    /// Writes the rules.
+    pub(super) fn save_rules(&self, state_dir: &Path) -> Result<(), LocalError> {
+        write(&state_dir.join(RULES), &self.rules)
     }
 
     /// The decisions about entries as the policy takes them.

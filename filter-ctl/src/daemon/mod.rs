@@ -9,6 +9,7 @@
 //! - `start` and `reload`: from files to state; [`stored`]: what was admitted, read back; `inherit`: from what a crash left behind;
 //! - `leave`: from the maps before those in use to none;
 //! - `admit` and `change`: what authorities and operators ask for;
+//! - `rules` and `rule_changes`: rules that operators have added, and how they go together with the file's;
 //! - `approval` and `feed_switch`: what persons decide about entries that wait, and about a feed;
 //! - [`desired`]: from configuration, orders and decisions to what is desired, pure;
 //! - `enforce`: from what is desired to what is in force;
@@ -45,6 +46,8 @@ mod pullers;
 mod push;
 mod receipts;
 mod reload;
+mod rule_changes;
+pub(crate) mod rules;
 pub mod start;
 pub(crate) mod stored;
 mod tasks;

@@ -19,14 +19,16 @@ use super::{
     path,
     peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
     wire::{
-        AcceptClock, AddException, AddOrder, Changed, DecideHold, FeedRequest, InterfaceRequest,
-        PanicRequest, Refusal, RefusalKind, RemoveException, ReportSent, SignedReceipt, Withdraw,
+        AcceptClock, AddException, AddOrder, AddRule, Changed, DecideHold, FeedRequest,
+        InterfaceRequest, PanicRequest, Refusal, RefusalKind, RemoveException, ReportSent,
+        SignedReceipt, Withdraw,
     },
 };
 use crate::{
     daemon::handle::{Actor, Handle, Upload},
     order::{FeedName, OrderId},
     receipt::store::{ReceiptId, Signed},
+    rule::RuleId,
 };
 
 /// Bundles that are received at a time; further ones wait, because each is held in memory.
@@ -48,6 +50,7 @@ pub(super) fn router(handle: Handle) -> Router {
         .route(path::ORDER, get(order))
         .route(path::EXCEPTIONS, get(exceptions).post(add_exception))
         .route(path::EXCEPTIONS_REMOVE, post(remove_exception))
+        .route(path::RULES, get(rules).post(add_rule).delete(remove_rule))
         .route(path::WITHDRAW, post(withdraw))
         .route(path::REINSTATE, post(reinstate))
         .route(path::HOLDS, get(holds))
@@ -178,6 +181,10 @@ async fn orders(_: Reader, State(service): State<Service>) -> Response {
 
 async fn exceptions(_: Reader, State(service): State<Service>) -> Response {
     Answer(Ok(service.handle.exceptions())).into_response()
+}
+
+async fn rules(_: Reader, State(service): State<Service>) -> Response {
+    Answer(Ok(service.handle.rules())).into_response()
 }
 
 async fn holds(_: Reader, State(service): State<Service>) -> Response {
@@ -323,12 +330,31 @@ changes!(
     reject: DecideHold,
     add_exception: AddException,
     remove_exception: RemoveException,
+    add_rule: AddRule,
     report_sent: ReportSent,
     attach: InterfaceRequest,
     detach: InterfaceRequest,
     panic: PanicRequest,
     accept_clock: AcceptClock,
 );
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleQuery {
+    id: RuleId,
+}
+
+async fn remove_rule(
+    Admin(actor): Admin,
+    State(service): State<Service>,
+    query: Result<Query<RuleQuery>, QueryRejection>,
+) -> Response {
+    let answer = match query {
+        Ok(Query(RuleQuery { id })) => service.handle.remove_rule(id, actor).await,
+        Err(error) => Err(invalid(error.body_text())),
+    };
+    Answer(answer).into_response()
+}
 
 async fn reload(Admin(actor): Admin, State(service): State<Service>) -> Response {
     Answer(service.handle.reload(actor).await).into_response()

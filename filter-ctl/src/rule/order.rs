@@ -8,7 +8,11 @@
 //! and rules that are equal but for family and role go from the narrower to the wider: with a family before
 //! without, and then with a role before without.
 
-use std::{cmp::Ordering, iter::zip};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, btree_map::Entry},
+    iter::zip,
+};
 
 use filter_common::{address::Family, settings::Role};
 use ipnet::IpNet;
@@ -26,31 +30,51 @@ const MATCH: u8 = 0x01;
 /// The length of an NLRI from which it takes two bytes to say.
 const LONG: usize = 240;
 
-/// Two rules with the same match.
+/// A rule that has the same match as another, so that one of them would never be asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "rules {first} and {second} have the same match, so one would never be asked: expected one of them"
-)]
+#[error("rule {known} has the same match as {id}, so one of them would never be asked: remove one")]
 pub struct Duplicate {
-    /// The one.
-    pub first: RuleId,
-    /// The other.
-    pub second: RuleId,
+    /// The rule.
+    pub id: RuleId,
+    /// The other, which was there before.
+    pub known: RuleId,
 }
 
-/// Puts rules in the order in which they are asked. It is the same whatever order they come in.
-pub fn rank(mut rules: Vec<Rule>) -> Result<Vec<Rule>, Duplicate> {
-    rules.sort_by(|a, b| a.id.cmp(&b.id));
-    rules.sort_by_cached_key(|rule| Precedence::of(&rule.matching));
-    let twice = rules
-        .windows(2)
-        .find(|pair| pair[0].matching == pair[1].matching);
-    match twice {
-        None => Ok(rules),
-        Some(pair) => Err(Duplicate {
-            first: pair[0].id.clone(),
-            second: pair[1].id.clone(),
-        }),
+/// Rules in the order in which they are asked, which is the same whatever order they come in.
+#[derive(Clone, Debug, Default)]
+pub struct Ranking(BTreeMap<Precedence, Rule>);
+
+impl Ranking {
+    /// Puts a rule into its place, unless another has the same match.
+    pub fn insert(&mut self, rule: Rule) -> Result<(), Duplicate> {
+        match self.0.entry(Precedence::of(&rule.matching)) {
+            Entry::Vacant(place) => {
+                place.insert(rule);
+                Ok(())
+            }
+            Entry::Occupied(place) => Err(Duplicate {
+                known: place.get().id.clone(),
+                id: rule.id,
+            }),
+        }
+    }
+
+    /// The rules, the first one first.
+    #[must_use]
+    pub fn into_rules(self) -> Vec<Rule> {
+        self.0.into_values().collect()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn read(config: &Config, timezone: &TimeZone) -> Result<State, StateE
         Ok(local) => state.local = local,
         Err(LocalError::Read { path, source }) => return Err(StateError { path, source }),
         Err(error) => state.warnings.push(format!(
-            "{error}; the simulation goes on without exceptions and withdrawals"
+            "{error}; the simulation goes on without exceptions, withdrawals and added rules"
         )),
     }
     Ok(state)

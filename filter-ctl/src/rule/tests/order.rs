@@ -4,9 +4,18 @@ use std::cmp::Ordering;
 
 use super::{matching, rule};
 use crate::rule::{
-    Matching,
-    order::{nlri, rank},
+    Matching, Rule,
+    order::{Duplicate, Ranking, nlri},
 };
+
+/// Puts rules in the order in which they are asked.
+pub(super) fn rank(rules: Vec<Rule>) -> Result<Vec<Rule>, Duplicate> {
+    let mut ranking = Ranking::default();
+    rules
+        .into_iter()
+        .try_for_each(|rule| ranking.insert(rule))?;
+    Ok(ranking.into_rules())
+}
 
 /// The components of an NLRI, each with its type, read as a receiver would.
 fn split(bytes: &[u8], is_v6: bool) -> Vec<(u8, Vec<u8>)> {
@@ -184,5 +193,5 @@ fn the_same_match_twice_is_refused_whatever_the_actions() {
         rule("a", "port >= 1 && <= 5 proto udp then limit 5 pps"),
     ];
     let error = rank(rules).unwrap_err();
-    assert_eq!((error.first.as_str(), error.second.as_str()), ("a", "b"));
+    assert_eq!((error.known.as_str(), error.id.as_str()), ("b", "a"));
 }

@@ -4,11 +4,10 @@ use std::cmp::Ordering;
 
 use proptest::{prelude::*, sample::select};
 
-use super::{generate, rule};
+use super::{generate, order::rank, rule};
 use crate::rule::{
     Fields, Matching, Numeric, Rule,
     numeric::Domain,
-    order::rank,
     text::{parse, parse_matching},
 };
 
@@ -108,7 +107,7 @@ proptest! {
             .collect();
         let backwards: Vec<Rule> = rules.iter().rev().cloned().collect();
         let ranked = rank(rules);
-        prop_assert_eq!(&ranked, &rank(backwards));
+        prop_assert_eq!(ranked.as_ref().ok(), rank(backwards).as_ref().ok());
         if let Ok(ranked) = ranked {
             for (index, one) in ranked.iter().enumerate() {
                 for other in &ranked[index + 1..] {
