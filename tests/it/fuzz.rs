@@ -29,3 +29,8 @@ fn the_parser_holds_on_its_corpus() {
 fn the_capture_reader_holds_on_its_corpus() {
     run("capture", levee_tests::fuzz::capture);
 }
+
+#[test]
+fn the_syntax_of_rules_holds_on_its_corpus() {
+    run("rule", levee_tests::fuzz::rule);
+}

@@ -30,14 +30,17 @@ enum Target {
     Packet,
     /// The reader of capture files.
     Capture,
+    /// The syntax of rules.
+    Rule,
 }
 
 impl Target {
-    /// Bytes of an input: frames past the header window and, for captures, some records.
+    /// Bytes of an input: frames past the header window, for captures some records, for rules past their longest.
     fn longest_input(self) -> usize {
         match self {
             Self::Packet => 1_600,
             Self::Capture => 4_096,
+            Self::Rule => 4_200,
         }
     }
 }

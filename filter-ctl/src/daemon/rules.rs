@@ -183,3 +183,137 @@ pub(crate) fn choose(config: &Config, local: &Local, now: Timestamp) -> Chosen {
     chosen.rules = ranking.into_rules();
     chosen
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn now() -> Timestamp {
+        at("2026-11-23T08:00:00Z")
+    }
+
+    fn added(id: &str, text: &str, until: Option<&str>) -> AddedRule {
+        let id = RuleId::try_from(id.to_owned()).unwrap();
+        AddedRule {
+            rule: Rule::new(id, text::parse(text).unwrap(), until.map(at)),
+            reason: "test".to_owned(),
+            by: "alice (uid 1000)".to_owned(),
+            at: now(),
+        }
+    }
+
+    fn local(rules: Vec<AddedRule>) -> Local {
+        Local {
+            rules: AddedRules {
+                last_number: 0,
+                rules,
+            },
+            ..Local::default()
+        }
+    }
+
+    fn config(text: &str) -> Config {
+        crate::config::load::parse(text).unwrap().config
+    }
+
+    fn ids(chosen: &Chosen) -> Vec<&str> {
+        chosen.rules.iter().map(|rule| rule.id.as_str()).collect()
+    }
+
+    const TWO: &str = "[[rule]]\nid = \"udp\"\nmatch = \"proto udp\"\nthen = \"drop\"\n\
+                       [[rule]]\nid = \"host\"\nmatch = \"dst 192.0.2.1\"\nthen = \"limit 5 pps\"\n";
+
+    #[test]
+    fn rules_of_both_origins_are_ranked_together_and_the_first_end_is_known() {
+        let local = local(vec![
+            added("last", "dport 80 then drop", Some("2026-11-23T10:00:00Z")),
+            added(
+                "first",
+                "dst 192.0.2.1 proto udp then drop",
+                Some("2026-11-23T09:00:00Z"),
+            ),
+        ]);
+        let chosen = choose(&config(TWO), &local, now());
+        assert_eq!(ids(&chosen), ["first", "host", "udp", "last"]);
+        assert_eq!(chosen.left_out, []);
+        assert_eq!(chosen.next_end, Some(at("2026-11-23T09:00:00Z")));
+    }
+
+    #[test]
+    fn a_rule_holds_until_its_end_and_not_at_it() {
+        let local = local(vec![added(
+            "a",
+            "any then drop",
+            Some("2026-11-23T09:00:00Z"),
+        )]);
+        let rules = |time| choose(&Config::default(), &local, at(time)).rules.len();
+        assert_eq!(rules("2026-11-23T08:59:59.999999999Z"), 1);
+        assert_eq!(rules("2026-11-23T09:00:00Z"), 0);
+    }
+
+    #[test]
+    fn the_file_holds_where_it_conflicts_with_what_was_added() {
+        let local = local(vec![
+            added("udp", "dport 80 then drop", None),
+            added("other", "protocol = 17 then pass", None),
+            added("fine", "dport 81 then drop", None),
+        ]);
+        let chosen = choose(&config(TWO), &local, now());
+        assert_eq!(ids(&chosen), ["host", "udp", "fine"]);
+        let reasons: Vec<(&str, &str)> = chosen
+            .left_out
+            .iter()
+            .map(|left| (left.id().as_str(), left.code()))
+            .collect();
+        assert_eq!(
+            reasons,
+            [("udp", "rule_exists"), ("other", "rule_duplicate")]
+        );
+    }
+
+    #[test]
+    fn as_many_rules_as_the_limit_says_are_in_force_and_no_more() {
+        let rules =
+            (0..=RULES_MAX).map(|n| added(&format!("n{n}"), &format!("dport {n} then drop"), None));
+        let chosen = choose(&Config::default(), &local(rules.collect()), now());
+        assert_eq!(chosen.rules.len(), RULES_MAX);
+        let last = RuleId::try_from(format!("n{RULES_MAX}")).unwrap();
+        assert_eq!(chosen.left_out, [ConflictError::TooMany(last)]);
+    }
+
+    #[test]
+    fn a_number_is_given_once() {
+        let mut rules = AddedRules::default();
+        let taken = config("[[rule]]\nid = \"r2\"\nmatch = \"any\"\nthen = \"drop\"\n");
+        let given: Vec<String> = (0..3).map(|_| rules.next_id(&taken).into()).collect();
+        assert_eq!(given, ["r1", "r3", "r4"]);
+    }
+
+    #[test]
+    fn what_was_added_is_read_back_and_damage_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let rules = vec![
+            added(
+                "a",
+                "proto tcp tcp flags syn,!ack then limit 1 kpps continue",
+                None,
+            ),
+            added("b", "label 5 then monitor", Some("2026-11-23T09:00:00Z")),
+        ];
+        let local = local(rules);
+        local.save_rules(directory.path()).unwrap();
+        assert_eq!(Local::load(directory.path()).unwrap(), local);
+        let path = directory.path().join("rules.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("limit", "limid")).unwrap();
+        let error = Local::load(directory.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("rules.json is damaged: column 37: `limid`"),
+            "{error}"
+        );
+    }
+}

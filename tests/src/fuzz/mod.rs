@@ -5,5 +5,6 @@
 
 mod capture;
 mod packet;
+mod rule;
 
-pub use self::{capture::capture, packet::packet};
+pub use self::{capture::capture, packet::packet, rule::rule};

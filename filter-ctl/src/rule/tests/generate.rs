@@ -1,13 +1,11 @@
-//! Rules and packets of all kinds, at random.
-
-use std::net::IpAddr;
+//! Rules of all kinds, at random.
 
 use filter_common::{address::Family, settings::Role};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use proptest::{collection::vec, option::weighted, prelude::*, sample::select};
 
 use crate::rule::{
-    Action, Bit, Bitmask, Bits, Comparison, Fields, Matching, Numeric, Rate, Unit,
+    Action, Bit, Bitmask, Bits, Comparison, Matching, Numeric, Rate, Unit,
     bitmask::fragment,
     numeric::{Domain, Operator},
     text::Written,
@@ -167,49 +165,4 @@ pub(super) fn written() -> impl Strategy<Value = Written> {
         },
         action,
     })
-}
-
-/// Packets, of which some are fragments without a transport header.
-pub(super) fn fields() -> impl Strategy<Value = Fields> {
-    family()
-        .prop_flat_map(|family| {
-            let address = move || net(family).prop_map(|net| net.addr());
-            let port = || prop_oneof![0..4_u16, any::<u16>()];
-            let protocol = prop_oneof![select(vec![1, 6, 17, 58]), any::<u8>()];
-            let label = match family {
-                Family::V4 => Just(None).boxed(),
-                Family::V6 => (0..=0xf_ffff_u32).prop_map(Some).boxed(),
-            };
-            let fragment = select(vec![0, 0, 1, 2, 4, 10]);
-            let ends = (Just(family), role(), address(), address());
-            let transport = (protocol, [port(), port()], any::<[u8; 2]>(), 0..0x1000_u16);
-            let rest = (any::<u16>(), 0..64_u8, fragment, label);
-            (ends, transport, rest)
-        })
-        .prop_map(|(ends, (protocol, ports, icmp, flags), rest)| {
-            packet(ends, protocol, (ports, icmp, flags), rest)
-        })
-}
-
-fn packet(
-    (family, role, source, destination): (Family, Role, IpAddr, IpAddr),
-    protocol: u8,
-    (ports, icmp, flags): ([u16; 2], [u8; 2], u16),
-    (length, dscp, fragment, label): (u16, u8, u8, Option<u32>),
-) -> Fields {
-    let begins = fragment & 2 == 0;
-    Fields {
-        family,
-        role,
-        source,
-        destination,
-        protocol: Some(protocol),
-        ports: (begins && matches!(protocol, 6 | 17)).then_some(ports),
-        icmp: (begins && matches!(protocol, 1 | 58)).then_some(icmp),
-        flags: (begins && protocol == 6).then_some(flags),
-        length,
-        dscp,
-        fragment,
-        label,
-    }
 }
