@@ -119,15 +119,21 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// Reads the files; a file that does not exist is empty.
+    /// Reads the files but that of the rules; a file that does not exist is empty.
     pub(crate) fn load(state_dir: &Path) -> Result<Self, LocalError> {
         Ok(Self {
             exceptions: read(&state_dir.join(EXCEPTIONS))?,
             withdrawals: read(&state_dir.join(WITHDRAWALS))?,
             approvals: read(&state_dir.join(APPROVALS))?,
             feeds_off: read(&state_dir.join(FEEDS_OFF))?,
-            rules: read(&state_dir.join(RULES))?,
+            rules: AddedRules::default(),
         })
+    }
+
+    /// Reads the rules, apart from the rest: without them, addresses that are exempt must still be so.
+    pub(crate) fn load_rules(&mut self, state_dir: &Path) -> Result<(), LocalError> {
+        self.rules = read(&state_dir.join(RULES))?;
+        Ok(())
     }
 
     /// Writes the exceptions.

@@ -87,7 +87,7 @@ impl Engine {
         let removed = local.rules.rules.remove(position);
         let event = Event::new(&actor_name(actor), "rule_remove", id.as_str())
             .detail("text", &removed.rule.text);
-        let message = format!("rule {id} is no longer in force: {}", removed.rule.text);
+        let message = format!("rule {id} is removed: {}", removed.rule.text);
         self.decide(local, Local::save_rules, event, message)
     }
 

@@ -306,13 +306,16 @@ mod tests {
         ];
         let local = local(rules);
         local.save_rules(directory.path()).unwrap();
-        assert_eq!(Local::load(directory.path()).unwrap(), local);
+        let mut found = Local::load(directory.path()).unwrap();
+        found.load_rules(directory.path()).unwrap();
+        assert_eq!(found, local);
         let path = directory.path().join("rules.json");
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("limit", "limid")).unwrap();
-        let error = Local::load(directory.path()).unwrap_err().to_string();
+        let error = found.load_rules(directory.path()).unwrap_err().to_string();
+        assert_eq!(found, local, "what was there stays");
         assert!(
-            error.contains("rules.json is damaged: column 37: `limid`"),
+            error.contains("rules.json is damaged: column 40: `limid`"),
             "{error}"
         );
     }

@@ -192,6 +192,9 @@ impl Engine {
             }
             Err(error) => self.damage("decisions", &error.to_string()),
         }
+        if let Err(error) = self.local.load_rules(&self.config.state_dir) {
+            self.damage("rules", &error.to_string());
+        }
     }
 
     /// All that the old instance was made from must be there, and the kernel must take the program over the

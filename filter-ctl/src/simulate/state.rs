@@ -70,14 +70,25 @@ pub(crate) fn read(config: &Config, timezone: &TimeZone) -> Result<State, StateE
         format!("{subject}: {message}; the simulation goes on without what cannot be read")
     });
     state.warnings.extend(damaged);
-    match Local::load(directory) {
-        Ok(local) => state.local = local,
-        Err(LocalError::Read { path, source }) => return Err(StateError { path, source }),
-        Err(error) => state.warnings.push(format!(
-            "{error}; the simulation goes on without exceptions, withdrawals and added rules"
-        )),
-    }
+    let local = Local::load(directory).map(|local| state.local = local);
+    state.note_missing(local, "exceptions and withdrawals")?;
+    let rules = state.local.load_rules(directory);
+    state.note_missing(rules, "added rules")?;
     Ok(state)
+}
+
+impl State {
+    /// What is damaged is a warning, what may not be read an error.
+    fn note_missing(&mut self, read: Result<(), LocalError>, what: &str) -> Result<(), StateError> {
+        match read {
+            Ok(()) => {}
+            Err(LocalError::Read { path, source }) => return Err(StateError { path, source }),
+            Err(error) => self
+                .warnings
+                .push(format!("{error}; the simulation goes on without {what}")),
+        }
+        Ok(())
+    }
 }
 
 /// The trust file. Without it no bundle can be verified again.

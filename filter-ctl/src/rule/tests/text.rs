@@ -327,3 +327,28 @@ fn limits_hold_and_say_so() {
             .contains("bytes: expected at most 4096")
     );
 }
+
+#[test]
+fn every_rule_of_the_manual_is_one() {
+    let manual = include_str!("../../../../docs/rules.md");
+    // Every second piece between fences is code.
+    let blocks = manual.split("```").skip(1).step_by(2);
+    let lines = blocks
+        .flat_map(str::lines)
+        .filter(|line| !line.contains("filter-ctl"));
+    let is_rule = |line: &&str| line.contains(" then ");
+    let rules: Vec<&str> = lines.filter(is_rule).collect();
+    assert!(rules.len() >= 10, "{rules:?}");
+    for text in rules {
+        let read = parse(text);
+        assert!(read.is_ok(), "{text}: {read:?}");
+    }
+    for text in manual.lines().filter(|line| {
+        ["dport ", "length ", "proto ", "tcp flags ", "fragment "]
+            .iter()
+            .any(|word| line.starts_with(word))
+    }) {
+        let read = parse_matching(text);
+        assert!(read.is_ok(), "{text}: {read:?}");
+    }
+}

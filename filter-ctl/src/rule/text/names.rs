@@ -227,3 +227,29 @@ pub(super) fn bit_name(bit: u16, bits: Bits) -> Option<&'static str> {
         .find(|(_, known)| *known == bit)
         .map(|(name, _)| *name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_has_every_name_once() {
+        let manual = include_str!("../../../../docs/rules.md");
+        let spelt_otherwise = |name: &str| name.contains('_');
+        for names in [
+            PORTS,
+            ICMP_TYPES,
+            ICMPV6_TYPES,
+            ICMP_CODES,
+            ICMPV6_CODES,
+            TCP_FLAGS,
+            FRAGMENT,
+        ] {
+            let mut seen = std::collections::BTreeSet::new();
+            for (name, _) in names.iter().filter(|(name, _)| !spelt_otherwise(name)) {
+                assert!(manual.contains(&format!("`{name}`")), "{name}");
+                assert!(seen.insert(name), "{name} is there twice");
+            }
+        }
+    }
+}
