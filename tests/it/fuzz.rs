@@ -165,3 +165,8 @@ fn the_audit_log_holds_on_its_corpus() {
 fn receipts_hold_on_their_corpus() {
     run("receipt", levee_tests::fuzz::receipt, 4 * CHANGED);
 }
+
+#[test]
+fn the_syntax_of_rules_holds_on_its_corpus() {
+    run("rule", levee_tests::fuzz::rule);
+}

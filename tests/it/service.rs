@@ -19,6 +19,7 @@ mod push;
 mod refused;
 mod report;
 mod restart;
+mod rules;
 mod stock;
 mod swaps;
 mod trust;

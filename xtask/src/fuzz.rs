@@ -49,10 +49,12 @@ enum Target {
     Audit,
     /// Receipts.
     Receipt,
+    /// The syntax of rules.
+    Rule,
 }
 
 impl Target {
-    /// Bytes of an input: frames past the header window and, for captures and texts, some records or lines.
+    /// Bytes of an input: frames past the header window and, for captures and texts, some records or lines; for rules past their longest.
     fn longest_input(self) -> usize {
         match self {
             Self::Packet => 1_600,
@@ -66,6 +68,7 @@ impl Target {
             | Self::Config
             | Self::Audit
             | Self::Receipt => 4_096,
+            Self::Rule => 4_200,
         }
     }
 }

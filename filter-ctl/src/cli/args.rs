@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use super::{
     command::{
         audit, bundle, check, clock, exception, explain, feed, generate, interface, kill_switch,
-        order, receipt, reload, report, run, simulate, stats, status, trust,
+        order, receipt, reload, report, rule, run, simulate, stats, status, trust,
     },
     output::Format,
 };
@@ -78,6 +78,9 @@ pub enum Command {
     /// Prefixes that are never blocked
     #[command(subcommand)]
     Exception(exception::ExceptionCommand),
+    /// What is done about packets by what they are
+    #[command(subcommand)]
+    Rule(rule::RuleCommand),
     /// Where orders come from
     #[command(subcommand)]
     Feed(feed::FeedCommand),

@@ -27,6 +27,8 @@ fn without_a_service_commands_say_where_it_was_looked_for() {
         "exception list",
         "exception add 192.0.2.0/24 --reason lab --scope all --until 30d",
         "exception remove 192.0.2.0/24",
+        "rule list",
+        "rule remove r1",
         "feed list",
         "feed show ncsc",
         "attach eth0",
@@ -57,6 +59,8 @@ fn usage_errors_name_what_is_expected() {
             "expected 192.0.2.0/24",
         ),
         ("order add --reference 1 203.0.113.7", "--until"),
+        ("rule remove R1", "is no name of a rule"),
+        ("rule add any", "expected `then` and an action"),
         (
             "order add --reference 1 --issuer C --until 1d --port 443 x",
             "--proto",

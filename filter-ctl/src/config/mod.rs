@@ -9,6 +9,7 @@
 //! - [`perimeter`]: policies, host groups, VLANs, tunnels;
 //! - [`pull`]: what is fetched, and how a list is judged;
 //! - [`push`]: who may push bundles, and where to;
+//! - [`rule`]: rules of the file;
 //! - `validate`: what the types alone cannot express.
 
 pub mod hold;
@@ -17,6 +18,7 @@ pub mod never_block;
 pub mod perimeter;
 pub mod pull;
 pub mod push;
+pub mod rule;
 mod validate;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
@@ -32,6 +34,7 @@ pub use self::{
     perimeter::{HostGroupConfig, PoliciesConfig, TunnelSetting, VlanConfig},
     pull::{FeedFormat, Period, PullConfig},
     push::{Fingerprint, PushClientConfig, PushConfig},
+    rule::RuleConfig,
     validate::log_filter,
 };
 use crate::{kernel::attach::Mode, order::FeedName, policy::hold::Guarded};
@@ -83,6 +86,9 @@ pub struct Config {
     pub host_groups: Vec<HostGroupConfig>,
     /// Source ports of UDP that count as those of reflectors, in place of the built-in list.
     pub reflector_ports: Option<Vec<u16>>,
+    /// What is done about packets by what they are.
+    #[serde(rename = "rule")]
+    pub rules: Vec<RuleConfig>,
     /// The interfaces to filter.
     #[serde(rename = "interface")]
     pub interfaces: Vec<InterfaceConfig>,
@@ -300,6 +306,7 @@ impl Default for Config {
             policies: PoliciesConfig::default(),
             host_groups: Vec::new(),
             reflector_ports: None,
+            rules: Vec::new(),
             interfaces: Vec::new(),
             feeds: Vec::new(),
             push: PushConfig::default(),

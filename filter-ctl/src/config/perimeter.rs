@@ -14,7 +14,10 @@ use serde::{
 };
 
 use super::{ActionSetting, RoleSetting, never_block::net_or_address};
-use crate::policy::rate::Rate;
+use crate::{
+    policy::traffic::limit,
+    rule::{Rate, text::parse_rate},
+};
 
 /// What is done about odd packets, by the role of the interface they come in on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -124,7 +127,7 @@ impl ClassLimits {
     pub fn limits(&self) -> [Limit; CLASSES] {
         let mut limits = [Limit::NONE; CLASSES];
         for (class, rate) in &self.0 {
-            limits[*class as usize] = rate.limit();
+            limits[*class as usize] = limit(*rate);
         }
         limits
     }
@@ -143,7 +146,14 @@ impl<'de> Deserialize<'de> for ClassLimits {
                     names.join(", ")
                 ))
             })?;
-            limits.insert(*class, rate.parse().map_err(D::Error::custom)?);
+            let rate = parse_rate(&rate)
+                .map_err(|error| D::Error::custom(format!("`{name}`: {error}")))?;
+            if rate.burst.is_some_and(|burst| burst > rate.per_second) {
+                return Err(D::Error::custom(format!(
+                    "`{name}`: the burst is more than a second lets pass"
+                )));
+            }
+            limits.insert(*class, rate);
         }
         Ok(Self(limits))
     }

@@ -4,6 +4,7 @@ mod hold;
 mod perimeter;
 mod pull;
 mod push;
+mod rule;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -75,6 +76,7 @@ pub(super) fn validate(config: &Config) -> Findings {
     hold::validate(config, &mut findings);
     perimeter::validate(config, &mut findings);
     push::validate(config, &mut findings);
+    rule::validate(config, &mut findings);
     numbers(config, &mut findings);
     names(config, &mut findings);
     findings

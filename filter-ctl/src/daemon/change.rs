@@ -63,6 +63,14 @@ impl Engine {
                 let result = self.remove_exception(&request, &actor);
                 self.reply(answer, result);
             }
+            Command::AddRule(request, actor, answer) => {
+                let result = self.add_rule(&request, &actor);
+                self.reply(answer, result);
+            }
+            Command::RemoveRule(id, actor, answer) => {
+                let result = self.remove_rule(&id, &actor);
+                self.reply(answer, result);
+            }
             Command::ReportSent(request, actor, answer) => {
                 let result = self.report_sent(&request, &actor);
                 self.reply(answer, result);

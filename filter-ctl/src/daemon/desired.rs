@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use filter_common::{
+    limits::RULE_SLOTS_MAX,
     policy::PolicySet,
     settings::{Enforcement, InterfaceSettings, Role, Tunnels, VlanSettings},
     table::Scope,
@@ -10,23 +11,29 @@ use filter_common::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::local::Local;
+use super::{
+    local::Local,
+    rules::{self, ConflictError},
+};
 use crate::{
     config::{ActionSetting, Config, NeverBlockSetting, RoleSetting, ScopeSetting},
     observe::{
         known::{KnownInterface, KnownVlan},
         ledger::{Ledger, LedgerError},
+        rules::RuleSlots,
     },
     order::{FeedName, VerifiedOrder},
     policy::{
         HoldReason, NeverBlock, Perimeter, RuleSet,
         hold::HoldPolicy,
-        merge::{FeedPolicy, PolicyInput, ShortestPrefix, merge},
+        merge::{FeedPolicy, PolicyInput, ShortestPrefix, earliest, merge},
         perimeter::{HostGroup, REFLECTORS},
         special_space::special_space,
         special_use,
+        traffic::TrafficRule,
     },
-    table::compile::{Capacity, CapacityError, Compiled, compile},
+    rule::Rule,
+    table::compile::{Capacity, CapacityError, Compiled, Part, compile},
 };
 
 /// The sources of a rule set: a bundle or list by its feed, an operator's order by its reference.
@@ -59,6 +66,8 @@ impl SourceKey {
 pub(crate) struct Plan {
     pub(crate) rules: RuleSet,
     pub(crate) compiled: Compiled,
+    /// Rules that are not in force, because others are in their place.
+    pub(crate) left_out: Vec<ConflictError>,
 }
 
 /// Plans what the sources and the operators' decisions amount to. Changes nothing. `before`, the rules of an
@@ -92,10 +101,32 @@ pub(crate) fn plan(
         now,
     };
     let mut rules = merge(&input, before);
+    let chosen = rules::choose(config, local, now);
     rules.perimeter = perimeter(config, ledger);
+    rules.perimeter.rules = traffic_rules(&chosen.rules, ledger.rule_slots())?;
+    rules.rules = chosen.rules;
+    rules.next_change = earliest(rules.next_change, chosen.next_end);
     let compiled = compile(&rules, &settings(ledger), ledger.slots(), capacity)?;
     rules.withhold(compiled.overflowed.clone());
-    Ok(Plan { rules, compiled })
+    Ok(Plan {
+        rules,
+        compiled,
+        left_out: chosen.left_out,
+    })
+}
+
+/// Rules with the slots that they are counted under.
+fn traffic_rules(rules: &[Rule], slots: &RuleSlots) -> Result<Vec<TrafficRule>, CapacityError> {
+    let numbers = slots.assign(rules.iter().map(|rule| rule.id.as_str()));
+    let numbers = numbers.ok_or(CapacityError {
+        part: Part::RuleSlots,
+        needed: RULE_SLOTS_MAX + 1,
+        available: RULE_SLOTS_MAX,
+    })?;
+    let rules = rules.iter().zip(numbers);
+    Ok(rules
+        .map(|(rule, slot)| TrafficRule::new(rule, slot))
+        .collect())
 }
 
 /// Everything that is never blocked: built in, configured, exempted by operators.

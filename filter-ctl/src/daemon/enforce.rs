@@ -48,7 +48,9 @@ impl Engine {
             // It says that it is this table, and is not: it is written anew.
             self.note_drift(live.generation, &differing, Some(&plan));
         }
-        let Plan { rules, compiled } = plan;
+        let Plan {
+            rules, compiled, ..
+        } = plan;
         let generation = self
             .ledger
             .generation()

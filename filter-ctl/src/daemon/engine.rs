@@ -165,6 +165,7 @@ impl Engine {
 
     /// Enforces a plan for what has been made durable already.
     pub(super) fn enforce_plan(&mut self, plan: Plan) -> Answer<u64> {
+        self.note_left_out(&plan.left_out);
         match self.enforce(plan) {
             Ok(generation) => {
                 self.clear_alarm("enforce_failed", "kernel");
@@ -358,6 +359,7 @@ impl Engine {
                 self.clear_alarm("state_not_writable", "exceptions.json");
             }
         }
+        self.forget_ended_rules(now);
         self.check_drift_regularly();
         self.attach_all();
         self.leave_old_maps();

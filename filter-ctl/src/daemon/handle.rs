@@ -11,13 +11,14 @@ use super::{lists::PullCommand, view::View};
 use crate::{
     feed::hints::Hints,
     http::wire::{
-        AcceptClock, AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
-        InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest,
-        PauseFeed, Refusal, RefusalKind, RemoveException, ReportSent, RollBack, Stats, Status,
-        TrustStatus, Withdraw,
+        AcceptClock, AddException, AddOrder, AddRule, ApplyReport, Changed, DecideHold,
+        Explanation, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport,
+        OrderSummary, PanicRequest, PauseFeed, Refusal, RefusalKind, RemoveException, ReportSent,
+        RollBack, RuleAdded, RuleEntry, Stats, Status, TrustStatus, Withdraw,
     },
     order::{FeedName, OrderId},
     receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed},
+    rule::RuleId,
 };
 
 /// Changes that may wait; a further one is refused as `busy`.
@@ -65,6 +66,10 @@ pub enum Command {
     AddException(AddException, Actor, oneshot::Sender<Answer<Changed>>),
     /// Drop an exception.
     RemoveException(RemoveException, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Put a rule into force.
+    AddRule(AddRule, Actor, oneshot::Sender<Answer<RuleAdded>>),
+    /// Remove a rule.
+    RemoveRule(RuleId, Actor, oneshot::Sender<Answer<Changed>>),
     /// Note that the report on a letter was sent.
     ReportSent(ReportSent, Actor, oneshot::Sender<Answer<Changed>>),
     /// Put the program on an interface.
@@ -186,6 +191,18 @@ impl Handle {
         actor: Actor,
     ) -> Answer<Changed> {
         self.ask(|answer| Command::RemoveException(request, actor, answer))
+            .await
+    }
+
+    /// See [`Command::AddRule`].
+    pub async fn add_rule(&self, request: AddRule, actor: Actor) -> Answer<RuleAdded> {
+        self.ask(|answer| Command::AddRule(request, actor, answer))
+            .await
+    }
+
+    /// See [`Command::RemoveRule`].
+    pub async fn remove_rule(&self, id: RuleId, actor: Actor) -> Answer<Changed> {
+        self.ask(|answer| Command::RemoveRule(id, actor, answer))
             .await
     }
 
@@ -334,6 +351,12 @@ impl Handle {
     #[must_use]
     pub fn exceptions(&self) -> Vec<NeverBlockEntry> {
         self.view.borrow().exceptions()
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> Vec<RuleEntry> {
+        self.view.borrow().rule_entries()
     }
 
     /// A receipt with its signature, or that there is none. Waits for the disk and for nothing else.

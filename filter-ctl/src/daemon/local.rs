@@ -1,7 +1,7 @@
 //! What the operators have decided on this machine: exceptions, withdrawals, approvals, feeds that are off or
-//! stand still.
+//! stand still, rules.
 //!
-//! Five small files below the state directory, each replaced atomically.
+//! Six small files below the state directory, each replaced atomically.
 
 use std::{
     io,
@@ -13,7 +13,9 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{approval::ApprovalRecord, feed_switch::FeedOff, pause::PauseRecord};
+use super::{
+    approval::ApprovalRecord, feed_switch::FeedOff, pause::PauseRecord, rules::AddedRules,
+};
 use crate::{
     config::ApprovalConfig,
     durable,
@@ -27,13 +29,14 @@ pub(super) const EXCEPTIONS_MAX: usize = 8192;
 pub(super) const WITHDRAWALS_MAX: usize = 65_536;
 
 /// All of them.
-pub(super) const FILES: [&str; 5] = [EXCEPTIONS, WITHDRAWALS, APPROVALS, FEEDS_OFF, PAUSES];
+pub(super) const FILES: [&str; 6] = [EXCEPTIONS, WITHDRAWALS, APPROVALS, FEEDS_OFF, PAUSES, RULES];
 
 const EXCEPTIONS: &str = "exceptions.json";
 const WITHDRAWALS: &str = "withdrawals.json";
 const APPROVALS: &str = "approvals.json";
 const FEEDS_OFF: &str = "feeds-off.json";
 pub(super) const PAUSES: &str = "paused.json";
+const RULES: &str = "rules.json";
 
 /// A prefix that an operator exempted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +123,8 @@ pub(crate) struct Local {
     pub feeds_off: Vec<FeedOff>,
     /// The feeds that stand still; at most one record for each feed.
     pub pauses: Vec<PauseRecord>,
+    /// The rules that operators have added.
+    pub rules: AddedRules,
 }
 
 impl Local {
@@ -133,6 +138,7 @@ impl Local {
             approvals: read(state_dir, APPROVALS, &mut unusable),
             feeds_off: read(state_dir, FEEDS_OFF, &mut unusable),
             pauses: read(state_dir, PAUSES, &mut unusable),
+            rules: read(state_dir, RULES, &mut unusable),
         };
         (local, unusable)
     }
@@ -145,6 +151,7 @@ impl Local {
             self.approvals != other.approvals,
             self.feeds_off != other.feeds_off,
             self.pauses != other.pauses,
+            self.rules != other.rules,
         ];
         let files = FILES.into_iter().zip(differs);
         files
@@ -175,6 +182,11 @@ impl Local {
     /// Writes where feeds stand still.
     pub(super) fn save_pauses(&self, state_dir: &Path) -> Result<(), LocalError> {
         write(&state_dir.join(PAUSES), &self.pauses)
+    }
+
+    /// Writes the rules.
+    pub(super) fn save_rules(&self, state_dir: &Path) -> Result<(), LocalError> {
+        write(&state_dir.join(RULES), &self.rules)
     }
 
     /// The decisions about entries as the policy takes them.

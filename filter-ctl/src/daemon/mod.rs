@@ -10,6 +10,7 @@
 //! - `leave`: from the maps before those in use to none;
 //! - `admit` and `change`: what authorities and operators ask for;
 //! - `approval`, `feed_switch` and `pause`: what persons decide about entries that wait, and about a feed;
+//! - `rules` and `rule_changes`: rules that operators have added, and how they go together with the file's;
 //! - [`desired`]: from configuration, orders and decisions to what is desired, pure;
 //! - `enforce`: from what is desired to what is in force;
 //! - `recover`: what is in force of sources that cannot be read;
@@ -48,6 +49,8 @@ mod push;
 mod receipts;
 mod recover;
 mod reload;
+mod rule_changes;
+pub(crate) mod rules;
 pub mod start;
 pub(crate) mod stored;
 mod tasks;

@@ -14,16 +14,19 @@ use super::{
     approval::ApprovalRecord,
     desired::{Sources, never_block, next_exception_end},
     engine::Engine,
-    local::Exception,
+    local::{Exception, Local},
     view::View,
 };
 use crate::{
-    config::{ActionSetting, NeverBlockSetting, RoleSetting},
-    http::wire::{FeedStatus, Generation, InterfaceStatus, NeverBlockEntry, Stats, Status},
+    config::{ActionSetting, Config, NeverBlockSetting, RoleSetting},
+    http::wire::{
+        Count, FeedStatus, Generation, InterfaceStatus, NeverBlockEntry, RuleEntry, Stats, Status,
+    },
     metrics::{self, RefusedBundles},
     observe::{ledger::Tally, offline, report},
-    order::{FeedName, OrderId, Provenance, VerifiedOrder},
-    policy::NeverBlock,
+    order::{FeedName, OrderId, Provenance, VerifiedOrder, hex},
+    policy::{NeverBlock, RuleSet},
+    rule::{Rule, order::nlri},
 };
 
 /// What of the view is large, kept until it changes.
@@ -32,6 +35,7 @@ pub(super) struct Shown {
     counted: Option<Counted>,
     protected: Option<Protected>,
     approvals: Arc<Vec<ApprovalRecord>>,
+    ranked: Option<Ranked>,
 }
 
 /// The counters, as of one revision of the ledger.
@@ -40,6 +44,13 @@ struct Counted {
     revision: u64,
     stats: Arc<Stats>,
     totals: Arc<BTreeMap<OrderId, Tally>>,
+}
+
+/// The rules in force, and what they were made from.
+#[derive(Debug)]
+struct Ranked {
+    rules: Arc<RuleSet>,
+    entries: Arc<Vec<RuleEntry>>,
 }
 
 /// The never-block list, with all that it depends on.
@@ -93,6 +104,7 @@ impl Engine {
             sources: in_force.into_values().collect(),
             totals,
             never_block: self.never_block_entries(now),
+            rule_entries: self.rule_entries(),
             letters: self.letters.values().map(Arc::clone).collect(),
             audit_record: self.audit.last(),
             trust: Arc::new(self.trust_status()),
@@ -262,6 +274,21 @@ impl Engine {
             .collect()
     }
 
+    fn rule_entries(&mut self) -> Arc<Vec<RuleEntry>> {
+        let known = self.shown.ranked.take();
+        let known = known.filter(|known| Arc::ptr_eq(&known.rules, &self.rules));
+        let ranked = self.shown.ranked.insert(known.unwrap_or_else(|| {
+            let ranked = (1..).zip(&self.rules.rules);
+            let entries =
+                ranked.map(|(rank, rule)| rule_entry(rank, rule, &self.config, &self.local));
+            Ranked {
+                entries: Arc::new(entries.collect()),
+                rules: Arc::clone(&self.rules),
+            }
+        }));
+        Arc::clone(&ranked.entries)
+    }
+
     fn never_block_entries(&mut self, now: Timestamp) -> Arc<Vec<NeverBlockEntry>> {
         let (settings, exceptions) = (&self.config.never_block, &self.local.exceptions);
         let is_current = |known: &Protected| {
@@ -287,6 +314,36 @@ impl Engine {
             }
         }));
         Arc::clone(&protected.entries)
+    }
+}
+
+fn rule_entry(rank: usize, rule: &Rule, config: &Config, local: &Local) -> RuleEntry {
+    let added = local.rules.find(&rule.id);
+    let configured = config.rules.iter().find(|known| known.id == rule.id);
+    let added = added.filter(|_| configured.is_none());
+    let reason = match (configured, added) {
+        (Some(configured), _) => configured.reason.clone(),
+        (None, Some(added)) => added.reason.clone(),
+        // It has ended, and its generation is still in force.
+        (None, None) => String::new(),
+    };
+    let origin = if configured.is_some() {
+        "configuration"
+    } else {
+        "added"
+    };
+    RuleEntry {
+        id: rule.id.clone(),
+        rank,
+        text: rule.text.to_string(),
+        nlri: hex::encode(&nlri(&rule.matching)),
+        origin: origin.to_owned(),
+        since: added.map(|added| added.at),
+        until: rule.until,
+        by: added.map(|added| added.by.clone()),
+        reason,
+        matched: Count::default(),
+        dropped: Count::default(),
     }
 }
 

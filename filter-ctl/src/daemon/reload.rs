@@ -9,6 +9,7 @@ use super::{
     handle::{Actor, Answer},
     offload,
     push::check_certificates,
+    rules::choose,
 };
 use crate::{
     audit::Event,
@@ -31,6 +32,7 @@ impl Engine {
             load(&self.config_path).map_err(|error| invalid("configuration", error.to_string()))?;
         self.check_unchanged(&config)?;
         check_certificates(&config)?;
+        self.check_rule_conflicts(&config)?;
         let trust = self.judge_trust(&config)?;
         let before = (self.config.clone(), self.ledger.clone());
         self.config = config;
@@ -82,6 +84,21 @@ impl Engine {
             message: "the configuration and the trust file were read again".to_owned(),
             generation: Some(generation),
         })
+    }
+
+    /// A rule of the file must not take the place of one that was added.
+    fn check_rule_conflicts(&self, new: &Config) -> Answer<()> {
+        let left_out = choose(new, &self.local, self.now()).left_out;
+        match left_out.first() {
+            None => Ok(()),
+            Some(conflict) => {
+                let error = format!(
+                    "{conflict}; rules that were added stay in force, and nothing was changed: see \
+                     `filter-ctl rule list`"
+                );
+                Err(invalid(conflict.code(), error))
+            }
+        }
     }
 
     /// Some settings hold for the life of a service.

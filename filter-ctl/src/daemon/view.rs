@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use super::{approval::ApprovalRecord, letters::letter_info};
 use crate::{
     http::wire::{
-        CoveringEntry, Explanation, HeldEntry, Holds, NeverBlockEntry, OrderDetail, OrderSummary,
-        Stats, Status, TrustStatus, WithheldEntry,
+        Count, CoveringEntry, Explanation, HeldEntry, Holds, NeverBlockEntry, OrderDetail,
+        OrderSummary, RuleEntry, Stats, Status, TrustStatus, WithheldEntry,
     },
     metrics,
     observe::{
@@ -21,6 +21,7 @@ use crate::{
     },
     order::{FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field, letter::OperatorOrder},
     policy::{Rule, RuleSet, Withheld, WithheldReason},
+    rule::RuleId,
     table::explain::{covering, never_block_of},
 };
 
@@ -48,6 +49,8 @@ pub struct View {
     pub totals: Arc<BTreeMap<OrderId, Tally>>,
     /// What is never blocked.
     pub never_block: Arc<Vec<NeverBlockEntry>>,
+    /// The rules in force, without their counters.
+    pub rule_entries: Arc<Vec<RuleEntry>>,
     /// What operators have entered.
     pub letters: Vec<Arc<OperatorOrder>>,
     /// The number of the audit log's last record; `None` while the log cannot be opened.
@@ -82,6 +85,7 @@ impl View {
             waiting: Vec::new(),
             totals: Arc::new(BTreeMap::new()),
             never_block: Arc::new(Vec::new()),
+            rule_entries: Arc::default(),
             letters: Vec::new(),
             audit_record: None,
             trust: Arc::default(),
@@ -98,6 +102,34 @@ impl View {
     #[must_use]
     pub fn exceptions(&self) -> Vec<NeverBlockEntry> {
         self.never_block.as_ref().clone()
+    }
+
+    /// See [`super::handle::Handle::rules`].
+    #[must_use]
+    pub fn rule_entries(&self) -> Vec<RuleEntry> {
+        let entries = self.rule_entries.iter().cloned();
+        let counted = entries.map(|entry| {
+            let RuleCounters { matched, dropped } = self.counters_of(&entry.id);
+            RuleEntry {
+                matched,
+                dropped,
+                ..entry
+            }
+        });
+        counted.collect()
+    }
+
+    /// The counters of a rule.
+    fn counters_of(&self, id: &RuleId) -> RuleCounters {
+        let mut rules = self.stats.rules.iter();
+        let found = rules.find(|counted| counted.rule == id.as_str());
+        found.map_or_else(RuleCounters::default, |counted| RuleCounters {
+            matched: counted.matched,
+            dropped: Count {
+                packets: counted.packets,
+                bytes: counted.bytes,
+            },
+        })
     }
 
     /// See [`super::handle::Handle::explain`]. Looks at everything that is withheld once, or twice for an
@@ -340,6 +372,13 @@ impl View {
             dropped: real(self.totals.get(&order.id).copied().unwrap_or_default()),
         }
     }
+}
+
+/// What a rule has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct RuleCounters {
+    matched: Count,
+    dropped: Count,
 }
 
 /// What is withheld of an order.

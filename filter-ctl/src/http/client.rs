@@ -22,15 +22,16 @@ use tokio::{net::UnixStream, time::timeout};
 use super::{
     path,
     wire::{
-        AcceptClock, AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation,
-        FeedRequest, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport,
-        OrderSummary, PanicRequest, PauseFeed, Refusal, RemoveException, ReportSent, RollBack,
-        SignedReceipt, Stats, Status, TrustStatus, Withdraw,
+        AcceptClock, AddException, AddOrder, AddRule, ApplyReport, Changed, DecideHold,
+        Explanation, FeedRequest, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail,
+        OrderReport, OrderSummary, PanicRequest, PauseFeed, Refusal, RemoveException, ReportSent,
+        RollBack, RuleAdded, RuleEntry, SignedReceipt, Stats, Status, TrustStatus, Withdraw,
     },
 };
 use crate::{
     order::{FeedName, OrderId, hex},
     receipt::store::ReceiptId,
+    rule::RuleId,
 };
 
 /// The time to connect.
@@ -245,6 +246,28 @@ impl Client {
         self.post(path::EXCEPTIONS_REMOVE, request).await
     }
 
+    /// The rules in force.
+    pub async fn rules(&self) -> Result<Vec<RuleEntry>, ClientError> {
+        self.get(path::RULES.to_owned()).await
+    }
+
+    /// Puts a rule into force.
+    pub async fn add_rule(&self, request: &AddRule) -> Result<RuleAdded, ClientError> {
+        self.post(path::RULES, request).await
+    }
+
+    /// Removes a rule.
+    pub async fn remove_rule(&self, id: &RuleId) -> Result<Changed, ClientError> {
+        self.ask(Ask {
+            method: Method::DELETE,
+            target: with_query(path::RULES, "id", id.as_str()),
+            content_type: String::new(),
+            body: Vec::new(),
+            time_max: CHANGE_TIME_MAX,
+        })
+        .await
+    }
+
     /// Puts the program on an interface.
     pub async fn attach(&self, request: &InterfaceRequest) -> Result<Changed, ClientError> {
         self.post(path::ATTACH, request).await
@@ -366,7 +389,7 @@ impl Client {
 
     async fn ask<T: DeserializeOwned>(&self, ask: Ask) -> Result<T, ClientError> {
         let stream = self.connect().await?;
-        let (after, change) = (ask.time_max, ask.method == Method::POST);
+        let (after, change) = (ask.time_max, ask.method != Method::GET);
         let (succeeded, bytes) = timeout(after, exchange(stream, ask))
             .await
             .map_err(|_| ClientError::Silent { after, change })?

@@ -22,7 +22,7 @@ use super::{
     path,
     peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
     wire::{
-        AcceptClock, AddException, AddOrder, DecideHold, FeedRequest, InterfaceRequest,
+        AcceptClock, AddException, AddOrder, AddRule, DecideHold, FeedRequest, InterfaceRequest,
         PanicRequest, PauseFeed, Refusal, RefusalKind, RemoveException, ReportSent, RollBack,
         SignedReceipt, Withdraw,
     },
@@ -31,6 +31,7 @@ use crate::{
     daemon::handle::{Actor, Handle, Upload},
     order::{FeedName, OrderId},
     receipt::store::{ReceiptId, Signed},
+    rule::RuleId,
 };
 
 /// Bundles that are received at a time; further ones wait, because each is held in memory.
@@ -52,6 +53,7 @@ pub(super) fn router(handle: Handle) -> Router {
         .route(path::ORDER, get(order))
         .route(path::EXCEPTIONS, get(exceptions).post(add_exception))
         .route(path::EXCEPTIONS_REMOVE, post(remove_exception))
+        .route(path::RULES, get(rules).post(add_rule).delete(remove_rule))
         .route(path::WITHDRAW, post(withdraw))
         .route(path::REINSTATE, post(reinstate))
         .route(path::HOLDS, get(holds))
@@ -184,6 +186,10 @@ async fn orders(_: Reader, State(service): State<Service>) -> Response {
 
 async fn exceptions(_: Reader, State(service): State<Service>) -> Response {
     Answer(Ok(service.handle.exceptions())).into_response()
+}
+
+async fn rules(_: Reader, State(service): State<Service>) -> Response {
+    Answer(Ok(service.handle.rules())).into_response()
 }
 
 async fn holds(_: Reader, State(service): State<Service>) -> Response {
@@ -329,12 +335,31 @@ changes!(
     reject: DecideHold,
     add_exception: AddException,
     remove_exception: RemoveException,
+    add_rule: AddRule,
     report_sent: ReportSent,
     attach: InterfaceRequest,
     detach: InterfaceRequest,
     panic: PanicRequest,
     accept_clock: AcceptClock,
 );
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleQuery {
+    id: RuleId,
+}
+
+async fn remove_rule(
+    Admin(actor): Admin,
+    State(service): State<Service>,
+    query: Result<Query<RuleQuery>, QueryRejection>,
+) -> Response {
+    let answer = match query {
+        Ok(Query(RuleQuery { id })) => service.handle.remove_rule(id, actor).await,
+        Err(error) => Err(invalid(error.body_text())),
+    };
+    Answer(answer).into_response()
+}
 
 async fn reload(Admin(actor): Admin, State(service): State<Service>) -> Response {
     Answer(service.handle.reload(actor).await).into_response()

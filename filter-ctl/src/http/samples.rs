@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::wire::{
     Alarm, ApplyReport, Count, CoveringEntry, Explanation, FeedStats, FeedStatus, Generation,
     InterfaceStats, InterfaceStatus, NeverBlockEntry, OrderDetail, OrderStats, OrderSummary,
-    ReasonStats, Stats, Status, Totals, WithheldEntry,
+    ReasonStats, RuleEntry, Stats, Status, Totals, WithheldEntry,
 };
 use crate::{
     kernel::attach::Mode,
@@ -200,6 +200,22 @@ pub(crate) fn never_block_entry() -> NeverBlockEntry {
         reason: "our resolver".to_owned(),
         until: Some(time("2026-12-01T00:00:00Z")),
         by: Some("alice (uid 1000)".to_owned()),
+    }
+}
+
+pub(crate) fn rule_entry() -> RuleEntry {
+    RuleEntry {
+        id: "ntp".to_owned().try_into().unwrap(),
+        rank: 1,
+        text: "proto = udp sport = 123 length >= 468 then drop".to_owned(),
+        nlri: "0a03811106817b0a9301d4".to_owned(),
+        origin: "added".to_owned(),
+        since: Some(time("2026-11-23T08:00:04Z")),
+        until: Some(time("2026-11-23T10:00:04Z")),
+        by: Some("alice (uid 1000)".to_owned()),
+        reason: "reflection".to_owned(),
+        matched: count(12_345, 12_345_000),
+        dropped: count(12_000, 12_000_000),
     }
 }
 

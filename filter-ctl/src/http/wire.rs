@@ -9,6 +9,7 @@ mod letter;
 mod pause;
 mod pull;
 mod push;
+mod rule;
 mod trust;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -24,6 +25,7 @@ pub use self::pull::FeedRequest;
 pub use self::push::{
     PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt,
 };
+pub use self::rule::{AddRule, RuleAdded, RuleEntry};
 use crate::{
     kernel::attach::Mode,
     order::{Direction, FeedName, OrderId, letter::Indicator},

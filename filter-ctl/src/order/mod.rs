@@ -58,6 +58,12 @@ pub struct FeedName(Box<str>);
 )]
 pub struct InvalidFeedName(String);
 
+/// Whether a text can be a name: lower-case letters, digits, `-`, `_` and `.`, at most 63, not beginning with a dot.
+pub(crate) fn is_name(name: &str) -> bool {
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    (1..=63).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.')
+}
+
 impl FeedName {
     /// The feed under which operators' own orders run. No bundle can name it.
     pub const OPERATOR: &'static str = "operator";
@@ -79,8 +85,7 @@ impl TryFrom<String> for FeedName {
     type Error = InvalidFeedName;
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
-        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-        if (1..=63).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.') {
+        if is_name(&name) {
             Ok(Self(name.into_boxed_str()))
         } else {
             Err(InvalidFeedName(name))

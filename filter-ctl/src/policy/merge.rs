@@ -132,13 +132,18 @@ pub fn merge(input: &PolicyInput<'_>, before: &RuleSet) -> RuleSet {
             None => Arc::new(Judgement::new(&question)),
         });
         let ends = rules.judgements.last().and_then(|j| j.held().first_end);
-        rules.next_change = match (rules.next_change, ends) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
+        rules.next_change = earliest(rules.next_change, ends);
     }
     number(&mut rules, input.feeds);
     rules
+}
+
+/// The earlier of two moments that need not be there.
+pub(crate) fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 /// Never-block space; the very one of before where it is the same, so that judgements need not look.

@@ -8,7 +8,6 @@
 //! - [`merge`](merge::merge): from all of that to the set;
 //! - [`protected`]: never-block space as ranges;
 //! - [`hold`]: guard rails that hold entries until persons have approved them;
-//! - [`rate`]: so much per second, as operators write it;
 //! - [`traffic`]: rules for traffic by what it is and where it goes;
 //! - [`perimeter`]: host groups, policies for odd packets, VLANs, NAT64;
 //! - [`special_use`]: the never-block list that is built in.
@@ -18,7 +17,6 @@ pub mod judgement;
 pub mod merge;
 pub mod perimeter;
 pub mod protected;
-pub mod rate;
 pub mod rules;
 pub mod special_space;
 pub mod special_use;

@@ -24,6 +24,8 @@ pub struct RuleSet {
     pub overflowed: Vec<RuleRef>,
     /// What is never blocked, whatever the rules say.
     pub never_block: Vec<NeverBlock>,
+    /// What is done about packets by what they are, in the order in which it is asked.
+    pub rules: Vec<crate::rule::Rule>,
     /// What holds whatever the orders say.
     pub perimeter: Perimeter,
     /// When the rule set must be made anew, because an entry in it ends.

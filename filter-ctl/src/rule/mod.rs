@@ -5,18 +5,35 @@
 //!
 //! - here: a rule, what it matches, what it does;
 //! - [`numeric`]: lists of comparisons, such as of ports and lengths;
-//! - [`bitmask`]: lists of tests of bits, such as of TCP flags.
+//! - [`bitmask`]: lists of tests of bits, such as of TCP flags;
+//! - [`text`]: rules as engineers write them, and back;
+//! - [`order`]: which rule is asked first, and the bytes of the RFCs that this follows from;
+//! - [`oracle`]: whether a packet matches, operator by operator;
+//! - [`contradiction`]: matches that no packet can satisfy;
+//! - `kind`: the kinds of components; `id`: names of rules.
 
 pub mod bitmask;
+pub mod contradiction;
+mod id;
+mod kind;
 pub mod numeric;
+pub mod oracle;
+pub mod order;
+#[cfg(test)]
+mod tests;
+pub mod text;
 
 use filter_common::{address::Family, settings::Role};
 use ipnet::IpNet;
 use jiff::Timestamp;
 
 pub use self::{
-    bitmask::{Bit, Bitmask},
+    bitmask::{Bit, Bitmask, Bits},
+    id::{InvalidRuleId, RuleId},
+    kind::Kind,
     numeric::{Comparison, Numeric},
+    oracle::Fields,
+    text::Written,
 };
 
 /// Rules that can be in force at a time. A further one is refused.
@@ -34,7 +51,7 @@ pub const BITS_PER_SECOND_MAX: u64 = 1_000_000_000_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Its name, unique among all rules in force.
-    pub id: Box<str>,
+    pub id: RuleId,
     /// Its canonical text, match and action.
     pub text: Box<str>,
     /// The packets that are meant.
@@ -47,6 +64,33 @@ pub struct Rule {
     pub terminal: bool,
     /// The first moment at which it no longer holds; `None` until it is removed.
     pub until: Option<Timestamp>,
+}
+
+impl Rule {
+    /// A rule of what is written.
+    #[must_use]
+    pub fn new(id: RuleId, written: Written, until: Option<Timestamp>) -> Self {
+        let text = written.to_string().into();
+        let Written {
+            matching,
+            action,
+            terminal,
+        } = written;
+        Self {
+            id,
+            text,
+            matching,
+            action,
+            terminal,
+            until,
+        }
+    }
+
+    /// Whether it holds.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
 }
 
 /// The packets that a rule means: those that satisfy every component that is there.

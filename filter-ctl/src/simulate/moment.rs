@@ -23,6 +23,7 @@ pub(super) fn sources_at(sources: Sources, at: Timestamp) -> Sources {
 pub(super) fn local_at(mut local: Local, at: Timestamp) -> Local {
     local.exceptions.retain(|exception| exception.at <= at);
     local.withdrawals.retain(|withdrawal| withdrawal.at <= at);
+    local.rules.rules.retain(|added| added.at <= at);
     local.feeds_off.retain(|off| off.at <= at);
     local.pauses.retain(|pause| pause.at <= at);
     for record in &mut local.approvals {

@@ -6,7 +6,7 @@
 //! - [`packet`], [`capture`]: what comes over the wire, or from a file of it;
 //! - [`bundle`], [`delta`]: what authorities sign; [`trust`]: whom to believe;
 //! - [`plain`], [`drop_json`]: published lists; [`letter`]: pasted ones;
-//! - [`config`]: the operator's file; [`audit`], [`receipt`]: what the service reads back of its own.
+//! - [`config`]: the operator's file; [`rule`]: the syntax of rules; [`audit`], [`receipt`]: what the service reads back of its own.
 
 use filter_ctl::cli::sanitize::lines;
 
@@ -18,6 +18,7 @@ mod config;
 mod letter;
 mod list;
 mod packet;
+mod rule;
 mod trust;
 
 pub use self::{
@@ -28,6 +29,7 @@ pub use self::{
     letter::letter,
     list::{drop_json, plain},
     packet::packet,
+    rule::rule,
     trust::trust,
 };
 

@@ -4,7 +4,7 @@
 //! - [`check`]: the configuration, without changing anything;
 //! - [`status`], [`stats`], [`explain`], [`feed`]: looking;
 //! - [`receipt`]: what was stated of a bundle;
-//! - [`order`], [`exception`]: what is blocked and what never is;
+//! - [`order`], [`exception`], [`rule`]: what is blocked and what never is;
 //! - [`interface`], [`kill_switch`], [`reload`]: operating;
 //! - [`trust`], [`clock`]: whose signatures are believed, and whether the time is;
 //! - [`bundle`]: the authority's side, without a service;
@@ -27,6 +27,7 @@ pub mod order;
 pub mod receipt;
 pub mod reload;
 pub mod report;
+pub mod rule;
 pub mod run;
 pub mod simulate;
 pub mod stats;
@@ -43,6 +44,7 @@ use super::{
     offline::OnPins,
     output::{Format, Outcome},
     service::Service,
+    text,
 };
 use crate::http::wire::Changed;
 
@@ -72,6 +74,7 @@ pub fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Simulate(args) => simulate::run(&context, &args),
         Command::Order(command) => order::run(&context, command),
         Command::Exception(command) => exception::run(&context, command),
+        Command::Rule(command) => rule::run(&context, command),
         Command::Feed(command) => feed::run(&context, &command),
         Command::Receipt(command) => receipt::run(&context, &command),
         Command::Bundle(command) => bundle::run(&context, command),
@@ -99,12 +102,7 @@ impl Context {
 
     /// The answer to a change.
     fn changed(&self, changed: &Changed) -> Result<Outcome, Failure> {
-        self.document(changed, || {
-            let generation = changed.generation.map_or_else(String::new, |generation| {
-                format!(" (generation {generation})")
-            });
-            format!("{}{generation}\n", changed.message)
-        })
+        self.document(changed, || text::changed(changed))
     }
 
     /// What was read from, or done to, the pins: the text begins with that, a document does not.

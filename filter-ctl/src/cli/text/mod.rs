@@ -3,11 +3,9 @@
 //!
 //! - here: numbers and times;
 //! - [`table`]: columns that line up;
-//! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`simulate`]: a document
-//!   each;
+//! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`rule`], [`simulate`], [`trust`]: a
+//!   document each;
 //! - [`report`]: what became of an order, for the authority that asked.
-//! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`simulate`], [`trust`]: a document
-//!   each.
 
 pub mod exception;
 pub mod explain;
@@ -16,6 +14,7 @@ pub mod hold;
 pub mod order;
 pub mod receipt;
 pub mod report;
+pub mod rule;
 pub mod simulate;
 pub mod stats;
 pub mod status;
@@ -27,6 +26,16 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::sanitize;
+use crate::http::wire::Changed;
+
+/// The answer to a change.
+#[must_use]
+pub fn changed(changed: &Changed) -> String {
+    let generation = changed.generation.map_or_else(String::new, |generation| {
+        format!(" (generation {generation})")
+    });
+    format!("{}{generation}\n", changed.message)
+}
 
 /// A number with separators: `1,234,567`.
 #[must_use]

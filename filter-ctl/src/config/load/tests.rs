@@ -51,6 +51,7 @@ fn the_defaults_it_states_are_those_of_the_code() {
     let mut interface = config.interfaces.remove(0);
     interface.vlans.clear();
     config.host_groups.clear();
+    config.rules.clear();
     config.push = Config::default().push;
     let feed = config.feeds.remove(0);
     assert_eq!(config, Config::default());
@@ -85,6 +86,7 @@ fn the_example_has_every_setting() {
         "[[interface]]",
         "[[interface.vlan]]",
         "[[host_group]]",
+        "[[rule]]",
         "[[feed]]",
         "[push]",
         "[[push.client]]",
@@ -210,7 +212,7 @@ ipv4 = -1
         [
             "line 1: statedir: unknown field `statedir`, expected one of `state_dir`, \
              `control_socket`, `pin_dir`, `trust_file`, `metrics_listen`, `timezone`, \
-             `never_block`, `own_space`, `shared_infrastructure`, `approval`, `nat64_prefixes`, `tunnels`, `policies`, `host_group`, `interface`, `feed`, \
+             `never_block`, `own_space`, `shared_infrastructure`, `approval`, `nat64_prefixes`, `tunnels`, `policies`, `host_group`, `rule`, `interface`, `feed`, \
              `push`, `orders`, `capacity`, `log`",
             "line 2: never_block: `x` is not a prefix: expected one such as 192.0.2.0/24 or \
              2001:db8::/32",
@@ -300,4 +302,45 @@ fn a_file_that_is_no_toml_is_located() {
     assert_eq!(problems[0].line, Some(1), "{problems:?}");
     let error = load(Path::new("/nonexistent/levee.toml")).expect_err("a mistake");
     assert!(error.to_string().contains("--config"), "{error}");
+}
+
+#[test]
+fn rules_are_refused_by_line_key_and_column() {
+    let rule = |id: &str, matching: &str, then: &str| {
+        format!("[[rule]]\nid = \"{id}\"\nmatch = \"{matching}\"\nthen = \"{then}\"\n")
+    };
+    let problems = |text: &str| -> Vec<String> {
+        let problems = parse(text).expect_err("a mistake");
+        problems.iter().map(ToString::to_string).collect()
+    };
+    let text =
+        rule("a", "dport 70000", "drop") + &rule("B", "any", "drop") + &rule("c", "any", "dropp");
+    let found = problems(&text);
+    assert_eq!(found.len(), 3, "{found:?}");
+    for (problem, beginning) in found.iter().zip([
+        "line 3: rule.match: column 7: `70000`: expected dport from 0 to 65535",
+        "line 6: rule.id: `B` is no name of a rule: expected 1 to 63 of a-z",
+        "line 12: rule.then: column 1: `dropp`: expected an action: drop, pass",
+    ]) {
+        assert!(problem.starts_with(beginning), "{problem}");
+    }
+    let text = rule("a", "proto tcp", "drop")
+        + &rule("a", "dport 1", "drop")
+        + &rule("b", "proto 6", "pass");
+    assert_eq!(
+        problems(&text),
+        [
+            "line 6: rule.id: rule a is configured twice",
+            "line 11: rule.match: rule a has the same match as b, so one of them would never be asked: remove one",
+        ]
+    );
+    let many: String = (0..=crate::rule::RULES_MAX)
+        .map(|port| rule(&format!("r{port}"), &format!("dport {port}"), "drop"))
+        .collect();
+    let found = problems(&many);
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].ends_with("rule: 1025 rules are configured; at most 1024 can be in force"),
+        "{found:?}"
+    );
 }

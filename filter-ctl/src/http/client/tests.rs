@@ -137,6 +137,40 @@ async fn changes_carry_their_document_and_refusals_come_back() {
 }
 
 #[tokio::test]
+async fn rules_are_added_with_their_text_and_removed_by_name() {
+    let mut served = serve();
+    let client = served.client.clone();
+    let asked = tokio::spawn(async move {
+        let request = AddRule {
+            text: "proto udp then drop".to_owned(),
+            id: Some(samples::rule_entry().id),
+            until: Some("2h".to_owned()),
+            reason: "reflection".to_owned(),
+        };
+        let added = client.add_rule(&request).await.unwrap();
+        (added, client.remove_rule(&samples::rule_entry().id).await)
+    });
+    let Some(Command::AddRule(request, actor, answer)) = served.commands.recv().await else {
+        panic!("no rule came");
+    };
+    assert_eq!(request.until.as_deref(), Some("2h"));
+    assert_eq!(actor.uid, Some(nix::unistd::geteuid().as_raw()));
+    let added = RuleAdded {
+        id: samples::rule_entry().id,
+        text: "proto = udp then drop".to_owned(),
+        changed: changed(),
+    };
+    answer.send(Ok(added.clone())).unwrap();
+    let Some(Command::RemoveRule(id, _, answer)) = served.commands.recv().await else {
+        panic!("no removal came");
+    };
+    assert_eq!(id.as_str(), "ntp");
+    answer.send(Ok(changed())).unwrap();
+    let (found, removed) = asked.await.unwrap();
+    assert_eq!((found, removed.unwrap()), (added, changed()));
+}
+
+#[tokio::test]
 async fn what_is_not_understood_is_refused_with_a_document() {
     let served = serve();
     let post = async |target: &str, body: &[u8]| {

@@ -299,7 +299,7 @@ fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// The beginning of outside text, for an error message.
-pub(super) fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     const EXCERPT_CHARS_MAX: usize = 60;
     beginning(text, EXCERPT_CHARS_MAX)
 }

@@ -169,6 +169,8 @@ pub enum Part {
     Rules,
     /// Rules behind which the evaluation goes on.
     ContinuingRules,
+    /// Numbers of rules, those of rules that have just ended included.
+    RuleSlots,
     /// Sets of rules that values are told apart by.
     RuleSets,
     /// Flow labels that rules tell apart.
@@ -193,6 +195,7 @@ impl fmt::Display for Part {
             Self::Places => "what is said of addresses by host groups, rules and never-block lists",
             Self::Rules => "the rules",
             Self::ContinuingRules => "the rules that monitor or continue",
+            Self::RuleSlots => "the rules and those that have just ended",
             Self::RuleSets => "the values that the rules tell apart",
             Self::FlowLabels => "the flow labels that the rules tell apart",
         })

@@ -1,0 +1,209 @@
+//! From a rule to its canonical text.
+
+use std::fmt;
+
+use filter_common::{address::Family, settings::Role};
+
+use super::{
+    super::{
+        Action, Bit, Bitmask, Comparison, Kind, Matching, Numeric, Rate, Unit, numeric::Operator,
+    },
+    Written,
+    action::{BURSTS, RATES, Scale},
+    flags::{FORMS, Form},
+    names,
+    numbers::{CONSTANTS, OPERATORS},
+};
+use crate::order::field::protocol_name;
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} then {}", self.matching, self.action)?;
+        let goes_on = !self.terminal && self.action != Action::Monitor;
+        if goes_on {
+            f.write_str(" continue")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl fmt::Display for Matching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts: Vec<String> = Vec::new();
+        let implied = self.destination.is_some() || self.source.is_some();
+        match self.family.filter(|_| !implied) {
+            None => {}
+            Some(Family::V4) => parts.push("family ip".to_owned()),
+            Some(Family::V6) => parts.push("family ip6".to_owned()),
+        }
+        match self.role {
+            None => {}
+            Some(Role::Upstream) => parts.push("role upstream".to_owned()),
+            Some(Role::Customer) => parts.push("role customer".to_owned()),
+        }
+        let before = parts.len();
+        parts.extend(Kind::ALL.into_iter().filter_map(|kind| {
+            let text = self.component(kind)?;
+            Some(format!("{} {text}", kind.name()))
+        }));
+        if parts.len() == before {
+            parts.push("any".to_owned());
+        }
+        f.write_str(&parts.join(" "))
+    }
+}
+
+impl Matching {
+    fn component(&self, kind: Kind) -> Option<String> {
+        let numbers =
+            |component: &Option<Numeric>| component.as_ref().map(|list| numeric(list, kind));
+        match kind {
+            Kind::Destination => self.destination.map(|net| net.to_string()),
+            Kind::Source => self.source.map(|net| net.to_string()),
+            Kind::Protocol => numbers(&self.protocol),
+            Kind::Port => numbers(&self.port),
+            Kind::DestinationPort => numbers(&self.destination_port),
+            Kind::SourcePort => numbers(&self.source_port),
+            Kind::IcmpType => numbers(&self.icmp_type),
+            Kind::IcmpCode => numbers(&self.icmp_code),
+            Kind::TcpFlags => self.tcp_flags.as_ref().map(bitmask),
+            Kind::Length => numbers(&self.length),
+            Kind::Dscp => numbers(&self.dscp),
+            Kind::Fragment => self.fragment.as_ref().map(bitmask),
+            Kind::Label => numbers(&self.label),
+        }
+    }
+}
+
+fn numeric(list: &Numeric, kind: Kind) -> String {
+    let mut text = String::new();
+    let mut rest = list.comparisons();
+    while let [first, after @ ..] = rest {
+        if !text.is_empty() {
+            text.push_str(connective(first.and));
+        }
+        rest = match after {
+            [second, after @ ..] if is_range(*first, *second) => {
+                text.push_str(&format!(
+                    "{}..{}",
+                    value(first.value, kind),
+                    value(second.value, kind)
+                ));
+                after
+            }
+            _ => {
+                text.push_str(&comparison(*first, kind));
+                after
+            }
+        };
+    }
+    text
+}
+
+fn is_range(first: Comparison, second: Comparison) -> bool {
+    second.and
+        && first.operator == Operator::AtLeast
+        && second.operator == Operator::AtMost
+        && first.value <= second.value
+}
+
+const fn connective(and: bool) -> &'static str {
+    if and { " && " } else { " || " }
+}
+
+fn comparison(comparison: Comparison, kind: Kind) -> String {
+    let word = |words: &[(&'static str, Operator)]| {
+        let found = words
+            .iter()
+            .find(|(_, operator)| *operator == comparison.operator);
+        found.map_or("", |(word, _)| word)
+    };
+    if comparison.operator.is_constant() {
+        word(&CONSTANTS).to_owned()
+    } else {
+        format!("{} {}", word(&OPERATORS), value(comparison.value, kind))
+    }
+}
+
+/// Protocols by name, all else by number: the name of a port depends on who has written the list.
+fn value(value: u32, kind: Kind) -> String {
+    let name = match kind {
+        Kind::Protocol => u8::try_from(value).ok().and_then(protocol_name),
+        _ => None,
+    };
+    name.map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn bitmask(component: &Bitmask) -> String {
+    let mut text = String::new();
+    for test in component.tests() {
+        if !text.is_empty() {
+            text.push_str(connective(test.and));
+        }
+        let Bit {
+            not, all, value, ..
+        } = *test;
+        let names = bits(component, value);
+        let is_single = value.count_ones() == 1 && !names.starts_with("0x");
+        if is_single && all && !not {
+            text.push_str(&names);
+        } else if is_single && !all && not {
+            text.push_str(&format!("!{names}"));
+        } else {
+            let form = FORMS.iter().find(|form| form.all == all && form.not == not);
+            let form = form.map_or("!all", |Form { name, .. }| name);
+            text.push_str(&format!("{form}({names})"));
+        }
+    }
+    text
+}
+
+/// The names of bits, and a number for those that have none.
+fn bits(component: &Bitmask, value: u16) -> String {
+    let mut parts = Vec::new();
+    let mut unnamed = value;
+    for bit in (0..16)
+        .map(|shift| 1 << shift)
+        .filter(|bit| value & bit != 0)
+    {
+        if let Some(name) = names::bit_name(bit, component.bits()) {
+            parts.push(name.to_owned());
+            unnamed &= !bit;
+        }
+    }
+    if unnamed != 0 || parts.is_empty() {
+        parts.push(format!("{unnamed:#x}"));
+    }
+    parts.join(",")
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Drop => f.write_str("drop"),
+            Self::Pass => f.write_str("pass"),
+            Self::Monitor => f.write_str("monitor"),
+            Self::Limit(rate) => write!(f, "limit {rate}"),
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&scaled(&RATES, self.unit, self.per_second))?;
+        match self.burst {
+            None => Ok(()),
+            Some(burst) => write!(f, " burst {}", scaled(&BURSTS, self.unit, burst)),
+        }
+    }
+}
+
+/// In the first scale of the unit that leaves no remainder.
+fn scaled(scales: &[Scale], unit: Unit, amount: u64) -> String {
+    let fits = |scale: &&Scale| scale.1 == unit && amount.is_multiple_of(scale.2);
+    match scales.iter().find(fits) {
+        Some((name, _, factor)) => format!("{} {name}", amount / factor),
+        None => amount.to_string(),
+    }
+}
