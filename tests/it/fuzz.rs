@@ -168,5 +168,5 @@ fn receipts_hold_on_their_corpus() {
 
 #[test]
 fn the_syntax_of_rules_holds_on_its_corpus() {
-    run("rule", levee_tests::fuzz::rule);
+    run("rule", levee_tests::fuzz::rule, 20_000);
 }

@@ -18,6 +18,7 @@ mod holds;
 mod limits;
 mod networks;
 mod policies;
+mod rules;
 mod service;
 mod simulate;
 mod support;
