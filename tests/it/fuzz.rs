@@ -57,8 +57,22 @@ pub(crate) fn change(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
 
 fn change_once(input: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     const ODD: [&str; 16] = [
-        "\n", "\r\n", "\0", "\u{1b}[2J", "\"", "\\u0000", "0", "-1", "18446744073709551616", "1e999",
-        "/0", "/129", "0.0.0.0", "::", ",", "{}",
+        "\n",
+        "\r\n",
+        "\0",
+        "\u{1b}[2J",
+        "\"",
+        "\\u0000",
+        "0",
+        "-1",
+        "18446744073709551616",
+        "1e999",
+        "/0",
+        "/129",
+        "0.0.0.0",
+        "::",
+        ",",
+        "{}",
     ];
     let at = random.below(input.len() + 1);
     let to = (at + random.below(12)).min(input.len());
@@ -87,7 +101,9 @@ fn change_once(input: &mut Vec<u8>, other: &[u8], random: &mut Random) {
         }
         _ => {
             // A digit for a digit, so that numbers stay numbers.
-            let digits: Vec<_> = (0..input.len()).filter(|i| input[*i].is_ascii_digit()).collect();
+            let digits: Vec<_> = (0..input.len())
+                .filter(|i| input[*i].is_ascii_digit())
+                .collect();
             if !digits.is_empty() {
                 input[*random.pick(&digits)] = b'0' + random.byte() % 10;
             }

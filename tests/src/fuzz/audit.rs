@@ -47,7 +47,9 @@ impl Drop for Directory {
 ///
 /// Where something does not hold that must of any.
 pub fn audit(data: &[u8]) {
-    let at = data.windows(BETWEEN.len()).position(|bytes| bytes == BETWEEN);
+    let at = data
+        .windows(BETWEEN.len())
+        .position(|bytes| bytes == BETWEEN);
     let (log, checkpoints) = at.map_or((data, &b""[..]), |at| {
         (&data[..=at], &data[at + BETWEEN.len()..])
     });
@@ -119,5 +121,8 @@ pub fn receipt(data: &[u8]) {
     let again: Receipt = serde_json::from_slice(&text).expect("what was read can be written");
     assert_eq!(again, receipt);
     let enforced = [ReceiptStatus::Enforced, ReceiptStatus::Partial].contains(&receipt.status);
-    assert!(!(enforced && again.replaces(&receipt)), "what was enforced stays said");
+    assert!(
+        !(enforced && again.replaces(&receipt)),
+        "what was enforced stays said"
+    );
 }

@@ -50,7 +50,10 @@ impl Receiver {
         let untrusted = UntrustedOrder {
             transport_feed: Some("cert".to_owned().try_into().expect("a name")),
             bundle: bundle.to_vec(),
-            signatures: signatures.iter().map(|text| text.as_bytes().to_vec()).collect(),
+            signatures: signatures
+                .iter()
+                .map(|text| text.as_bytes().to_vec())
+                .collect(),
         };
         let context = Context {
             mark: &|_| self.last.as_ref().map(|(mark, _)| mark.clone()),
@@ -119,7 +122,9 @@ pub fn delta(data: &[u8]) {
     };
     let base = empty.took(BASE.as_bytes(), *base);
     let right = state::digest([BASE.as_bytes(), data]).ok();
-    let text = str::from_utf8(data).ok().filter(|text| text.contains(NO_DIGEST));
+    let text = str::from_utf8(data)
+        .ok()
+        .filter(|text| text.contains(NO_DIGEST));
     match (text, right) {
         (Some(text), Some(digest)) => {
             let text = text.replacen(NO_DIGEST, &hex::encode(&digest), 1);
@@ -156,7 +161,12 @@ fn check(before: &Receiver, data: &[u8]) {
             let Some((mark, order)) = &after.last else {
                 return;
             };
-            assert!(before.last.as_ref().is_none_or(|(old, _)| old.number() < mark.number()));
+            assert!(
+                before
+                    .last
+                    .as_ref()
+                    .is_none_or(|(old, _)| old.number() < mark.number())
+            );
             assert_eq!(after.restarted(), *order, "a restart changes nothing");
             match after.signed(data) {
                 Ok(Admission::Repeat { mark: again, .. }) => assert_eq!(again, *mark),
@@ -184,7 +194,7 @@ fn check_order(before: &Receiver, data: &[u8], order: &VerifiedOrder) {
         found.insert(refused.id.to_string(), refused.net);
     }
     let count = order.entries().len() + order.refused().len();
-    assert!(count <= scope.entries_max as usize);
+    assert!(count as u64 <= scope.entries_max);
     assert!(scope.addresses_max.is_none_or(|max| addresses <= max));
     assert_eq!(found.len(), count, "an id stands once");
     assert_eq!(found, expected(before, data));

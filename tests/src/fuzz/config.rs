@@ -18,7 +18,10 @@ pub fn config(data: &[u8]) {
     assert_eq!(read, parse(text), "a judgement is one");
     let problems = match read {
         Ok(loaded) => {
-            assert!(loaded.config.time_zone().is_ok(), "what is used was checked");
+            assert!(
+                loaded.config.time_zone().is_ok(),
+                "what is used was checked"
+            );
             loaded.warnings
         }
         Err(problems) => {
@@ -28,6 +31,9 @@ pub fn config(data: &[u8]) {
     };
     for problem in problems {
         check_said(&problem.to_string());
-        assert!(problem.line.is_none_or(|line| (1..=lines).contains(&line)), "{problem}");
+        assert!(
+            problem.line.is_none_or(|line| (1..=lines).contains(&line)),
+            "{problem}"
+        );
     }
 }

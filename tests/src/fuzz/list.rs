@@ -55,7 +55,10 @@ fn check(data: &[u8], format: ListFormat) {
         Ok(nets) => nets,
         Err(error) => {
             check_said(&error);
-            assert!(admit(data, format).is_none(), "a list that is none is not admitted");
+            assert!(
+                admit(data, format).is_none(),
+                "a list that is none is not admitted"
+            );
             return;
         }
     };

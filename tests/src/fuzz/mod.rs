@@ -35,7 +35,11 @@ pub use self::{
 /// print has no control characters but line ends.
 fn check_said(text: &str) {
     const LONGEST: usize = 4_096;
-    assert!(!text.is_empty() && text.len() <= LONGEST, "{} bytes", text.len());
+    assert!(
+        !text.is_empty() && text.len() <= LONGEST,
+        "{} bytes",
+        text.len()
+    );
     let text = lines(text);
     let odd = text.chars().find(|c| c.is_control() && *c != '\n');
     assert_eq!(odd, None, "{text:?}");

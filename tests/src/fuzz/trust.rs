@@ -32,7 +32,11 @@ pub fn trust(data: &[u8]) {
         succeed(current, &new, now())
     };
     let first = follow(None, &[]);
-    assert_eq!(first.is_ok(), read.is_ok(), "the first file needs to be one");
+    assert_eq!(
+        first.is_ok(),
+        read.is_ok(),
+        "the first file needs to be one"
+    );
     let good = signature(data);
     for signatures in [&[][..], &[&*signature(b"other bytes")]] {
         let unsigned = follow(Some(&TRUST), signatures);
@@ -40,7 +44,10 @@ pub fn trust(data: &[u8]) {
         check_said(&error.to_string());
     }
     // The same signature twice is one.
-    match (follow(Some(&TRUST), &[&good]), follow(Some(&TRUST), &[&good, &good])) {
+    match (
+        follow(Some(&TRUST), &[&good]),
+        follow(Some(&TRUST), &[&good, &good]),
+    ) {
         (Ok(once), Ok(twice)) => {
             assert_eq!(once, twice);
             assert_eq!(once.signers, ["fuzz"]);

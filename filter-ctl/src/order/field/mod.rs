@@ -301,10 +301,15 @@ fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
 /// The beginning of outside text, for an error message.
 pub(super) fn excerpt(text: &str) -> String {
     const EXCERPT_CHARS_MAX: usize = 60;
+    beginning(text, EXCERPT_CHARS_MAX)
+}
+
+/// The first characters of a text, without control characters.
+pub(super) fn beginning(text: &str, chars_max: usize) -> String {
     let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut excerpt: String = text.chars().take(EXCERPT_CHARS_MAX).map(clean).collect();
-    if excerpt.len() < text.len() && text.chars().nth(EXCERPT_CHARS_MAX).is_some() {
-        excerpt.push_str("...");
+    let mut beginning: String = text.chars().take(chars_max).map(clean).collect();
+    if text.chars().nth(chars_max).is_some() {
+        beginning.push_str("...");
     }
-    excerpt
+    beginning
 }

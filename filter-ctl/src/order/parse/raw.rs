@@ -11,13 +11,19 @@ use crate::order::{
     field::{self, excerpt},
 };
 
+/// Characters of serde_json's message, in which there may be names from the line.
+const MESSAGE_CHARS_MAX: usize = 300;
+
 /// Reads one line. The message has the column, and not serde_json's line, which is always 1.
 pub(super) fn from_json<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, ParseErrorKind> {
     serde_json::from_str(line).map_err(|error| {
         let text = error.to_string();
         let text = match text.rsplit_once(" at line ") {
-            Some((message, _)) => format!("{message} at column {}", error.column()),
-            None => text,
+            Some((message, _)) => {
+                let message = field::beginning(message, MESSAGE_CHARS_MAX);
+                format!("{message} at column {}", error.column())
+            }
+            None => field::beginning(&text, MESSAGE_CHARS_MAX),
         };
         ParseErrorKind::Json(text)
     })
