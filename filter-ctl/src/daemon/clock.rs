@@ -108,20 +108,28 @@ impl Clock {
     }
 
     fn start(floor: Option<Timestamp>, in_force: Option<BootClock>, reading: Reading) -> Self {
-        let reference = in_force.or_else(|| floor.map(|floor| standing_at(floor, reading)));
+        let by_floor = floor.map(|floor| standing_at(floor, reading));
+        // Whichever says that it is later: a generation may be from a time when the clock was wrong.
+        let reference = [in_force, by_floor]
+            .into_iter()
+            .flatten()
+            .min_by_key(|clock| clock.boottime_at_unix_0);
         let floor = floor.unwrap_or(Timestamp::UNIX_EPOCH);
-        let is_ahead = |reference| ahead(reading.clock, reference) > AHEAD_MAX_SECONDS;
+        let is_behind = reading.now.duration_since(floor) < -TOLERANCE;
         let mut clock = Self {
             floor,
             saved: floor,
             reference: reading.clock,
             is_ahead: false,
         };
-        if let Some(reference) = reference.filter(|reference| is_ahead(*reference))
+        if let Some(reference) = reference
             && !reading.synchronised
         {
-            clock.reference = reference;
-            clock.is_ahead = true;
+            clock.is_ahead = ahead(reading.clock, reference) > AHEAD_MAX_SECONDS;
+            // A clock that is wrong already is nothing to compare a later one with.
+            if clock.is_ahead || is_behind {
+                clock.reference = reference;
+            }
         }
         clock
     }
@@ -342,6 +350,22 @@ mod tests {
             at(100),
             "what has ended stays ended"
         );
+    }
+
+    #[test]
+    fn a_clock_that_was_behind_at_a_start_is_believed_once_it_is_set_right() {
+        let back = reading(100, -10 * 365 * DAY, false);
+        let right = reading(160, 0, false);
+        // Of the generation in force before, and of one that was published with the wrong clock.
+        for in_force in [None, Some(right.clock), Some(back.clock)] {
+            let mut clock = Clock::start(Some(at(90)), in_force, back);
+            assert_eq!(code(&clock, back), Some("clock_behind"));
+            clock.follow(right);
+            assert_eq!(code(&clock, right), None, "{in_force:?}");
+            assert_eq!(clock.time(right.now, right.clock), at(160));
+            let restarted = Clock::start(Some(at(90)), in_force, right);
+            assert_eq!(code(&restarted, right), None, "{in_force:?}");
+        }
     }
 
     #[test]
