@@ -4,6 +4,8 @@
 //! one of these takes two persons, they are two distinct users other than root, because everybody who may
 //! become root is one and the same person there.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -55,8 +57,10 @@ impl ApprovalRecord {
     /// How many further persons it takes. Root is nobody where it takes two.
     fn missing(&self, config: ApprovalConfig) -> usize {
         let needed = self.needed(config);
-        let counts = |person: &&Person| needed < 2 || person.uid != 0;
-        needed.saturating_sub(self.approved.iter().filter(counts).count())
+        let counts = |uid: &u32| needed < 2 || *uid != 0;
+        // Whatever the file says, one person is one.
+        let persons: BTreeSet<u32> = self.approved.iter().map(|person| person.uid).collect();
+        needed.saturating_sub(persons.iter().filter(|uid| counts(uid)).count())
     }
 
     /// The decision, once it is one.
@@ -291,5 +295,21 @@ mod tests {
         record.rejected = Some(person(1002));
         let decision = record.decision(ApprovalConfig::default());
         assert_eq!(decision.map(|d| d.decision), Some(Decision::Rejected));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn fewer_persons_than_it_takes_decide_nothing(
+            approved in proptest::collection::vec(0..4_u32, 0..6),
+            (own_space, short_prefix) in (0..3_u8, 0..3_u8),
+        ) {
+            let config = ApprovalConfig { own_space, short_prefix, shared_infrastructure: 2 };
+            let needed = own_space.max(short_prefix).max(1);
+            let persons: BTreeSet<u32> = approved.iter().copied().collect();
+            // Root is one of two for nobody.
+            let counted = persons.iter().filter(|uid| needed == 1 || **uid != 0).count();
+            let decided = record(&approved).decision(config).is_some();
+            proptest::prop_assert_eq!(decided, counted >= usize::from(needed));
+        }
     }
 }
