@@ -14,6 +14,7 @@ mod defects;
 mod devices;
 mod fuzz;
 mod generations;
+mod holds;
 mod networks;
 mod policies;
 mod service;

@@ -1,16 +1,24 @@
 //! The real service on a router in small: a signed order drops real packets, and everything that
 //! must not take protection away does not.
 
+mod approval;
+mod audit;
+mod clock;
 mod counters;
+mod crash;
 mod dead;
 mod delta;
 mod drift;
+mod incidents;
 mod kills;
+mod multipart;
 mod perimeter;
 mod pull;
 mod push;
 mod refused;
+mod report;
 mod restart;
+mod stock;
 mod swaps;
 mod trust;
 mod upgrade;

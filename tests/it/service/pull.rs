@@ -1,19 +1,15 @@
 //! Feeds that are fetched: whatever a publisher serves in place of a list, nothing flushes.
 
+mod hostile;
+mod signed;
+
 use std::fmt::Write as _;
 
-use super::{CONFIG, Layout, Site, arrives, site, skipped, until};
+use super::{CONFIG, Layout, arrives, site, skipped, until};
 use crate::support::{
     layout::{BAD_4, GOOD_4},
     publisher::{Publisher, Reply},
 };
-
-fn alarm(site: &Site<'_>, code: &str) -> Option<String> {
-    let status = site.json(&["status"]);
-    let alarms = status["alarms"].as_array().unwrap();
-    let alarm = alarms.iter().find(|alarm| alarm["code"] == code)?;
-    Some(alarm["message"].as_str().unwrap().to_owned())
-}
 
 /// A list of BAD_4 and so many others.
 fn list(others: usize) -> Reply {
@@ -62,7 +58,8 @@ fn whatever_a_publisher_serves_in_place_of_a_list_nothing_flushes() {
         publisher.answers(reply);
         site.done(&["feed", "sync", "list"]);
         until(reason, || {
-            alarm(&site, "feed_failing").is_some_and(|message| message.contains(reason))
+            site.alarm("feed_failing")
+                .is_some_and(|message| message.contains(reason))
         });
         assert!(!arrives(&layout, BAD_4), "{reason}");
     }
@@ -75,21 +72,20 @@ fn whatever_a_publisher_serves_in_place_of_a_list_nothing_flushes() {
         publisher.answers(Reply::Body("text/plain", text.to_owned()));
         site.done(&["feed", "sync", "list"]);
         until(reason, || {
-            alarm(&site, "feed_failing").is_some_and(|message| message.contains(reason))
+            site.alarm("feed_failing")
+                .is_some_and(|message| message.contains(reason))
         });
         assert!(!arrives(&layout, BAD_4), "{reason}");
     }
 
     publisher.answers(Reply::Body("text/plain", format!("{GOOD_4}\n")));
     site.done(&["feed", "sync", "list"]);
-    until("the update is held", || {
-        alarm(&site, "update_held").is_some()
-    });
+    until("the update is held", || site.alarm("update_held").is_some());
     assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
     service.kill();
     let _service = site.start();
     assert!(
-        alarm(&site, "update_held").is_some(),
+        site.alarm("update_held").is_some(),
         "a restart forgets nothing"
     );
     assert!(!arrives(&layout, BAD_4), "the list is read back");
@@ -99,7 +95,8 @@ fn whatever_a_publisher_serves_in_place_of_a_list_nothing_flushes() {
     publisher.expires(&ca);
     site.done(&["feed", "sync", "list"]);
     until("an expired certificate is refused", || {
-        alarm(&site, "feed_failing").is_some_and(|message| message.contains("(connect)"))
+        site.alarm("feed_failing")
+            .is_some_and(|message| message.contains("(connect)"))
     });
     assert!(!arrives(&layout, GOOD_4));
 }

@@ -2,6 +2,7 @@
 //! that it can verify. The commands are those of the manual's page on push.
 
 mod certificates;
+mod notify;
 
 use std::{
     fs,

@@ -112,6 +112,11 @@ impl Authority {
 
     /// Writes the signature of a file beside it.
     pub(crate) fn sign_file(&self, path: &Path) {
-        sign_file(path, &self.key, None, 1, Timestamp::now()).unwrap();
+        self.countersign(path, 1);
+    }
+
+    /// Writes the signature of that number beside a file; returns where.
+    pub(crate) fn countersign(&self, path: &Path, number: usize) -> PathBuf {
+        sign_file(path, &self.key, None, number, Timestamp::now()).unwrap()
     }
 }

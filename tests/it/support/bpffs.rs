@@ -1,8 +1,9 @@
 //! A BPF file system of the test's own.
 
 use std::{
-    ffi::CString,
+    ffi::{CStr, CString},
     fs,
+    io::Write as _,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     sync::Once,
@@ -21,6 +22,10 @@ pub(crate) struct Bpffs {
 
 impl Bpffs {
     pub(crate) fn mount() -> Self {
+        Self::mount_as(c"bpf", c"mode=0700")
+    }
+
+    fn mount_as(kind: &CStr, options: &CStr) -> Self {
         static SWEEP: Once = Once::new();
         SWEEP.call_once(sweep);
         let path = std::env::temp_dir().join(unique("bpffs"));
@@ -29,11 +34,11 @@ impl Bpffs {
         // SAFETY: live, zero-ended strings.
         let result = unsafe {
             libc::mount(
-                c"bpf".as_ptr(),
+                kind.as_ptr(),
                 target.as_ptr(),
-                c"bpf".as_ptr(),
+                kind.as_ptr(),
                 0,
-                c"mode=0700".as_ptr().cast(),
+                options.as_ptr().cast(),
             )
         };
         assert_eq!(result, 0, "mount: {}", std::io::Error::last_os_error());
@@ -53,6 +58,32 @@ impl Bpffs {
 impl Drop for Bpffs {
     fn drop(&mut self) {
         unmount(&self.path);
+    }
+}
+
+/// A disk of its own so small that it can be filled. Mounted while it lives.
+#[derive(Debug)]
+pub(crate) struct SmallDisk(Bpffs);
+
+impl SmallDisk {
+    /// One of four MiB.
+    pub(crate) fn mount() -> Self {
+        Self(Bpffs::mount_as(c"tmpfs", c"size=4m,mode=0755"))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Takes all the room that is left; gives it back when the file is removed that it names.
+    pub(crate) fn fill(&self) -> PathBuf {
+        let path = self.path().join("filler");
+        let mut file = fs::File::create(&path).unwrap();
+        for size in [1 << 20, 1 << 12, 1] {
+            let bytes = vec![7; size];
+            while file.write_all(&bytes).is_ok() {}
+        }
+        path
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _, Seek as _},
+    io::{self, Read as _, Seek as _, Write as _},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus},
@@ -12,11 +13,21 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{bpffs::Bpffs, netns::Namespace, wait_for};
+use super::{
+    bpffs::{Bpffs, SmallDisk},
+    clock::Clock,
+    netns::Namespace,
+    people::People,
+    wait_for,
+};
 
 /// How long the service may take to start or to stop. In an emulated machine the verifier takes a quarter
 /// of a minute for each interface.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A setting with which [`Site::metrics`] works.
+pub(crate) const METRICS: &str = "metrics_listen = \"127.0.0.1:9469\"\n";
+const METRICS_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_469);
 
 /// The binary under test: `LEVEE_FILTER_CTL`, or the one that was built beside this test.
 pub(crate) fn binary() -> PathBuf {
@@ -34,6 +45,10 @@ pub(crate) struct Site<'a> {
     namespace: &'a Namespace,
     directory: TempDir,
     bpffs: Bpffs,
+    /// Who may use it, beside root.
+    people: Option<People>,
+    /// The clock that the service goes by, if not by the machine's.
+    clock: Option<Clock>,
 }
 
 /// How a command ended.
@@ -52,11 +67,36 @@ impl<'a> Site<'a> {
             namespace,
             directory: TempDir::new().unwrap(),
             bpffs: Bpffs::mount(),
+            people: None,
+            clock: None,
         };
         fs::create_dir(site.path("state")).unwrap();
         fs::write(site.path("trust.toml"), "").unwrap();
         site.configure("");
         site
+    }
+
+    /// Lets [`people::PEOPLE`](super::people::PEOPLE) use it.
+    pub(crate) fn with_people(mut self) -> Self {
+        self.people = Some(People::new(self.directory.path()));
+        self
+    }
+
+    /// Gives the service a clock of its own; `None` where there can be none.
+    pub(crate) fn with_clock(mut self) -> Option<Self> {
+        self.clock = Some(Clock::new(self.directory.path())?);
+        Some(self)
+    }
+
+    /// Sets that clock so many seconds ahead, or back.
+    pub(crate) fn set_clock(&self, seconds: i64) {
+        self.clock.as_ref().unwrap().set(seconds);
+    }
+
+    /// Has its state on a small disk from now on.
+    pub(crate) fn keep_state_on(&self, disk: &SmallDisk) {
+        fs::remove_dir(self.path("state")).unwrap();
+        std::os::unix::fs::symlink(disk.path(), self.path("state")).unwrap();
     }
 
     /// A path in its directory.
@@ -78,12 +118,16 @@ impl<'a> Site<'a> {
              control_socket = \"{socket}\"\n\
              pin_dir = \"{pins}\"\n\
              trust_file = \"{trust}\"\n\
-             metrics_listen = \"\"\n\
-             {rest}\n",
+             {metrics}{rest}\n",
             state = self.path("state").display(),
             socket = self.socket().display(),
             pins = self.pins().display(),
             trust = self.path("trust.toml").display(),
+            metrics = if rest.starts_with("metrics_listen") {
+                ""
+            } else {
+                "metrics_listen = \"\"\n"
+            },
         );
         fs::write(self.config(), text).unwrap();
     }
@@ -118,15 +162,21 @@ impl<'a> Site<'a> {
             .append(true)
             .open(self.path("log"))
             .unwrap();
-        let child = self.namespace.spawn(
-            Command::new(binary())
-                .arg("run")
-                .arg("--config")
-                .arg(self.config())
-                .env("NOTIFY_SOCKET", self.path("notify"))
-                .stdout(log.try_clone().unwrap())
-                .stderr(log),
-        );
+        let mut command = Command::new(binary());
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(self.config())
+            .env("NOTIFY_SOCKET", self.path("notify"))
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        if let Some(people) = &self.people {
+            people.make_known_to(&mut command);
+        }
+        if let Some(clock) = &self.clock {
+            clock.show(&mut command);
+        }
+        let child = self.namespace.spawn(&mut command);
         Daemon { child }
     }
 
@@ -153,9 +203,19 @@ impl<'a> Site<'a> {
 
     /// Runs a command of the CLI to its end.
     pub(crate) fn cli(&self, arguments: &[&str]) -> Ended {
+        self.run(&mut Command::new(binary()), arguments)
+    }
+
+    /// Runs a command as one of [`Site::with_people`].
+    pub(crate) fn cli_as(&self, uid: u32, arguments: &[&str]) -> Ended {
+        let people = self.people.as_ref().unwrap();
+        self.run(&mut people.command(uid), arguments)
+    }
+
+    fn run(&self, command: &mut Command, arguments: &[&str]) -> Ended {
         let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().unwrap());
         let mut child = self.namespace.spawn(
-            Command::new(binary())
+            command
                 .args(arguments)
                 .env("LEVEE_SOCKET", self.socket())
                 .current_dir(self.directory.path())
@@ -171,6 +231,34 @@ impl<'a> Site<'a> {
             stdout: contents(&mut stdout),
             stderr: contents(&mut stderr),
         }
+    }
+
+    /// What the service tells Prometheus, where its configuration begins with [`METRICS`].
+    pub(crate) fn metrics(&self) -> String {
+        let mut stream = self.namespace.connect(METRICS_ADDRESS, PATIENCE).unwrap();
+        let request = "GET /metrics HTTP/1.1\r\nHost: levee\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        answer
+    }
+
+    /// One of these metrics; 0 where it is not there.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let metrics = self.metrics();
+        let value = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0.0, |value| value.trim().parse().unwrap())
+    }
+
+    /// The message of an alarm, if it is raised.
+    pub(crate) fn alarm(&self, code: &str) -> Option<String> {
+        let status = self.json(&["status"]);
+        let alarms = status["alarms"].as_array().unwrap();
+        let alarm = alarms.iter().find(|alarm| alarm["code"] == code)?;
+        Some(alarm["message"].as_str().unwrap().to_owned())
     }
 
     /// Runs a command that must succeed, and returns what it printed.

@@ -10,8 +10,8 @@
 //! - [`host`]: the decision on the host; [`oracle`]: the same from the plain list;
 //! - [`bpffs`] and [`kernel`]: the program over its maps, run by `BPF_PROG_TEST_RUN`;
 //! - [`netns`], [`tap`] and [`layout`]: networks that exist for one test;
-//! - [`daemon`]: the real binary; [`process`]: what a process holds;
-//! - [`authority`]: who signs bundles.
+//! - [`daemon`]: the real binary; [`clock`]: what time it thinks it is; [`process`]: what a process holds;
+//! - [`authority`]: who signs bundles; [`publisher`]: who serves them; [`people`]: who decides about them.
 #![allow(
     dead_code,
     reason = "a toolbox: a tool without a user at the moment is no fault"
@@ -20,6 +20,7 @@
 pub(crate) mod authority;
 pub(crate) mod bpffs;
 pub(crate) mod capture;
+pub(crate) mod clock;
 pub(crate) mod compiled;
 pub(crate) mod daemon;
 pub(crate) mod generate;
@@ -29,6 +30,7 @@ pub(crate) mod layout;
 pub(crate) mod netns;
 pub(crate) mod oracle;
 pub(crate) mod packet;
+pub(crate) mod people;
 mod plain;
 pub(crate) mod process;
 pub(crate) mod publisher;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    hash::{DefaultHasher, Hasher as _},
     io::{BufRead as _, BufReader, Write as _},
     net::{IpAddr, Ipv4Addr, TcpStream},
     path::Path,
@@ -29,12 +30,20 @@ const ENDLESS: usize = 4 << 30;
 pub(crate) enum Reply {
     /// Status 200 with this type and these bytes, and 304 to who has them.
     Body(&'static str, String),
+    /// A bundle as before, and beside it its signatures.
+    Signed(String, Vec<String>),
+    /// Status 200, more bytes announced than come, and the connection ends.
+    Cut(String),
+    /// Status 200, fewer bytes announced than come.
+    Short(String),
     /// A status line, and further headers.
     Status(&'static str),
     /// Nothing, and the connection stays open.
     Hang,
     /// Status 200 and bytes without an end.
     Endless,
+    /// The same in chunks.
+    EndlessChunks,
     /// The connection ends at once.
     Vanished,
 }
@@ -44,6 +53,7 @@ struct State {
     reply: Mutex<Reply>,
     tls: Mutex<Arc<ServerConfig>>,
     unchanged: AtomicUsize,
+    requests: AtomicUsize,
 }
 
 /// The server. Its thread ends with the test.
@@ -63,6 +73,7 @@ impl Publisher {
             reply: Mutex::new(Reply::Vanished),
             tls: Mutex::new(tls),
             unchanged: AtomicUsize::new(0),
+            requests: AtomicUsize::new(0),
         });
         let port = listener.local_addr().unwrap().port();
         let served = Arc::clone(&state);
@@ -80,6 +91,11 @@ impl Publisher {
 
     pub(crate) fn answers(&self, reply: Reply) {
         *self.state.reply.lock().unwrap() = reply;
+    }
+
+    /// How often it was asked for anything.
+    pub(crate) fn requests(&self) -> usize {
+        self.state.requests.load(Ordering::SeqCst)
     }
 
     /// From now on it shows a certificate that has expired; writes it to `ca`.
@@ -116,22 +132,37 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
     let tls = Arc::clone(&state.tls.lock().unwrap());
     let connection = ServerConnection::new(tls).map_err(std::io::Error::other)?;
     let mut stream = BufReader::new(StreamOwned::new(connection, stream));
-    let mut has_etag = false;
-    let mut signature = false;
+    let mut known = None;
+    let mut signature = None;
     for number in 0.. {
         let mut line = String::new();
         stream.read_line(&mut line)?;
-        signature |= number == 0 && line.contains(".minisig");
-        has_etag |= line.to_ascii_lowercase().starts_with("if-none-match:");
+        if number == 0 {
+            signature = asked_signature(&line);
+            state.requests.fetch_add(1, Ordering::SeqCst);
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("if-none-match")
+        {
+            known = Some(value.trim().to_owned());
+        }
         if line.trim().is_empty() {
             break;
         }
     }
     let reply = state.reply.lock().unwrap().clone();
     let stream = stream.get_mut();
+    let reply = match (reply, signature) {
+        (Reply::Signed(_, signatures), Some(number)) => match signatures.get(number) {
+            Some(signature) => Reply::Body("text/plain", signature.clone()),
+            None => Reply::Status("404 Not Found"),
+        },
+        (_, Some(_)) => Reply::Status("404 Not Found"),
+        (Reply::Signed(bundle, _), None) => Reply::Body("application/jsonl", bundle),
+        (reply, None) => reply,
+    };
     match reply {
-        _ if signature => write!(stream, "HTTP/1.1 404 Not Found\r\n{END}")?,
-        Reply::Body(..) if has_etag => {
+        Reply::Body(_, body) if known.as_ref() == Some(&etag(&body)) => {
             state.unchanged.fetch_add(1, Ordering::SeqCst);
             write!(
                 stream,
@@ -140,10 +171,34 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
         }
         Reply::Body(kind, body) => write!(
             stream,
-            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nETag: \"1\"\r\nContent-Length: {}\r\n\
+            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nETag: {}\r\nContent-Length: {}\r\n\
              Connection: close\r\n\r\n{body}",
+            etag(&body),
             body.len()
         )?,
+        Reply::Cut(body) => write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len() + 1
+        )?,
+        Reply::Short(body) => write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len() - 1
+        )?,
+        Reply::EndlessChunks => {
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )?;
+            let chunk = vec![b'#'; 1 << 16];
+            for _ in 0..ENDLESS / chunk.len() {
+                write!(stream, "{:x}\r\n", chunk.len())?;
+                stream.write_all(&chunk)?;
+                stream.write_all(b"\r\n")?;
+            }
+        }
+        Reply::Signed(..) => unreachable!("is a body by now"),
         Reply::Status(head) => write!(stream, "HTTP/1.1 {head}\r\n{END}")?,
         Reply::Hang => loop {
             thread::park();
@@ -158,6 +213,20 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
         Reply::Vanished => return Ok(()),
     }
     stream.flush()
+}
+
+/// The name of a version.
+fn etag(body: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body.as_bytes());
+    format!("\"{:x}\"", hasher.finish())
+}
+
+/// The number of the signature, from 0, that a request line asks for.
+fn asked_signature(line: &str) -> Option<usize> {
+    let path = line.split(' ').nth(1)?.strip_suffix(".minisig")?;
+    let number = path.rsplit('.').next()?.parse::<usize>();
+    Some(number.map_or(0, |number| number - 1))
 }
 
 const END: &str = "Content-Length: 0\r\nConnection: close\r\n\r\n";

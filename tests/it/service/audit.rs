@@ -1,0 +1,183 @@
+//! The audit log: whatever is done to it is found, and nothing that is done to it takes protection away.
+
+use std::{fs, io::Write as _};
+
+use serde_json::Value;
+
+use super::{CONFIG, arrives, block, site};
+use crate::support::{
+    authority::{Authority, Bundle},
+    bpffs::SmallDisk,
+    daemon::{Ended, Site, until},
+    layout::{BAD_4, BAD_6, GOOD_4, Layout},
+    skipped,
+};
+
+fn verify(site: &Site<'_>) -> (Option<i32>, Value) {
+    let state = site.path("state").display().to_string();
+    let Ended { code, stdout, .. } =
+        site.cli(&["audit", "verify", "--state-dir", &state, "-o", "json"]);
+    (code, serde_json::from_str(&stdout).unwrap())
+}
+
+#[test]
+fn a_changed_cut_or_reordered_log_is_found_and_the_service_goes_on_with_another() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, _) = site(&layout, CONFIG);
+    let service = site.start();
+    block(&site, &[BAD_4]);
+    site.done(&["exception", "add", GOOD_4, "--reason", "a resolver"]);
+    assert!(service.terminate().success());
+    let state = site.path("state").display().to_string();
+    let log = site.path("state/audit.log");
+    let good = fs::read(&log).unwrap();
+    let (code, found) = verify(&site);
+    assert_eq!((code, &found["intact"]), (Some(0), &true.into()), "{found}");
+    assert_eq!(
+        found["sealed"], found["records"],
+        "what ends well is sealed: {found}"
+    );
+    let shown = site.done(&["audit", "show", "--state-dir", &state, "-o", "json"]);
+    assert_eq!(
+        shown.lines().count() as u64,
+        found["records"].as_u64().unwrap()
+    );
+    let entered = site.done(&[
+        "audit",
+        "show",
+        "--state-dir",
+        &state,
+        "--action",
+        "order_add",
+    ]);
+    assert_eq!(entered.lines().count(), 1, "{entered}");
+
+    let lines: Vec<&[u8]> = good.split_inclusive(|byte| *byte == b'\n').collect();
+    let text = String::from_utf8(good.clone()).unwrap();
+    let mut exchanged = lines.clone();
+    exchanged.swap(1, 2);
+    for (what, bytes) in [
+        ("changed", text.replacen("root", "rood", 1).into_bytes()),
+        ("cut by a line", lines[..lines.len() - 1].concat()),
+        ("cut in a line", good[..good.len() - 5].to_vec()),
+        ("reordered", exchanged.concat()),
+        ("emptied", Vec::new()),
+        ("without its first line", lines[1..].concat()),
+    ] {
+        assert_ne!(bytes, good, "{what}");
+        fs::write(&log, &bytes).unwrap();
+        let (code, found) = verify(&site);
+        assert_eq!(
+            (code, &found["intact"]),
+            (Some(3), &false.into()),
+            "{what}: {found}"
+        );
+        assert!(
+            found["damages"][0]["line"].as_u64().unwrap() > 0,
+            "{what}: {found}"
+        );
+        assert!(!arrives(&layout, BAD_4), "{what}");
+    }
+
+    // The last of them is moved aside at the next start, as evidence.
+    let service = site.start();
+    assert!(site.alarm("audit_damaged").is_some());
+    assert!(!arrives(&layout, BAD_4));
+    let kept = fs::read_dir(site.path("state")).unwrap().any(|entry| {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        name.starts_with("audit.log.damaged-")
+    });
+    assert!(kept);
+    assert!(service.terminate().success());
+    let (code, found) = verify(&site);
+    assert_eq!(code, Some(0), "{found}");
+    let damaged = [
+        "audit",
+        "show",
+        "--state-dir",
+        &state,
+        "--action",
+        "audit_damaged",
+    ];
+    assert!(site.done(&damaged).contains("audit_damaged"));
+}
+
+#[test]
+fn a_line_that_kill_9_tore_is_cut_off_and_told_of() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, _) = site(&layout, CONFIG);
+    let service = site.start();
+    block(&site, &[BAD_4]);
+    service.kill();
+    let log = site.path("state/audit.log");
+    let mut file = fs::File::options().append(true).open(&log).unwrap();
+    file.write_all(b"{\"n\":99,\"at\":\"2026-").unwrap();
+    let (code, found) = verify(&site);
+    assert_eq!(code, Some(3), "{found}");
+    let service = site.start();
+    assert!(site.alarm("audit_damaged").is_none());
+    assert!(!arrives(&layout, BAD_4));
+    assert!(service.terminate().success());
+    let (code, found) = verify(&site);
+    assert_eq!(code, Some(0), "{found}");
+    assert!(
+        fs::read_to_string(&log)
+            .unwrap()
+            .contains("\"audit_repaired\"")
+    );
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_taken_in_and_nothing_is_lost_and_the_log_says_what_is_missing() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let disk = SmallDisk::mount();
+    let (site, authority) = site(&layout, CONFIG);
+    site.keep_state_on(&disk);
+    let service = site.start();
+    let first = authority.sign(&site, "1.jsonl", &Bundle::new(1, &[BAD_4]));
+    site.done(&["order", "apply", first.to_str().unwrap()]);
+    let second = authority.sign(&site, "2.jsonl", &Bundle::new(2, &[GOOD_4]));
+
+    let filler = disk.fill();
+    for round in 0..3 {
+        let ended = site.cli(&["order", "apply", second.to_str().unwrap()]);
+        assert_eq!(ended.code, Some(1), "round {round}: {ended:?}");
+        assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
+        assert_eq!(site.json(&["feed", "show", "cert"])["seq"], 1);
+    }
+    // There may be room in the last block of the log.
+    let stranger = Authority::new(&site, "stranger");
+    let forged = stranger.sign(&site, "forged.jsonl", &Bundle::new(3, &[]));
+    until("the log cannot be written", || {
+        let ended = site.cli(&["order", "apply", forged.to_str().unwrap()]);
+        assert_eq!(ended.code, Some(3), "{ended:?}");
+        site.alarm("audit_failed").is_some()
+    });
+    service.kill();
+    assert!(!arrives(&layout, BAD_4));
+    let service = site.start();
+    assert!(
+        !arrives(&layout, BAD_4) && arrives(&layout, GOOD_4),
+        "a start on a full disk"
+    );
+
+    fs::remove_file(filler).unwrap();
+    site.done(&["order", "apply", second.to_str().unwrap()]);
+    assert!(arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
+    until("the alarm ends", || site.alarm("audit_failed").is_none());
+    block(&site, &[BAD_6]);
+    assert!(service.terminate().success());
+    let (code, found) = verify(&site);
+    assert_eq!(code, Some(0), "{found}");
+    let log = fs::read_to_string(site.path("state/audit.log")).unwrap();
+    assert!(log.contains("records_lost_before"), "{log}");
+}
