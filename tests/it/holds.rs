@@ -45,7 +45,8 @@ fn source(nets: &[IpNet], now: Timestamp) -> Arc<VerifiedOrder> {
             reason: "".into(),
         },
     };
-    let text: String = nets.iter().map(|net| format!("{net}\n")).collect();
+    let lines: Vec<String> = nets.iter().map(IpNet::to_string).collect();
+    let text = lines.join("\n") + "\n";
     admit_list(&feed(), text.as_bytes(), &terms, None, now)
         .unwrap()
         .order

@@ -13,6 +13,7 @@ mod drift;
 mod incidents;
 mod kills;
 mod pause;
+mod multipart;
 mod perimeter;
 mod pull;
 mod push;

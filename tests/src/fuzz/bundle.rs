@@ -194,7 +194,7 @@ fn check_order(before: &Receiver, data: &[u8], order: &VerifiedOrder) {
         found.insert(refused.id.to_string(), refused.net);
     }
     let count = order.entries().len() + order.refused().len();
-    assert!(count <= scope.entries_max as usize);
+    assert!(count as u64 <= scope.entries_max);
     assert!(scope.addresses_max.is_none_or(|max| addresses <= max));
     assert_eq!(found.len(), count, "an id stands once");
     assert_eq!(found, expected(before, data));

@@ -12,10 +12,10 @@ use crate::{
 };
 
 fn configure(site: &Site<'_>, port: u16) {
-    let ca = site.path("ca.pem");
+    let ca = site.path("ca.pem").display().to_string();
     site.configure(&format!(
         "{METRICS}{CONFIG}[[feed]]\nname = \"list\"\nurl = \"https://127.0.0.1:{port}/list.txt\"\n\
-         format = \"plain\"\nca_file = {ca:?}\n"
+         format = \"plain\"\nca_file = \"{ca}\"\n"
     ));
 }
 

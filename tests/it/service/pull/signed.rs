@@ -37,8 +37,8 @@ fn a_signed_bundle_is_fetched_with_its_signatures_and_nothing_else_is_believed()
     site.configure(&format!(
         "{METRICS}{CONFIG}url = \"https://127.0.0.1:{port}/cert.jsonl\"\nca_file = {ca:?}\n"
     ));
-    let published = |bundle: &Bundle, signers: &[&Authority]| {
-        let path = site.path("published.jsonl");
+    let made = |bundle: &Bundle, signers: &[&Authority]| {
+        let path = site.path("made.jsonl");
         fs::write(&path, bundle.text()).unwrap();
         let signatures = (1..).zip(signers).map(|(number, signer)| {
             let path = signer.countersign(&path, number);
@@ -46,7 +46,7 @@ fn a_signed_bundle_is_fetched_with_its_signatures_and_nothing_else_is_believed()
         });
         Reply::Signed(bundle.text(), signatures.collect())
     };
-    publisher.answers(published(&Bundle::new(5, &[BAD_4]), &[&first]));
+    publisher.answers(made(&Bundle::new(5, &[BAD_4]), &[&first]));
     let service = site.start();
     until("the bundle is enforced", || !arrives(&layout, BAD_4));
     assert_eq!(site.json(&["feed", "show", "cert"])["seq"], 5);
@@ -69,9 +69,9 @@ fn a_signed_bundle_is_fetched_with_its_signatures_and_nothing_else_is_believed()
         assert_eq!(site.json(&["feed", "show", "cert"])["seq"], 5, "{code}");
     };
     let next = Bundle::new(6, &[GOOD_4]);
-    fails(published(&next, &[]), "no_signature");
-    fails(published(&next, &[&stranger]), "unknown_key");
-    let Reply::Signed(text, signatures) = published(&next, &[&first]) else {
+    fails(made(&next, &[]), "no_signature");
+    fails(made(&next, &[&stranger]), "unknown_key");
+    let Reply::Signed(text, signatures) = made(&next, &[&first]) else {
         unreachable!()
     };
     fails(
@@ -82,21 +82,18 @@ fn a_signed_bundle_is_fetched_with_its_signatures_and_nothing_else_is_believed()
         Reply::Signed(text[..text.len() / 2].to_owned(), signatures),
         "bad_signature",
     );
-    fails(published(&Bundle::new(4, &[GOOD_4]), &[&first]), "rollback");
-    fails(
-        published(&Bundle::new(5, &[GOOD_4]), &[&first]),
-        "equivocation",
-    );
+    fails(made(&Bundle::new(4, &[GOOD_4]), &[&first]), "rollback");
+    fails(made(&Bundle::new(5, &[GOOD_4]), &[&first]), "equivocation");
     fails(Reply::Cut(text), "transfer");
     let mut other = next.clone();
     other.feed = "ncsc";
-    fails(published(&other, &[&first]), "unknown_feed");
+    fails(made(&other, &[&first]), "unknown_feed");
 
     trust(2);
     site.done(&["reload"]);
-    fails(published(&next, &[&first]), "threshold_not_met");
-    fails(published(&next, &[&first, &first]), "threshold_not_met");
-    publisher.answers(published(&next, &[&first, &second]));
+    fails(made(&next, &[&first]), "threshold_not_met");
+    fails(made(&next, &[&first, &first]), "threshold_not_met");
+    publisher.answers(made(&next, &[&first, &second]));
     site.done(&["feed", "sync", "cert"]);
     until("two have signed", || {
         arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4)
