@@ -88,12 +88,7 @@ fn block(site: &Site<'_>, nets: &[&str]) {
 }
 
 /// Makes and signs the delta between two bundles.
-fn delta(
-    site: &Site<'_>,
-    authority: &Authority,
-    [old, new]: [&Bundle; 2],
-    name: &str,
-) -> PathBuf {
+fn delta(site: &Site<'_>, authority: &Authority, [old, new]: [&Bundle; 2], name: &str) -> PathBuf {
     let (from, to) = (site.path("old.jsonl"), site.path("new.jsonl"));
     fs::write(&from, old.text()).unwrap();
     fs::write(&to, new.text()).unwrap();

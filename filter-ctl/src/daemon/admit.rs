@@ -143,7 +143,11 @@ impl Engine {
             generation: Some(generation),
             admitted_at,
             enforced_at: (!paused).then_some(enforced_at),
-            ..self.report(&order, if paused { "paused" } else { "enforced" }, received_at)
+            ..self.report(
+                &order,
+                if paused { "paused" } else { "enforced" },
+                received_at,
+            )
         })
     }
 
@@ -220,7 +224,7 @@ impl Engine {
             Provenance::Bundle { epoch, seq, .. } => (Some(*epoch), Some(*seq)),
             Provenance::List { .. } | Provenance::Operator { .. } | Provenance::Table => {
                 (None, None)
-            },
+            }
         };
         let references: HashSet<&str> =
             order.orders().iter().map(|info| &*info.reference).collect();
@@ -242,9 +246,10 @@ impl Engine {
         let enforced: u64 = tallies.map(|(_, tally)| tally.entries).sum();
         // Of a feed that stands still, what it sends beyond that is not listed one by one.
         let waiting = (received as u64).saturating_sub(enforced);
-        let withheld_total = match paused {
-            true => waiting.max(withheld_total as u64),
-            false => withheld_total as u64,
+        let withheld_total = if paused {
+            waiting.max(withheld_total as u64)
+        } else {
+            withheld_total as u64
         };
         let ids = (0..)
             .zip(order.orders())

@@ -335,7 +335,9 @@ impl Engine {
     /// A file that holds one of the decisions that would change, and cannot be read.
     fn damaged_decisions(&self, local: &Local) -> Option<&'static str> {
         let changed = local.changed_files(&self.local);
-        changed.into_iter().find(|file| self.damaged.contains(*file))
+        changed
+            .into_iter()
+            .find(|file| self.damaged.contains(*file))
     }
 
     fn attach(&mut self, request: &InterfaceRequest, actor: &Actor) -> Answer<Changed> {

@@ -31,9 +31,8 @@ impl Engine {
     pub(super) fn enforce(&mut self, plan: Plan) -> Result<u64, EnforceError> {
         let live = self.instance.live()?;
         let clock = self.clock.for_deadlines(boot_clock()?);
-        let same = |live: &Live| {
-            live.digest == plan.compiled.digest && !has_been_set(live.clock, clock)
-        };
+        let same =
+            |live: &Live| live.digest == plan.compiled.digest && !has_been_set(live.clock, clock);
         if let Some(live) = live.filter(same)
             && !self.has_drifted
         {

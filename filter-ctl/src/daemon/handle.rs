@@ -13,7 +13,8 @@ use crate::{
     http::wire::{
         AcceptClock, AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation, Holds,
         InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest,
-        PauseFeed, Refusal, RefusalKind, RemoveException, ReportSent, RollBack, Stats, Status, TrustStatus, Withdraw,
+        PauseFeed, Refusal, RefusalKind, RemoveException, ReportSent, RollBack, Stats, Status,
+        TrustStatus, Withdraw,
     },
     order::{FeedName, OrderId},
     receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed},
@@ -73,12 +74,7 @@ pub enum Command {
     /// Set the kill switch.
     Panic(PanicRequest, Actor, oneshot::Sender<Answer<Changed>>),
     /// Pause a feed where it is.
-    Pause(
-        FeedName,
-        PauseFeed,
-        Actor,
-        oneshot::Sender<Answer<Changed>>,
-    ),
+    Pause(FeedName, PauseFeed, Actor, oneshot::Sender<Answer<Changed>>),
     /// Take a feed back to an earlier state.
     RollBack(FeedName, RollBack, Actor, oneshot::Sender<Answer<Changed>>),
     /// End the pause of a feed. The answer is `None` if it is not paused.
@@ -242,7 +238,9 @@ impl Handle {
     /// Ends the pause of a feed, and fetches it at once if it is fetched.
     pub async fn sync_feed(&self, feed: FeedName, actor: Actor) -> Answer<Changed> {
         let name = feed.clone();
-        let resumed = self.ask(|answer| Command::Resume(name, actor, answer)).await?;
+        let resumed = self
+            .ask(|answer| Command::Resume(name, actor, answer))
+            .await?;
         let hinted = self.hint(&feed);
         let fetched = format!("it is fetched now; `filter-ctl feed show {feed}` says what came");
         match resumed {

@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     audit::Event,
-    http::wire::{Changed, LetterInfo, OpenDeadline, OrderDetail, OrderReport, ReportItem, ReportSent},
+    http::wire::{
+        Changed, LetterInfo, OpenDeadline, OrderDetail, OrderReport, ReportItem, ReportSent,
+    },
     metrics::Deadline,
     order::{
         FeedName, OrderId,

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{approval::ApprovalRecord, feed_switch::FeedOff, pause::PauseRecord};
+use super::{approval::ApprovalRecord, feed_switch::FeedOff, pinned::PauseRecord};
 use crate::{
     config::ApprovalConfig,
     durable,
@@ -147,7 +147,9 @@ impl Local {
             self.pauses != other.pauses,
         ];
         let files = FILES.into_iter().zip(differs);
-        files.filter_map(|(file, differs)| differs.then_some(file)).collect()
+        files
+            .filter_map(|(file, differs)| differs.then_some(file))
+            .collect()
     }
 
     /// Writes the exceptions.

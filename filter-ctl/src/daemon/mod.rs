@@ -12,6 +12,7 @@
 //! - `approval`, `feed_switch` and `pause`: what persons decide about entries that wait, and about a feed;
 //! - [`desired`]: from configuration, orders and decisions to what is desired, pure;
 //! - `enforce`: from what is desired to what is in force;
+//! - [`pinned`]: where paused feeds stand, and what is in force of them, pure;
 //! - `recover`: what is in force of sources that cannot be read;
 //! - `drift`: whether the kernel holds what was put there;
 //! - `offload`: whether network cards leave in frames what the settings go by;
@@ -41,7 +42,8 @@ pub(crate) mod letters;
 pub mod lists;
 pub(crate) mod local;
 mod offload;
-pub(crate) mod pause;
+mod pause;
+pub(crate) mod pinned;
 mod publish;
 mod pullers;
 mod push;

@@ -163,7 +163,8 @@ impl Engine {
     /// What was admitted last of feeds that stand still.
     fn waiting(&self) -> Vec<Arc<VerifiedOrder>> {
         let sources = self.sources.iter();
-        let paused = sources.filter(|(key, _)| key.feed().is_some_and(|f| self.pause_of(f).is_some()));
+        let paused =
+            sources.filter(|(key, _)| key.feed().is_some_and(|f| self.pause_of(f).is_some()));
         paused.map(|(_, source)| Arc::clone(source)).collect()
     }
 
@@ -317,10 +318,7 @@ fn never_block_entry(
 
 /// Adds a source to the status of its feed.
 fn describe(status: &mut FeedStatus, source: &VerifiedOrder, now: Timestamp) {
-    if let Provenance::Bundle {
-        epoch, seq, ..
-    } = source.provenance()
-    {
+    if let Provenance::Bundle { epoch, seq, .. } = source.provenance() {
         status.epoch = Some(*epoch);
         status.seq = Some(*seq);
     }

@@ -12,10 +12,7 @@
 
 use std::collections::HashSet;
 
-use filter_common::{
-    limits::CLAUSES_PER_CELL_MAX,
-    table::ClauseFlags,
-};
+use filter_common::{limits::CLAUSES_PER_CELL_MAX, table::ClauseFlags};
 use jiff::Timestamp;
 
 use super::{
@@ -23,7 +20,7 @@ use super::{
     engine::Engine,
     lists::damage_subject,
     local::FILES,
-    pause::pin_subject,
+    pinned::pin_subject,
 };
 use crate::{
     kernel::read_back,
@@ -54,7 +51,9 @@ impl Engine {
 
     fn recovered(&mut self) -> Result<Sources, String> {
         if let Some(file) = FILES.iter().find(|file| self.damaged.contains(**file)) {
-            return Err(format!("{file} cannot be read, and it has shaped all of it"));
+            return Err(format!(
+                "{file} cannot be read, and it has shaped all of it"
+            ));
         }
         let live = self.instance.live().map_err(|error| error.to_string())?;
         let live = live.ok_or("nothing is in force")?;
@@ -109,9 +108,13 @@ fn recover(
         let run = table.clauses.get(first..).unwrap_or_default();
         for clause in run.iter().take(CLAUSES_PER_CELL_MAX) {
             let orders = slots.orders(clause.slot);
-            let orders = orders.ok_or("the ledger was lost, and with it whose entries are which")?;
+            let orders =
+                orders.ok_or("the ledger was lost, and with it whose entries are which")?;
             let until = Timestamp::from_second(clause.until).unwrap_or(Timestamp::MAX);
-            for order in orders.iter().filter(|order| is_wanted(order) && until > now) {
+            for order in orders
+                .iter()
+                .filter(|order| is_wanted(order) && until > now)
+            {
                 recovery.take(order, net, terms(clause, until, now));
             }
             if clause.flags & ClauseFlags::LAST != 0 {

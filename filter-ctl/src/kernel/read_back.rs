@@ -28,12 +28,7 @@ pub fn table(instance: &Instance, live: &Live) -> Result<Table, KernelError> {
         marks_v4: reader.all(map::V4_MARKS)?,
         v4: reader.rows_v4([map::V4_BASES, map::V4_STARTS, map::V4_VALUES])?,
         filter_v6: reader.all(map::V6_FILTER)?,
-        v6: reader.rows_v6([
-            map::V6_BASES,
-            map::V6_STARTS,
-            map::V6_VALUES,
-            map::V6_DEEP,
-        ])?,
+        v6: reader.rows_v6([map::V6_BASES, map::V6_STARTS, map::V6_VALUES, map::V6_DEEP])?,
         places_v4: reader.rows_v4([map::PLACE4_BASES, map::PLACE4_STARTS, map::PLACE4_VALUES])?,
         places_v6: reader.rows_v6([
             map::PLACE6_BASES,
@@ -44,8 +39,7 @@ pub fn table(instance: &Instance, live: &Live) -> Result<Table, KernelError> {
         clauses: clauses
             .map(|clause| TimedClause {
                 slot: clause.slot,
-                until: i64::from(clause.deadline)
-                    .saturating_sub(live.clock.boottime_at_unix_0),
+                until: i64::from(clause.deadline).saturating_sub(live.clock.boottime_at_unix_0),
                 ports: clause.ports,
                 protocol: clause.protocol,
                 flags: clause.flags,
@@ -98,7 +92,10 @@ impl Reader<'_> {
         let rows = rows(&bases);
         let values: Vec<u32> = self.read(values, rows)?;
         let groups = values.iter().map(|value| RowValue::from_bits(*value));
-        let last = groups.filter(|value| value.is_deep()).map(RowValue::number).max();
+        let last = groups
+            .filter(|value| value.is_deep())
+            .map(RowValue::number)
+            .max();
         // The last group says itself how many rows it has.
         let first = last.map_or(0, |first| first as usize + 1);
         let rows_before: Vec<Deep> = self.read(deep, first)?;

@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{
-    Direction, EntriesBuilder, Entry, PortRange, Provenance, Terms, VerifiedOrder,
-};
+use super::{Direction, EntriesBuilder, Entry, PortRange, Provenance, Terms, VerifiedOrder};
 
 impl VerifiedOrder {
     /// This state as far as `latest`, a later one of the same feed, still asks for it; the very same where that is
@@ -112,9 +110,22 @@ mod tests {
     /// Entries under few ids, over few addresses, ports and times, so that two states often speak of the same.
     fn state() -> impl Strategy<Value = Arc<VerifiedOrder>> {
         let direction = select(vec![Direction::From, Direction::To, Direction::Both]);
-        let ports = select(vec![vec![], vec![(0, 1)], vec![(1, 2), (4, 5)], vec![(2, 4)]]);
+        let ports = select(vec![
+            vec![],
+            vec![(0, 1)],
+            vec![(1, 2), (4, 5)],
+            vec![(2, 4)],
+        ]);
         let protocol = select(vec![None, Some(6), Some(17)]);
-        let entry = (0..6u8, 0..4u8, 29..=32u8, direction, protocol, ports, 1..4i64);
+        let entry = (
+            0..6u8,
+            0..4u8,
+            29..=32u8,
+            direction,
+            protocol,
+            ports,
+            1..4i64,
+        );
         vec(entry, 0..8).prop_map(|entries| {
             let mut builder = EntriesBuilder::default();
             let mut known = Vec::new();
@@ -156,7 +167,12 @@ mod tests {
             let entries = builder.finish();
             let orders = vec![info];
             Arc::new(VerifiedOrder::for_test(
-                feed, provenance, hour(0), orders, entries, Vec::new(),
+                feed,
+                provenance,
+                hour(0),
+                orders,
+                entries,
+                Vec::new(),
             ))
         })
     }
@@ -180,7 +196,8 @@ mod tests {
                                 Direction::To => !from,
                                 Direction::Both => true,
                             };
-                            let in_range = |range: &PortRange| (range.first..=range.last).contains(&port);
+                            let in_range =
+                                |range: &PortRange| (range.first..=range.last).contains(&port);
                             let ports = terms.ports.is_empty() || terms.ports.iter().any(in_range);
                             if net.contains(&address)
                                 && direction

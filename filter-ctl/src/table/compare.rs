@@ -45,7 +45,10 @@ pub fn differing(
 }
 
 /// What a table says of an address: how it is protected, and the clauses in their order.
-fn says<'a>(tables: &'a HostTables<'a>, address: IpAddr) -> impl Iterator<Item = (u32, Clause)> + 'a {
+fn says<'a>(
+    tables: &'a HostTables<'a>,
+    address: IpAddr,
+) -> impl Iterator<Item = (u32, Clause)> + 'a {
     let (family, address) = key(address);
     let place = tables.place(family, address).scope_bits();
     let number = tables.listed(family, address);

@@ -28,7 +28,11 @@ fn v4(rows: &RowsV4) -> impl Iterator<Item = (IpNet, u32)> {
         let start = move |row: usize| begin + u64::from(rows.starts[row]);
         (first..last).flat_map(move |row| {
             let value = RowValue::from_bits(rows.values[row]);
-            let next = if row + 1 < last { start(row + 1) } else { begin + root };
+            let next = if row + 1 < last {
+                start(row + 1)
+            } else {
+                begin + root
+            };
             let end = end(value, u128::from(start(row)), u128::from(next));
             let [from, to] = [u128::from(start(row)), end - 1].map(v4_address);
             let nets = (value.number() != 0).then(|| Ipv4Subnets::new(from, to, 0));
@@ -50,7 +54,11 @@ fn v6(rows: &RowsV6) -> impl Iterator<Item = (IpNet, u32)> {
         let start = move |row: usize| u128::from(rows.starts[row]);
         (first..last).flat_map(move |row| {
             let value = RowValue::from_bits(rows.values[row]);
-            let next = if row + 1 < last { start(row + 1) } else { border };
+            let next = if row + 1 < last {
+                start(row + 1)
+            } else {
+                border
+            };
             let end = end(value, start(row), next);
             let ranges = if value.is_deep() {
                 deep(rows, value.number() as usize, start(row))

@@ -83,7 +83,15 @@ fn a_decision_that_cannot_be_carried_out_yet_says_so_and_no_file_of_decisions_is
     let file = site.path("state/withdrawals.json");
     fs::write(&file, "torn").unwrap();
     let _service = site.start();
-    let ended = site.cli(&["order", "withdraw", "operator:1", "--reason", "x", "-o", "json"]);
+    let ended = site.cli(&[
+        "order",
+        "withdraw",
+        "operator:1",
+        "--reason",
+        "x",
+        "-o",
+        "json",
+    ]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stdout.contains("withdrawals.json"), "{ended:?}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "torn");

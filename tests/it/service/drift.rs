@@ -76,7 +76,10 @@ fn a_table_that_was_tampered_with_is_noticed_named_and_written_anew() {
     assert!(log.contains("V4_VALUES"), "{log}");
     // Only the feed whose entry was damaged is named.
     let audit = std::fs::read_to_string(site.path("state/audit.log")).unwrap();
-    let drift = audit.lines().find(|line| line.contains("\"drift\"")).unwrap();
+    let drift = audit
+        .lines()
+        .find(|line| line.contains("\"drift\""))
+        .unwrap();
     assert!(drift.contains("operator (1)"), "{drift}");
     assert!(!drift.contains("cert"), "{drift}");
     let after = site.json(&["status"])["generation"]["number"].as_u64();

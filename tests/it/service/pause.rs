@@ -57,7 +57,10 @@ fn a_feed_that_was_rolled_back_stays_there_and_only_withdrawals_apply() {
     arrive(&layout, false, true, "after the rollback");
     assert!(has_alarm(&site, "feed_paused"));
     let shown = feed(&site, "cert");
-    assert_eq!((&shown["seq"], &shown["paused"]["seq"]), (&1.into(), &2.into()));
+    assert_eq!(
+        (&shown["seq"], &shown["paused"]["seq"]),
+        (&1.into(), &2.into())
+    );
     let withheld = &site.json(&["explain", GOOD_4])["withheld"][0];
     assert_eq!(withheld["status"], "paused");
     let refused = site.cli(&["order", "rollback", "cert", "--reason", "x", "-o", "json"]);
@@ -133,7 +136,9 @@ fn two_rollbacks_go_two_states_back_and_one_that_cannot_be_read_is_refused_by_na
         name.starts_with("1-2-") && name.ends_with(".jsonl")
     });
     fs::write(second.unwrap(), b"torn").unwrap();
-    let arguments = ["order", "rollback", "cert", "--to", "2", "--reason", "x", "-o", "json"];
+    let arguments = [
+        "order", "rollback", "cert", "--to", "2", "--reason", "x", "-o", "json",
+    ];
     let refused = site.cli(&arguments);
     assert_eq!(refused.code, Some(3), "{refused:?}");
     assert!(refused.stdout.contains("state_unusable"), "{refused:?}");

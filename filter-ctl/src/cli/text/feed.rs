@@ -121,14 +121,14 @@ pub fn text(feed: &FeedStatus, now: Timestamp) -> String {
             time_and_distance(update.fetched_at, now)
         )
     });
-    let success = last_success.as_ref().map_or_else(String::new, |time| {
-        time_and_distance(*time, now)
-    });
+    let success = last_success
+        .as_ref()
+        .map_or_else(String::new, |time| time_and_distance(*time, now));
     let all = [
         ("Feed", name.to_string()),
         ("Mode", mode.clone()),
         ("Paused", pause),
-        ("Admitted since", latest),
+        ("Waiting", latest),
         ("Epoch/seq", sequence(feed)),
         ("Admitted", at(admitted_at)),
         ("Last success", success),

@@ -7,7 +7,10 @@ use super::{
     table::{Side, Table},
     time_and_distance,
 };
-use crate::{cli::sanitize, http::wire::{OpenDeadline, Status}};
+use crate::{
+    cli::sanitize,
+    http::wire::{OpenDeadline, Status},
+};
 
 /// The text, as of `now`.
 #[must_use]
@@ -34,7 +37,12 @@ fn alarms(status: &Status) -> String {
     }
     text += &format!("{}\n", count(status.alarms.len() as u64, "ALARM", "ALARMS"));
     for alarm in &status.alarms {
-        let line = format!("{} ({}): {}", alarm.code, alarm.subject, feed::alarm_text(alarm));
+        let line = format!(
+            "{} ({}): {}",
+            alarm.code,
+            alarm.subject,
+            feed::alarm_text(alarm)
+        );
         text += &format!("  {}\n", sanitize::line(&line));
     }
     text.push('\n');
