@@ -246,9 +246,10 @@ impl Engine {
         let enforced: u64 = tallies.map(|(_, tally)| tally.entries).sum();
         // Of a feed that stands still, what it sends beyond that is not listed one by one.
         let waiting = (received as u64).saturating_sub(enforced);
-        let withheld_total = match paused {
-            true => waiting.max(withheld_total as u64),
-            false => withheld_total as u64,
+        let withheld_total = if paused {
+            waiting.max(withheld_total as u64)
+        } else {
+            withheld_total as u64
         };
         let ids = (0..)
             .zip(order.orders())

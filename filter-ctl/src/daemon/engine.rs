@@ -21,7 +21,7 @@ use super::{
     leave::Left,
     lists::PullRecord,
     local::Local,
-    pause::Pinned,
+    pinned::Pinned,
     publish::Shown,
     receipts::Receipts,
     recover::Unreadable,

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    approval::ApprovalRecord, feed_switch::FeedOff, pause::PauseRecord, rules::AddedRules,
+    approval::ApprovalRecord, feed_switch::FeedOff, pinned::PauseRecord, rules::AddedRules,
 };
 use crate::{
     config::ApprovalConfig,

@@ -13,6 +13,7 @@
 //! - `rules` and `rule_changes`: rules that operators have added, and how they go together with the file's;
 //! - [`desired`]: from configuration, orders and decisions to what is desired, pure;
 //! - `enforce`: from what is desired to what is in force;
+//! - [`pinned`]: where paused feeds stand, and what is in force of them, pure;
 //! - `recover`: what is in force of sources that cannot be read;
 //! - `drift`: whether the kernel holds what was put there;
 //! - `offload`: whether network cards leave in frames what the settings go by;
@@ -42,7 +43,8 @@ pub(crate) mod letters;
 pub mod lists;
 pub(crate) mod local;
 mod offload;
-pub(crate) mod pause;
+mod pause;
+pub(crate) mod pinned;
 mod publish;
 mod pullers;
 mod push;

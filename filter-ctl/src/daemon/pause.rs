@@ -4,157 +4,31 @@
 //! authority sees no gap. In force is the state that the feed stands at, as far as what was admitted last still
 //! asks for it: withdrawing never waits. `feed sync` ends it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::{
-    desired::{SourceKey, Sources},
+    desired::Sources,
     engine::{Engine, actor_name, failed, invalid, not_found, refused},
     handle::{Actor, Answer},
     lists::damage_subject,
     local::Local,
-    stored::read_state,
+    pinned::{PauseRecord, Pinned, State, pin_subject, read_pinned},
+    stored::{read_list_state, read_state},
 };
 use crate::{
     audit::Event,
     http::wire::{Changed, FeedPaused, PauseFeed, RollBack},
     order::{
-        FeedName, Provenance, VerifiedOrder, hex,
-        store::STATES_MAX,
+        FeedName, Provenance, hex,
+        store::{STATES_MAX, StoreError},
         verify::{ListMark, Mark},
     },
 };
 
 /// The alarm; its subject is the feed.
 const ALARM: &str = "feed_paused";
-
-/// A feed that stands still, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PauseRecord {
-    /// The feed.
-    pub feed: FeedName,
-    /// Why.
-    pub reason: String,
-    /// Who paused it, or took it back.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-    /// The state of its bundles; `None` where there was none.
-    #[serde(default)]
-    pub bundle: Option<Mark>,
-    /// The version of its list; `None` where there was none.
-    #[serde(default)]
-    pub list: Option<ListMark>,
-}
-
-/// The states that paused feeds stand at.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Pinned {
-    orders: Sources,
-    /// What each amounted to when it was asked last, with what was admitted last then.
-    known: BTreeMap<SourceKey, [Arc<VerifiedOrder>; 2]>,
-}
-
-impl Pinned {
-    pub(crate) const fn new(orders: Sources) -> Self {
-        Self {
-            orders,
-            known: BTreeMap::new(),
-        }
-    }
-
-    /// Adds one that was read back.
-    pub(crate) fn extend(&mut self, orders: Sources) {
-        self.orders.extend(orders);
-    }
-
-    /// What is to be in force of all that was admitted. Where what was admitted last cannot be read, a paused feed
-    /// stands at the whole of its state; where its state cannot be read, nothing of it is known to be wanted.
-    pub(crate) fn in_force(&mut self, admitted: &Sources, pauses: &[PauseRecord]) -> Sources {
-        let is_paused = |key: &SourceKey| {
-            let feed = key.feed();
-            feed.is_some_and(|feed| pauses.iter().any(|pause| pause.feed == *feed))
-        };
-        let pinned = self.orders.iter().filter(|(key, _)| is_paused(key));
-        let mut in_force: Sources = pinned
-            .map(|(key, order)| (key.clone(), Arc::clone(order)))
-            .collect();
-        for (key, latest) in admitted {
-            if !is_paused(key) {
-                in_force.insert(key.clone(), Arc::clone(latest));
-            } else if let Some(order) = in_force.get_mut(key) {
-                *order = match self.known.get(key) {
-                    Some([known, within]) if Arc::ptr_eq(known, latest) => Arc::clone(within),
-                    _ => order.within(latest),
-                };
-                let known = [Arc::clone(latest), Arc::clone(order)];
-                self.known.insert(key.clone(), known);
-            }
-        }
-        in_force
-    }
-}
-
-/// A state of a feed that can be gone back to.
-enum State {
-    Bundle(Mark),
-    List(ListMark),
-}
-
-impl State {
-    fn key(&self, feed: &FeedName) -> SourceKey {
-        match self {
-            Self::Bundle(_) => SourceKey::Bundle(feed.clone()),
-            Self::List(_) => SourceKey::List(feed.clone()),
-        }
-    }
-
-    const fn sha256(&self) -> &[u8; 32] {
-        match self {
-            Self::Bundle(mark) => &mark.sha256,
-            Self::List(mark) => &mark.sha256,
-        }
-    }
-
-    /// What names it: `EPOCH/SEQ`, or the beginning of the digest of a list.
-    fn name(&self) -> String {
-        match self {
-            Self::Bundle(mark) => format!("{}/{}", mark.epoch, mark.seq),
-            Self::List(mark) => hex::encode(&mark.sha256[..NAME_BYTES]),
-        }
-    }
-
-    /// Whether an operator means it.
-    fn is_called(&self, name: &str) -> bool {
-        match self {
-            Self::Bundle(mark) => self.name() == name || mark.seq.to_string() == name,
-            Self::List(mark) => {
-                name.len() >= 2 * NAME_BYTES && hex::encode(&mark.sha256).starts_with(name)
-            }
-        }
-    }
-
-    /// What its feed keeps of it.
-    fn into_record(self, known: PauseRecord) -> PauseRecord {
-        match self {
-            Self::Bundle(mark) => PauseRecord {
-                bundle: Some(mark),
-                ..known
-            },
-            Self::List(mark) => PauseRecord {
-                list: Some(mark),
-                ..known
-            },
-        }
-    }
-}
-
-/// Bytes of a list's digest that name it.
-const NAME_BYTES: usize = 4;
 
 impl Engine {
     /// Pauses a feed where it is.
@@ -174,7 +48,7 @@ impl Engine {
         let here = here.filter(|(key, _)| key.feed() == Some(feed));
         orders.extend(here.map(|(key, order)| (key.clone(), Arc::clone(order))));
         let record = self.record_here(feed, &request.reason, actor);
-        let digest = record_digest(&record);
+        let digest = record.digest();
         let event = Event::new(&actor_name(actor), "feed_pause", feed.as_str())
             .detail("reason", &request.reason)
             .detail("before", &digest)
@@ -198,7 +72,7 @@ impl Engine {
         let state = self.state_before(&here, request.to.as_deref())?;
         let order = match &state {
             State::Bundle(mark) => read_state(&self.store, feed, mark, &self.trust, &self.timezone),
-            State::List(mark) => super::stored::read_list_state(&self.store, feed, mark),
+            State::List(mark) => read_list_state(&self.store, feed, mark),
         };
         let name = state.name();
         let order = order.map_err(|error| {
@@ -214,7 +88,7 @@ impl Engine {
         let event = Event::new(&actor_name(actor), "rollback", feed.as_str())
             .detail("reason", &request.reason)
             .detail("to", &name)
-            .detail("before", record_digest(&here))
+            .detail("before", here.digest())
             .detail("after", hex::encode(state.sha256()));
         let message = format!(
             "feed {feed} stands at {name}, admitted {}, and is paused: of its {entries} entries {left} are \
@@ -250,8 +124,8 @@ impl Engine {
         let event = Event::new(&actor_name(actor), "feed_sync", feed.as_str())
             .detail("paused_by", &record.by)
             .detail("paused_since", record.at)
-            .detail("before", record_digest(&record))
-            .detail("after", record_digest(&latest));
+            .detail("before", record.digest())
+            .detail("after", latest.digest());
         let message = format!("feed {feed} is no longer paused: what it sent last is in force");
         let changed = self.stand(feed, None, orders, event, message)?;
         self.complete_receipts();
@@ -309,8 +183,7 @@ impl Engine {
         let PauseRecord {
             feed, bundle, list, ..
         } = here;
-        let unreadable =
-            |error: crate::order::store::StoreError| failed("state_unreadable", error.to_string());
+        let unreadable = |error: StoreError| failed("state_unreadable", error.to_string());
         let config = self.config.feeds.iter().find(|config| config.name == *feed);
         let is_list = config.is_some_and(|config| config.list_terms().is_some());
         let past: Vec<(bool, State)> = match (bundle, list) {
@@ -446,48 +319,4 @@ impl Engine {
         }
         Some(status)
     }
-}
-
-/// Reads back the states that paused feeds stand at, and says which cannot be read, and why.
-pub(crate) fn read_pinned(
-    local: &Local,
-    store: &crate::order::store::Store,
-    trust: &crate::order::trust::TrustFile,
-    timezone: &jiff::tz::TimeZone,
-) -> (Pinned, Vec<(String, String)>) {
-    let (mut pinned, mut damaged) = (Pinned::default(), Vec::new());
-    for PauseRecord {
-        feed, bundle, list, ..
-    } in &local.pauses
-    {
-        let bundle = bundle.as_ref().map(|mark| {
-            let order = read_state(store, feed, mark, trust, timezone);
-            (SourceKey::Bundle(feed.clone()), order)
-        });
-        let list = list.as_ref().map(|mark| {
-            let order = super::stored::read_list_state(store, feed, mark);
-            (SourceKey::List(feed.clone()), order)
-        });
-        for (key, order) in bundle.into_iter().chain(list) {
-            match order {
-                Ok(order) => pinned.extend(Sources::from([(key, order)])),
-                Err(error) => damaged.push((pin_subject(feed), error)),
-            }
-        }
-    }
-    (pinned, damaged)
-}
-
-/// Under which name the state that a feed stands at is damaged; no feed has it.
-pub(super) fn pin_subject(feed: &FeedName) -> String {
-    format!("{feed}/pinned")
-}
-
-/// The digest of what a feed stands at.
-fn record_digest(record: &PauseRecord) -> String {
-    let bundle = record.bundle.as_ref().map(|mark| &mark.sha256);
-    let list = record.list.as_ref().map(|mark| &mark.sha256);
-    let digests = bundle.into_iter().chain(list);
-    let digests: Vec<String> = digests.map(|sha256| hex::encode(sha256)).collect();
-    digests.join(" ")
 }

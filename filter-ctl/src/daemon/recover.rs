@@ -20,7 +20,7 @@ use super::{
     engine::Engine,
     lists::damage_subject,
     local::FILES,
-    pause::pin_subject,
+    pinned::pin_subject,
 };
 use crate::{
     kernel::read_back,

@@ -21,7 +21,7 @@ use super::{
     engine::Engine,
     inherit::{INSTANCES_MAX, choose_instance, load_ledger},
     local::Local,
-    pause::Pinned,
+    pinned::Pinned,
     publish::Shown,
     receipts::Receipts,
     recover::Unreadable,

@@ -19,9 +19,9 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
-pub use self::letter::{LetterInfo, OrderReport, ReportItem, ReportSent};
+pub use self::letter::{LetterInfo, OpenDeadline, OrderReport, ReportItem, ReportSent};
 pub use self::pause::{FeedPaused, PauseFeed, RollBack};
-pub use self::pull::FeedRequest;
+pub use self::pull::{FeedRequest, HeldUpdate};
 pub use self::push::{
     PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt,
 };
@@ -94,15 +94,6 @@ pub struct Status {
     /// How many of all such deadlines have passed.
     #[serde(default)]
     pub overdue: u64,
-}
-
-/// A report that is due.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenDeadline {
-    /// The order.
-    pub id: OrderId,
-    /// By when the authority expects it.
-    pub deadline: Timestamp,
 }
 
 /// The generation in force.
@@ -186,19 +177,6 @@ pub struct FeedStatus {
     /// Entries that the kernel was last found not to enforce as it should.
     #[serde(default)]
     pub drift: u64,
-}
-
-/// An update of a list that changes too much to be enforced by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldUpdate {
-    /// When it was fetched first.
-    pub fetched_at: Timestamp,
-    /// Entries of the list in force.
-    pub before: u64,
-    /// How many it adds.
-    pub added: u64,
-    /// How many it removes.
-    pub removed: u64,
 }
 
 /// Something that needs attention.

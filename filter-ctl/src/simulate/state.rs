@@ -14,7 +14,7 @@ use crate::{
         LocalError,
         desired::Sources,
         local::Local,
-        pause::{Pinned, read_pinned},
+        pinned::{Pinned, read_pinned},
         start::{TrustFileError, read_trust},
         stored::Stored,
     },

@@ -128,7 +128,7 @@ pub fn text(feed: &FeedStatus, now: Timestamp) -> String {
         ("Feed", name.to_string()),
         ("Mode", mode.clone()),
         ("Paused", pause),
-        ("Admitted since", latest),
+        ("Waiting", latest),
         ("Epoch/seq", sequence(feed)),
         ("Admitted", at(admitted_at)),
         ("Last success", success),

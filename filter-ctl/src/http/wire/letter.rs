@@ -97,3 +97,12 @@ pub struct ReportSent {
     /// The order.
     pub id: OrderId,
 }
+
+/// A report that is due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenDeadline {
+    /// The order.
+    pub id: OrderId,
+    /// By when the authority expects it.
+    pub deadline: Timestamp,
+}
