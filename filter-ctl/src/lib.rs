@@ -29,4 +29,5 @@ pub mod order;
 pub mod policy;
 pub mod receipt;
 pub mod simulate;
+pub mod spool;
 pub mod table;

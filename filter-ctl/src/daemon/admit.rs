@@ -58,7 +58,7 @@ impl Engine {
             bundle,
             signatures,
         } = upload;
-        let untrusted = UntrustedOrder {
+        let mut untrusted = UntrustedOrder {
             transport_feed,
             bundle,
             signatures,
@@ -86,7 +86,7 @@ impl Engine {
         })?;
         match admission {
             Admission::Repeat { feed, mark } if self.damaged.contains(feed.as_str()) => {
-                self.repair(&untrusted, &feed, &mark, actor, received_at)
+                self.repair(&mut untrusted, &feed, &mark, actor, received_at)
             }
             Admission::Repeat { feed, .. } => self.repeat(&feed, received_at),
             Admission::Test(order) => self.test_bundle(order, received_at),
@@ -96,7 +96,7 @@ impl Engine {
 
     fn commit(
         &mut self,
-        untrusted: UntrustedOrder,
+        mut untrusted: UntrustedOrder,
         admitted: Admitted,
         actor: &Actor,
         received_at: Timestamp,
@@ -109,7 +109,7 @@ impl Engine {
         let local = self.local.clone();
         let plan = self.plan(&sources, &local)?;
         self.store
-            .commit(&untrusted, &admitted)
+            .commit(&mut untrusted, &admitted)
             .map_err(|error| failed("commit", error.to_string()))?;
         drop(untrusted);
         let admitted_at = Timestamp::now();
@@ -149,7 +149,7 @@ impl Engine {
     /// Puts the very bundle that the mark names back in place of a stored one that cannot be read.
     fn repair(
         &mut self,
-        untrusted: &UntrustedOrder,
+        untrusted: &mut UntrustedOrder,
         feed: &FeedName,
         mark: &Mark,
         actor: &Actor,

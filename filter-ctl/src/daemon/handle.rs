@@ -15,8 +15,9 @@ use crate::{
         InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest,
         Refusal, RefusalKind, RemoveException, ReportSent, Stats, Status, TrustStatus, Withdraw,
     },
-    order::{FeedName, OrderId},
+    order::{FeedName, Input, OrderId},
     receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed},
+    spool::Spool,
 };
 
 /// Changes that may wait; a further one is refused as `busy`.
@@ -32,12 +33,12 @@ pub struct Actor {
 }
 
 /// A bundle as it arrived.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Upload {
     /// The feed that the transport belongs to, where it belongs to one.
     pub feed: Option<FeedName>,
-    /// The bundle's bytes.
-    pub bundle: Vec<u8>,
+    /// The bundle.
+    pub bundle: Input,
     /// The bytes of each detached signature.
     pub signatures: Vec<Vec<u8>>,
 }
@@ -89,6 +90,7 @@ pub struct Handle {
     view: watch::Receiver<std::sync::Arc<View>>,
     receipts: ReceiptDir,
     hints: Hints,
+    spool: Spool,
 }
 
 impl Handle {
@@ -96,21 +98,28 @@ impl Handle {
         commands: mpsc::Sender<Command>,
         view: watch::Receiver<std::sync::Arc<View>>,
         receipts: ReceiptDir,
+        spool: Spool,
     ) -> Self {
         Self {
             commands,
             view,
             receipts,
             hints: Hints::default(),
+            spool,
         }
     }
 
     /// A door without a service behind it: the test sees the commands, and writes the view.
     #[cfg(test)]
-    pub(crate) fn for_test(view: View) -> (Self, mpsc::Receiver<Command>) {
+    pub(crate) fn for_test(
+        view: View,
+        state_dir: &std::path::Path,
+    ) -> (Self, mpsc::Receiver<Command>) {
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
         let (_, view) = watch::channel(std::sync::Arc::new(view));
-        (Self::new(commands, view, ReceiptDir::default()), received)
+        let spool = Spool::new(state_dir);
+        let handle = Self::new(commands, view, ReceiptDir::default(), spool);
+        (handle, received)
     }
 
     pub(super) async fn ask<T>(
@@ -128,6 +137,12 @@ impl Handle {
                 mpsc::error::TrySendError::Closed(_) => stopping(),
             })?;
         answered.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Where what arrives lies until it is judged.
+    #[must_use]
+    pub const fn spool(&self) -> &Spool {
+        &self.spool
     }
 
     /// See [`Command::Apply`].

@@ -4,7 +4,6 @@
 //! committed until it is there, for what was refused when it is sent again.
 
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
 
 use super::{
     desired::SourceKey,
@@ -114,14 +113,14 @@ impl Arrival {
                 Some((head, mark.sha256))
             }
             Err(error) if error.is_by_known_key() => {
-                let head = parse::open(&untrusted.bundle, timezone).map(|(manifest, _)| Head {
-                    feed: Some(manifest.feed),
-                    epoch: Some(manifest.epoch),
-                    seq: Some(manifest.seq),
-                    test: manifest.test,
-                });
-                let sha256 = Sha256::digest(&untrusted.bundle).into();
-                Some((head.unwrap_or_default(), sha256))
+                let head =
+                    parse::open(untrusted.bundle.bytes(), timezone).map(|(manifest, _)| Head {
+                        feed: Some(manifest.feed),
+                        epoch: Some(manifest.epoch),
+                        seq: Some(manifest.seq),
+                        test: manifest.test,
+                    });
+                Some((head.unwrap_or_default(), untrusted.bundle.sha256()))
             }
             Err(_) => None,
         };

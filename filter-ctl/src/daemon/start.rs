@@ -31,6 +31,7 @@ use super::{
 use crate::{
     audit::Event,
     config::{CapacityConfig, Config},
+    durable::DurableError,
     http::push::monitor::PushMonitor,
     kernel::{
         KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher,
@@ -60,6 +61,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// Its spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] DurableError),
     /// Another service uses the state directory.
     #[error("{} is in use by another filter-ctl; stop that one first", .0.display())]
     Locked(PathBuf),

@@ -2,8 +2,6 @@
 
 pub(super) mod body;
 
-use std::sync::Arc;
-
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, FromRequestParts, Query, State, rejection::QueryRejection},
@@ -12,7 +10,6 @@ use axum::{
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 
 use self::body::{Body, UploadBody};
 use super::{
@@ -29,18 +26,13 @@ use crate::{
     receipt::store::{ReceiptId, Signed},
 };
 
-/// Bundles that are received at a time; further ones wait, because each is held in memory.
-const UPLOADS_MAX: usize = 2;
-
 #[derive(Clone)]
 struct Service {
     handle: Handle,
-    uploads: Arc<Semaphore>,
 }
 
 /// The routes of the control API. Each request needs a [`Peer`] among its extensions.
 pub(super) fn router(handle: Handle) -> Router {
-    let uploads = Arc::new(Semaphore::new(UPLOADS_MAX));
     let small = Router::new()
         .route(path::STATUS, get(status))
         .route(path::STATS, get(stats))
@@ -77,7 +69,7 @@ pub(super) fn router(handle: Handle) -> Router {
         .merge(bundles)
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_route)
-        .with_state(Service { handle, uploads })
+        .with_state(Service { handle })
 }
 
 /// An answer that carries its status code.
@@ -289,7 +281,7 @@ async fn apply(
     Admin(actor): Admin,
     State(service): State<Service>,
     query: Result<Query<ApplyQuery>, QueryRejection>,
-    UploadBody { upload, place }: UploadBody,
+    UploadBody(upload): UploadBody,
 ) -> Response {
     let answer = match query {
         Ok(Query(ApplyQuery { feed })) => {
@@ -298,7 +290,6 @@ async fn apply(
         }
         Err(error) => Err(invalid(error.body_text())),
     };
-    drop(place);
     Answer(answer).into_response()
 }
 

@@ -17,8 +17,8 @@ use super::{FeedName, Store, StoreError, list, read, read_json, write_json};
 use crate::{
     durable,
     order::{
-        hex,
-        verify::{AdmittedList, CommittedList, ListChange, ListMark, encode_since, list_digest},
+        Input, hex,
+        verify::{AdmittedList, CommittedList, ListChange, ListMark, encode_since},
     },
 };
 
@@ -44,10 +44,14 @@ pub struct HeldList {
 impl Store {
     /// Stores an admitted list: the bytes, then the mark. It is in force only after this, and what was held is
     /// forgotten.
-    pub fn commit_list(&self, bytes: &[u8], admitted: &AdmittedList) -> Result<(), StoreError> {
+    pub fn commit_list(
+        &self,
+        input: &mut Input,
+        admitted: &AdmittedList,
+    ) -> Result<(), StoreError> {
         let AdmittedList { order, mark, .. } = admitted;
         let feed = order.feed();
-        if list_digest(bytes) != mark.sha256 {
+        if input.sha256() != mark.sha256 {
             return Err(StoreError::OtherBytes(feed.clone()));
         }
         let directory = self.feed_directory(feed);
@@ -60,7 +64,7 @@ impl Store {
         if is_new {
             let since = self.list_path(feed, &mark.sha256, "since");
             durable::write_atomic(&since, &encode_since(order))?;
-            durable::write_atomic(&self.list_path(feed, &mark.sha256, "raw"), bytes)?;
+            input.keep_at(&self.list_path(feed, &mark.sha256, "raw"))?;
         }
         write_json(&directory.join(MARK), mark)?;
         self.forget_held(feed)
@@ -77,20 +81,20 @@ impl Store {
         let Some(mark) = self.list_mark(feed)? else {
             return Ok(None);
         };
-        let bytes = self.list_bytes(feed, &mark.sha256)?;
+        let input = self.list_input(feed, &mark.sha256)?;
         let since = read(&self.list_path(feed, &mark.sha256, "since"))?;
         Ok(Some(CommittedList {
             feed: feed.clone(),
             mark,
-            bytes,
+            input,
             since,
         }))
     }
 
-    /// The bytes of a list that is in force or held.
-    pub fn list_bytes(&self, feed: &FeedName, sha256: &[u8; 32]) -> Result<Vec<u8>, StoreError> {
+    /// A list that is in force or held, mapped; it may be damaged.
+    pub fn list_input(&self, feed: &FeedName, sha256: &[u8; 32]) -> Result<Input, StoreError> {
         let path = self.list_path(feed, sha256, "raw");
-        read(&path)?.ok_or_else(|| StoreError::Damaged {
+        Input::kept(&path)?.ok_or_else(|| StoreError::Damaged {
             path,
             reason: "missing: expected the list that a mark names".to_owned(),
         })
@@ -100,14 +104,14 @@ impl Store {
     pub fn hold_list(
         &self,
         feed: &FeedName,
-        bytes: &[u8],
+        input: &mut Input,
         held: &HeldList,
     ) -> Result<(), StoreError> {
-        if list_digest(bytes) != held.sha256 {
+        if input.sha256() != held.sha256 {
             return Err(StoreError::OtherBytes(feed.clone()));
         }
         durable::create_directory(&self.feed_directory(feed))?;
-        durable::write_atomic(&self.list_path(feed, &held.sha256, "raw"), bytes)?;
+        input.keep_at(&self.list_path(feed, &held.sha256, "raw"))?;
         self.save_held(feed, held)
     }
 

@@ -26,7 +26,6 @@ use std::{
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
-use sha2::{Digest as _, Sha256};
 
 pub use self::list::HeldList;
 use self::names::BundleName;
@@ -123,14 +122,13 @@ impl Store {
     /// the last synchronising of the directory failed.
     pub fn commit(
         &self,
-        untrusted: &UntrustedOrder,
+        untrusted: &mut UntrustedOrder,
         admitted: &Admitted,
     ) -> Result<(), StoreError> {
         let Admitted { order, mark } = admitted;
         let feed = order.feed();
         // Both were checked at admission. A mark that is wrong, or goes back, would be admission undone.
-        let sha256: [u8; 32] = Sha256::digest(&untrusted.bundle).into();
-        if sha256 != mark.sha256 {
+        if untrusted.bundle.sha256() != mark.sha256 {
             return Err(StoreError::OtherBytes(feed.clone()));
         }
         if let Some(stored) = self.mark(feed)?
@@ -156,12 +154,11 @@ impl Store {
     /// Puts the very bundle that the stored mark names in place of one that cannot be read.
     pub fn restore(
         &self,
-        untrusted: &UntrustedOrder,
+        untrusted: &mut UntrustedOrder,
         feed: &FeedName,
         mark: &Mark,
     ) -> Result<(), StoreError> {
-        let sha256: [u8; 32] = Sha256::digest(&untrusted.bundle).into();
-        if sha256 != mark.sha256 || self.mark(feed)?.as_ref() != Some(mark) {
+        if untrusted.bundle.sha256() != mark.sha256 || self.mark(feed)?.as_ref() != Some(mark) {
             return Err(StoreError::OtherBytes(feed.clone()));
         }
         self.write_bundle(untrusted, feed, mark)
@@ -169,7 +166,7 @@ impl Store {
 
     fn write_bundle(
         &self,
-        untrusted: &UntrustedOrder,
+        untrusted: &mut UntrustedOrder,
         feed: &FeedName,
         mark: &Mark,
     ) -> Result<(), StoreError> {
@@ -179,7 +176,7 @@ impl Store {
         for (number, signature) in (1..).zip(&untrusted.signatures) {
             durable::write_atomic(&signature_path(&bundle, number), signature)?;
         }
-        Ok(durable::write_atomic(&bundle, &untrusted.bundle)?)
+        Ok(untrusted.bundle.keep_at(&bundle)?)
     }
 
     /// Removes the oldest bundles of a feed past [`EVIDENCE_BUNDLES_MAX`], never the marked one or one that it

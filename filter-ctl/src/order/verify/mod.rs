@@ -33,7 +33,6 @@ use std::{cmp::Ordering, sync::Arc};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 pub(super) use self::entries::{furthest_until, judge_until};
 use self::error::check_sizes;
@@ -42,13 +41,13 @@ pub use self::{
     error::AdmissionError,
     list::{
         AdmittedList, CHANGE_FLOOR, CommittedList, ListCaps, ListChange, ListMark,
-        ListReadmitError, ListTerms, admit_list, list_digest, readmit_list,
+        ListReadmitError, ListTerms, admit_list, readmit_list,
     },
     readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit, revoked_signers},
     since::encode_since,
 };
 use super::{
-    FeedName, Provenance, VerifiedOrder, hex,
+    FeedName, Input, Provenance, VerifiedOrder, hex,
     parse::{self, BUNDLE_BYTES_MAX_DEFAULT, Kind, Manifest},
     signature::Detached,
     state,
@@ -67,7 +66,7 @@ pub struct UntrustedOrder {
     /// The feed whose way it came by, if that way belongs to one.
     pub transport_feed: Option<FeedName>,
     /// The bundle, as received.
-    pub bundle: Vec<u8>,
+    pub bundle: Input,
     /// The signature files, as received.
     pub signatures: Vec<Vec<u8>>,
 }
@@ -229,14 +228,14 @@ pub fn admit(
     context: &Context<'_>,
 ) -> Result<Admission, AdmissionError> {
     let Context { now, timezone, .. } = *context;
-    let bundle = &untrusted.bundle;
+    let bundle = untrusted.bundle.bytes();
     check_sizes(untrusted, context.bundle_bytes_max)?;
     let signers = signers(untrusted, trust)?;
     let (manifest, lines) = parse::open(bundle, timezone)?;
     let (feed, signers) = authority(&manifest, &signers, trust)?;
     check_way(untrusted, &manifest)?;
     check_threshold(feed, signers.len())?;
-    let sha256 = Sha256::digest(bundle).into();
+    let sha256 = untrusted.bundle.sha256();
     let before = (context.mark)(&feed.name);
     if let Some(mark) = before.as_ref().filter(|mark| mark.sha256 == sha256) {
         let (feed, mark) = (feed.name.clone(), mark.clone());
@@ -326,7 +325,7 @@ fn apply_delta(
     let applied = delta::apply(&feed.name, before.base(), change, &feed.scope)?;
     let bundles = (context.bundles)(&feed.name, base).map_err(unreadable)?;
     let bundles = bundles.iter().map(|bytes| &**bytes);
-    let found = state::digest(bundles.chain([&*untrusted.bundle]))
+    let found = state::digest(bundles.chain([untrusted.bundle.bytes()]))
         .map_err(|error| unreadable(error.to_string()))?;
     if found == state_digest {
         Ok(applied)
@@ -393,7 +392,7 @@ fn signers(untrusted: &UntrustedOrder, trust: &TrustFile) -> Result<Vec<usize>, 
         let TrustedKey {
             name, public_key, ..
         } = &trust.keys()[index];
-        if !signature.verifies(&untrusted.bundle, public_key) {
+        if !signature.verifies(untrusted.bundle.bytes(), public_key) {
             return Err(AdmissionError::BadSignature(name.clone()));
         }
         if !signers.contains(&index) {
