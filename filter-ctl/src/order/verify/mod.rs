@@ -322,7 +322,12 @@ fn apply_delta(
     };
     let before =
         (context.previous)(&feed.name).ok_or_else(|| unreadable("it is not loaded".to_owned()))?;
-    let applied = delta::apply(&feed.name, before.base(), change, &feed.scope)?;
+    let applied = delta::apply(
+        &feed.name,
+        delta::Base::from(&*before),
+        [change],
+        &feed.scope,
+    )?;
     let bundles = (context.bundles)(&feed.name, base).map_err(unreadable)?;
     let bundles = bundles.iter().map(|bytes| &**bytes);
     let found = state::digest(bundles.chain([untrusted.bundle.bytes()]))
@@ -335,16 +340,6 @@ fn apply_delta(
             found: hex::encode(&found),
             expected: hex::encode(&state_digest),
         })
-    }
-}
-
-impl VerifiedOrder {
-    fn base(&self) -> delta::Base<'_> {
-        delta::Base {
-            orders: &self.orders,
-            entries: &self.entries,
-            refused: &self.refused,
-        }
     }
 }
 

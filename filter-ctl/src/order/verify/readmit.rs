@@ -1,11 +1,13 @@
 //! A restart: what was admitted and stored comes back as it was.
 //!
+//! The deltas of a feed are put together and applied once, see `delta`.
+//!
 //! Bytes and signatures are checked again, dates are not: they judged the admission. A bundle that hashes
 //! to its mark is rebuilt even when its key has left the trust file or its signature no longer fits,
 //! because only an order, an `until` or the kill switch takes protection away. Such a thing is an alarm
 //! for the operator, who decides.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
@@ -22,6 +24,11 @@ use crate::order::{
     signature::Detached,
     trust::TrustFile,
 };
+
+/// Lines of deltas that are put together before they are applied, however few entries there are; with more
+/// entries so many lines are. So the memory is bounded, and what is applied is never much less than what it is
+/// applied to.
+const DELTA_LINES_MIN: usize = if cfg!(test) { 6 } else { 65_536 };
 
 /// What is stored of a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,52 +213,68 @@ pub fn readmit(
         since,
     } = committed;
     let mut alarms = authority_alarms(committed, trust);
-    let mut order: Option<VerifiedOrder> = None;
-    for (link, bytes) in mark.bundles().zip(chain.iter().chain([bundle])) {
-        let (manifest, mut judged) = rejudge(feed, &link, bytes, timezone)?;
-        let of_link = mark_of(&link, mark);
-        match order {
-            None => {
-                let restored = match since {
-                    Some(since) => {
-                        let (entries, restored) = since::apply(since, judged.entries);
-                        judged.entries = entries;
-                        restored
-                    }
-                    None => Err("expected a file beside the bundle".to_owned()),
-                };
-                if let Err(problem) = restored {
-                    alarms.push(ReadmitAlarm::SinceLost {
-                        feed: feed.clone(),
-                        problem,
-                        from: link.admitted_at,
-                    });
-                }
-            }
-            Some(before) => {
-                let applied = delta::apply(feed, before.base(), &judged, &link.scope);
-                judged = applied.map_err(|error| out_of_scope(feed, error))?;
-            }
-        }
-        order = Some(verified_order(&manifest, &of_link, judged));
-    }
+    let mut bundles = mark.bundles().zip(chain.iter().chain([bundle]));
     // A mark has at least its own bundle.
-    let order = order.ok_or_else(|| ReadmitError::WrongBundle(feed.clone()))?;
-    let order = Arc::new(order);
+    let (mut last, bytes) = bundles
+        .next()
+        .ok_or_else(|| ReadmitError::WrongBundle(feed.clone()))?;
+    let (mut manifest, mut whole) = rejudge(feed, &last, bytes, timezone)?;
+    let restored = match since {
+        Some(since) => {
+            let (entries, restored) = since::apply(since, whole.entries);
+            whole.entries = entries;
+            restored
+        }
+        None => Err("expected a file beside the bundle".to_owned()),
+    };
+    if let Err(problem) = restored {
+        alarms.push(ReadmitAlarm::SinceLost {
+            feed: feed.clone(),
+            problem,
+            from: last.admitted_at,
+        });
+    }
+    let mut deltas = Deltas::default();
+    for (link, bytes) in bundles {
+        let (of_delta, judged) = rejudge(feed, &link, bytes, timezone)?;
+        (manifest, last) = (of_delta, link);
+        deltas.push(judged);
+        if deltas.lines > (whole.entries.len() + whole.refused.len()).max(DELTA_LINES_MIN) {
+            whole = deltas.apply(feed, &whole, &last)?;
+        }
+    }
+    let whole = match deltas.judged.is_empty() {
+        true => whole,
+        false => deltas.apply(feed, &whole, &last)?,
+    };
+    let order = Arc::new(verified_order(&manifest, mark, whole));
     Ok(Readmitted { order, alarms })
 }
 
-/// What an order takes from the mark of a bundle of a chain.
-fn mark_of(link: &Link, last: &Mark) -> Mark {
-    Mark {
-        epoch: link.epoch,
-        seq: link.seq,
-        sha256: link.sha256,
-        admitted_at: link.admitted_at,
-        scope: link.scope.clone(),
-        signers: last.signers.clone(),
-        chain: Vec::new(),
-        has_entries: true,
+/// Deltas that are still to be applied, all together.
+#[derive(Default)]
+struct Deltas<'a> {
+    judged: Vec<Judged<'a>>,
+    lines: usize,
+}
+
+impl<'a> Deltas<'a> {
+    fn push(&mut self, judged: Judged<'a>) {
+        self.lines += judged.entries.len() + judged.refused.len() + judged.removed.len();
+        self.judged.push(judged);
+    }
+
+    /// Applies all of them, of which `last` is the last.
+    fn apply(
+        &mut self,
+        feed: &FeedName,
+        whole: &Judged<'_>,
+        last: &Link,
+    ) -> Result<Judged<'static>, ReadmitError> {
+        self.lines = 0;
+        let deltas = mem::take(&mut self.judged);
+        delta::apply(feed, whole.into(), &deltas, &last.scope)
+            .map_err(|error| out_of_scope(feed, error))
     }
 }
 
