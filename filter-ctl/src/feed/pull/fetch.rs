@@ -64,7 +64,7 @@ pub(super) struct Validators {
 pub(super) enum Fetched {
     Unchanged,
     Missing,
-    Body(Body),
+    Body(Box<Body>),
 }
 
 /// An answer, before its bytes.
@@ -142,11 +142,11 @@ impl Fetcher {
             etag: header(ETAG),
             last_modified: header(LAST_MODIFIED),
         };
-        Ok(Fetched::Body(Body {
+        Ok(Fetched::Body(Box::new(Body {
             response,
             kind,
             validators,
-        }))
+        })))
     }
 }
 

@@ -11,7 +11,10 @@ use crate::{
         handle::{Command, Handle},
         view::View,
     },
-    http::{ListenError, samples, server, wire::RefusalKind},
+    http::{
+        ListenError, samples, server,
+        wire::{Refusal, RefusalKind},
+    },
     order::SIGNATURE_BYTES_MAX,
 };
 

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
+use crate::order::signature::Detached;
 
 #[test]
 fn a_signed_bundle_is_admitted() {
