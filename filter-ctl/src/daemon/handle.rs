@@ -51,8 +51,13 @@ pub type Answer<T> = Result<T, Refusal>;
 pub enum Command {
     /// Admit and enforce a bundle.
     Apply(Upload, Actor, oneshot::Sender<Answer<ApplyReport>>),
-    /// Enter an operator's order.
-    AddOrder(AddOrder, Actor, oneshot::Sender<Answer<ApplyReport>>),
+    /// Enter an operator's order, with the list that came with the letter.
+    AddOrder(
+        AddOrder,
+        Option<Input>,
+        Actor,
+        oneshot::Sender<Answer<ApplyReport>>,
+    ),
     /// Stop enforcing an order or an entry.
     Withdraw(Withdraw, Actor, oneshot::Sender<Answer<Changed>>),
     /// Enforce again what an operator had withdrawn.
@@ -152,8 +157,13 @@ impl Handle {
     }
 
     /// See [`Command::AddOrder`].
-    pub async fn add_order(&self, order: AddOrder, actor: Actor) -> Answer<ApplyReport> {
-        self.ask(|answer| Command::AddOrder(order, actor, answer))
+    pub async fn add_order(
+        &self,
+        order: AddOrder,
+        attachment: Option<Input>,
+        actor: Actor,
+    ) -> Answer<ApplyReport> {
+        self.ask(|answer| Command::AddOrder(order, attachment, actor, answer))
             .await
     }
 

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     audit::Event,
+    evidence::note::Became,
     feed::pull::PullFailure,
     http::wire::Changed,
     metrics::PullCount,
@@ -194,6 +195,7 @@ impl Engine {
         self.clear_alarm("update_held", feed.as_str());
         // What was only seen again is not worth a record each hour.
         if before.is_none_or(|before| before.sha256 != mark.sha256) {
+            self.keep_list(&feed, input, actor, Became::Admitted);
             let change = change.unwrap_or_default();
             self.record(
                 Event::new(actor, "list_admitted", feed.as_str())
@@ -214,6 +216,7 @@ impl Engine {
         if let Err(error) = self.store.prune_lists(feed) {
             tracing::warn!(%feed, %error, "cannot remove old lists");
         }
+        self.keep_list(feed, input, &format!("pull {feed}"), Became::Held);
         self.record(
             Event::new(&format!("pull {feed}"), "update_held", feed.as_str())
                 .detail("sha256", hex::encode(&held.sha256))
@@ -279,6 +282,7 @@ impl Engine {
             .save_held(feed, &held)
             .map_err(|error| failed("commit", error.to_string()))?;
         self.clear_alarm("update_held", feed.as_str());
+        self.note_list(feed, &held.sha256, &actor_name(actor), Became::Rejected);
         self.record(
             Event::new(&actor_name(actor), "update_rejected", feed.as_str())
                 .detail("sha256", hex::encode(&held.sha256)),

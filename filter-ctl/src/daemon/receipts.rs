@@ -17,7 +17,7 @@ use crate::{
     http::wire::{ApplyReport, Refusal, RefusalKind},
     observe::offline,
     order::{
-        FeedName, Provenance, VerifiedOrder, parse,
+        FeedName, Provenance, VerifiedOrder, hex, parse,
         verify::{Admission, AdmissionError, UntrustedOrder},
     },
     receipt::{
@@ -126,6 +126,12 @@ impl Arrival {
         };
     }
 
+    /// The feed and the digest of a bundle that a known key has signed.
+    pub(super) fn signed_for(&self) -> Option<(Option<FeedName>, [u8; 32])> {
+        let (head, sha256) = self.signed.as_ref()?;
+        Some((self.feed(head), *sha256))
+    }
+
     /// The feed that the receipt belongs to: that of the way it came, or else the one that it names.
     fn feed(&self, head: &Head) -> Option<FeedName> {
         self.transport_feed.clone().or_else(|| head.feed.clone())
@@ -172,6 +178,7 @@ impl Engine {
     pub(super) fn note_refusal(
         &mut self,
         feed: Option<FeedName>,
+        sha256: [u8; 32],
         refusal: &Refusal,
         actor: &Actor,
     ) {
@@ -184,6 +191,7 @@ impl Engine {
         let name = feed.as_ref().map_or("unknown", FeedName::as_str).to_owned();
         self.record(
             Event::new(&actor_name(actor), "bundle_refused", name)
+                .detail("sha256", hex::encode(&sha256))
                 .detail("code", &refusal.code)
                 .detail("error", &refusal.error),
         );

@@ -113,20 +113,28 @@ impl Client {
             Some(feed) => with_query(path::BUNDLES, "feed", feed.as_str()),
             None => path::BUNDLES.to_owned(),
         };
-        let (content_type, body) = multipart(bundle);
-        self.ask(Ask {
-            method: Method::POST,
-            target,
-            content_type,
-            body,
-            time_max: CHANGE_TIME_MAX,
-        })
-        .await
+        let mut parts = vec![("bundle", bundle.bytes)];
+        parts.extend(
+            bundle
+                .signatures
+                .iter()
+                .map(|bytes| ("signature", &**bytes)),
+        );
+        self.send(target, &parts).await
     }
 
-    /// Enters an operator's order.
-    pub async fn add_order(&self, request: &AddOrder) -> Result<ApplyReport, ClientError> {
-        self.post(path::ORDERS, request).await
+    /// Enters an operator's order, with the list that came with the letter.
+    pub async fn add_order(
+        &self,
+        request: &AddOrder,
+        attachment: Option<&[u8]>,
+    ) -> Result<ApplyReport, ClientError> {
+        let Some(attachment) = attachment else {
+            return self.post(path::ORDERS, request).await;
+        };
+        let order = document(request)?;
+        let parts = [("order", &*order), ("attachment", attachment)];
+        self.send(path::ORDERS.to_owned(), &parts).await
     }
 
     /// Stops enforcing an order or an entry.
@@ -212,6 +220,22 @@ impl Client {
         self.post(path::FEED_REJECT, request).await
     }
 
+    async fn send<T: DeserializeOwned>(
+        &self,
+        target: String,
+        parts: &[(&str, &[u8])],
+    ) -> Result<T, ClientError> {
+        let (content_type, body) = multipart(parts);
+        self.ask(Ask {
+            method: Method::POST,
+            target,
+            content_type,
+            body,
+            time_max: CHANGE_TIME_MAX,
+        })
+        .await
+    }
+
     async fn get<T: DeserializeOwned>(&self, target: String) -> Result<T, ClientError> {
         self.ask(Ask {
             method: Method::GET,
@@ -237,10 +261,7 @@ impl Client {
         request: &impl Serialize,
         time_max: Duration,
     ) -> Result<T, ClientError> {
-        let body = serde_json::to_vec(request).map_err(|error| ClientError::Broken {
-            reason: error.to_string(),
-            change: false,
-        })?;
+        let body = document(request)?;
         self.ask(Ask {
             method: Method::POST,
             target: target.to_owned(),
@@ -288,6 +309,13 @@ impl Client {
             ))
         }
     }
+}
+
+fn document(request: &impl Serialize) -> Result<Vec<u8>, ClientError> {
+    serde_json::to_vec(request).map_err(|error| ClientError::Broken {
+        reason: error.to_string(),
+        change: false,
+    })
 }
 
 #[cfg(test)]

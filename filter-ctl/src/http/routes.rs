@@ -11,12 +11,12 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use self::body::{Body, UploadBody};
+use self::body::{Body, OrderBody, UploadBody};
 use super::{
     path,
     peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
     wire::{
-        AcceptClock, AddException, AddOrder, Changed, DecideHold, FeedRequest, InterfaceRequest,
+        AcceptClock, AddException, Changed, DecideHold, FeedRequest, InterfaceRequest,
         PanicRequest, Refusal, RefusalKind, RemoveException, ReportSent, SignedReceipt, Withdraw,
     },
 };
@@ -293,6 +293,14 @@ async fn apply(
     Answer(answer).into_response()
 }
 
+async fn add_order(
+    Admin(actor): Admin,
+    State(service): State<Service>,
+    OrderBody { order, attachment }: OrderBody,
+) -> Response {
+    Answer(service.handle.add_order(order, attachment, actor).await).into_response()
+}
+
 /// The changes that are one document each way.
 macro_rules! changes {
     ($($name:ident: $request:ty),+ $(,)?) => {
@@ -307,7 +315,6 @@ macro_rules! changes {
 }
 
 changes!(
-    add_order: AddOrder,
     withdraw: Withdraw,
     reinstate: Withdraw,
     approve: DecideHold,

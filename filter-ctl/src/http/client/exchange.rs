@@ -84,15 +84,15 @@ pub(super) fn with_query(path: &str, name: &str, value: &str) -> String {
     target
 }
 
-pub(super) fn multipart(bundle: &Bundle<'_>) -> (String, Vec<u8>) {
+/// A body of parts, and its content type.
+pub(super) fn multipart(parts: &[(&str, &[u8])]) -> (String, Vec<u8>) {
     // Nothing can hold the hash of itself.
-    let boundary = format!("levee-{}", hex::encode(&Sha256::digest(bundle.bytes)));
-    let mut body = Vec::with_capacity(bundle.bytes.len() + 4096);
-    let signatures = bundle
-        .signatures
-        .iter()
-        .map(|bytes| ("signature", &**bytes));
-    for (name, bytes) in [("bundle", bundle.bytes)].into_iter().chain(signatures) {
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|(_, bytes)| hash.update(bytes));
+    let boundary = format!("levee-{}", hex::encode(&hash.finalize()));
+    let length: usize = parts.iter().map(|(_, bytes)| bytes.len()).sum();
+    let mut body = Vec::with_capacity(length + 4096);
+    for (name, bytes) in parts {
         let head =
             format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
         body.extend_from_slice(head.as_bytes());

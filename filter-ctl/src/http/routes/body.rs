@@ -7,7 +7,10 @@ use axum::{
         FromRequest, Multipart, Request,
         multipart::{Field, MultipartError},
     },
-    http::{HeaderMap, StatusCode, header::CONTENT_LENGTH},
+    http::{
+        HeaderMap, StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+    },
     response::{IntoResponse as _, Response},
 };
 use serde::de::DeserializeOwned;
@@ -15,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::{Service, invalid, refusal, refuse};
 use crate::{
     daemon::handle::Upload,
-    http::wire::RefusalKind,
+    http::wire::{AddOrder, RefusalKind},
     order::{Input, SIGNATURE_BYTES_MAX, parse::BUNDLE_BYTES_MAX_DEFAULT, sign::SIGNATURES_MAX},
     spool::{Receiving, Room, Spool, SpoolError, Way},
 };
@@ -30,9 +33,59 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(|error| unreadable(error.status(), &error.body_text()))?;
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|error| refuse(invalid(format!("the request is not understood: {error}"))))
+        document(&bytes).map(Self)
+    }
+}
+
+/// An operator's order, and the list that came with the letter.
+pub(super) struct OrderBody {
+    pub(super) order: AddOrder,
+    pub(super) attachment: Option<Input>,
+}
+
+impl FromRequest<Service> for OrderBody {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, service: &Service) -> Result<Self, Response> {
+        let content_type = request.headers().get(CONTENT_TYPE);
+        if !content_type.is_some_and(|value| value.as_bytes().starts_with(b"multipart/")) {
+            let Body(order) = Body::from_request(request, service).await?;
+            let attachment = None;
+            return Ok(Self { order, attachment });
+        }
+        let (spool, bytes_max) = (service.handle.spool(), bundle_bytes(request.headers()));
+        let room = spool.room(Way::Sent, bytes_max).await;
+        let multipart = Multipart::from_request(request, service).await;
+        let mut multipart =
+            multipart.map_err(|error| unreadable(error.status(), &error.body_text()))?;
+        let receiving = spool.receive(room, bytes_max).await;
+        let mut receiving = Some(receiving.map_err(|error| not_spooled(&error))?);
+        let (mut order, mut attachment) = (None, None);
+        while let Some(field) = multipart
+            .next_field()
+            .await
+            .map_err(|error| broken(&error))?
+        {
+            let name = field.name().unwrap_or_default().to_owned();
+            match (name.as_str(), receiving.take()) {
+                ("order", kept) if order.is_none() => {
+                    receiving = kept;
+                    let bytes = field.bytes().await.map_err(|error| broken(&error))?;
+                    order = Some(document(&bytes)?);
+                }
+                ("attachment", Some(receiving)) => {
+                    attachment = Some(spooled(field, receiving).await?);
+                }
+                (other, _) => {
+                    let error = format!("a part `{other}`: expected one `order`, one `attachment`");
+                    return Err(refuse(invalid(error)));
+                }
+            }
+        }
+        match order {
+            Some(order) => Ok(Self { order, attachment }),
+            None => Err(refuse(invalid("no part `order`: expected one"))),
+        }
     }
 }
 
@@ -133,6 +186,11 @@ async fn signature(mut field: Field<'_>) -> Result<Vec<u8>, Response> {
     Ok(bytes)
 }
 
+fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Response> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| refuse(invalid(format!("the request is not understood: {error}"))))
+}
+
 fn broken(error: &MultipartError) -> Response {
     unreadable(error.status(), &error.body_text())
 }
@@ -165,7 +223,7 @@ fn unreadable(status: StatusCode, what: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::{body::Body as Bytes, http::header::CONTENT_TYPE};
+    use axum::body::Body as Bytes;
 
     use super::*;
 

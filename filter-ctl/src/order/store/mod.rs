@@ -33,7 +33,7 @@ use super::{
     FeedName, UntrustedOrder,
     letter::OperatorOrder,
     sign::{signature_path, signatures_beside},
-    verify::{Admitted, Committed, Mark, encode_since},
+    verify::{Admitted, Committed, Link, Mark, encode_since},
 };
 use crate::durable::{self, DurableError};
 
@@ -243,13 +243,19 @@ impl Store {
         }))
     }
 
+    /// Where a bundle of a mark lies.
+    #[must_use]
+    pub fn bundle_path(&self, feed: &FeedName, link: &Link) -> PathBuf {
+        let name = BundleName::of_link(link).to_string();
+        self.feed_directory(feed).join(name)
+    }
+
     /// The bundles of a mark, in the order of [`Mark::bundles`], as they lie on disk: they are mapped, not
     /// read.
     pub fn bundles(&self, feed: &FeedName, mark: &Mark) -> Result<Vec<Bytes>, StoreError> {
-        let directory = self.feed_directory(feed);
         let mut bundles = Vec::new();
         for link in mark.bundles() {
-            let path = directory.join(BundleName::of_link(&link).to_string());
+            let path = self.bundle_path(feed, &link);
             let Some(bundle) = durable::map(&path)? else {
                 let reason = "missing: expected a bundle of the mark".to_owned();
                 return Err(StoreError::Damaged { path, reason });
