@@ -72,6 +72,28 @@ pub fn write_atomic_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()
     sync_parent(path)
 }
 
+/// Puts a complete file of the same file system in place of the one at `path`: it is synchronised and renamed.
+pub fn adopt(from: &Path, path: &Path) -> Result<(), DurableError> {
+    File::open(from)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| fs::rename(from, path))
+        .map_err(DurableError::at("write", path))?;
+    sync_parent(path)
+}
+
+/// Gives a file that never changes another name on the same file system; a file that has that name already stays.
+pub fn link(from: &Path, path: &Path) -> Result<(), DurableError> {
+    let linked = File::open(from)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| fs::hard_link(from, path));
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(DurableError::at("link", path)(error))
+        }
+        _ => sync_parent(path),
+    }
+}
+
 /// Writes a file that must not exist yet.
 pub fn write_new_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DurableError> {
     match write_new(path, bytes, mode) {

@@ -3,6 +3,7 @@
 //! Unknown keys are errors, so that a misspelt setting cannot silently keep its default.
 //!
 //! - here: every setting and its default;
+//! - [`evidence`]: how long inputs are kept;
 //! - [`hold`]: what waits for a person;
 //! - [`load`]: from the file to a [`Config`], with every problem named by line and key;
 //! - [`never_block`]: the two ways to write a never-block entry;
@@ -12,6 +13,7 @@
 //! - [`rule`]: rules of the file;
 //! - `validate`: what the types alone cannot express.
 
+pub mod evidence;
 pub mod hold;
 pub mod load;
 pub mod never_block;
@@ -29,6 +31,7 @@ use reqwest::Url;
 use serde::Deserialize;
 
 pub use self::{
+    evidence::EvidenceConfig,
     hold::{ApprovalConfig, HoldConfig},
     never_block::{NeverBlockSetting, ScopeSetting},
     perimeter::{HostGroupConfig, PoliciesConfig, TunnelSetting, VlanConfig},
@@ -99,6 +102,8 @@ pub struct Config {
     pub push: PushConfig,
     /// The guard rails of operators' own orders.
     pub orders: OrdersConfig,
+    /// What is kept of what was received.
+    pub evidence: EvidenceConfig,
     /// How much fits into the kernel's tables.
     pub capacity: CapacityConfig,
     /// The log.
@@ -311,6 +316,7 @@ impl Default for Config {
             feeds: Vec::new(),
             push: PushConfig::default(),
             orders: OrdersConfig::default(),
+            evidence: EvidenceConfig::default(),
             capacity: CapacityConfig::default(),
             log: LogConfig::default(),
         }

@@ -14,7 +14,10 @@ use std::{
 use filter_common::limits::{INTERFACES_MAX, rows_for_v4, rows_for_v6};
 use ipnet::IpNet;
 
-use super::{CapacityConfig, Config};
+use super::{
+    CapacityConfig, Config,
+    evidence::{EVIDENCE_BYTES_MIN, KEEP_SECONDS_MAX},
+};
 use crate::order::{
     FeedName,
     trust::{SHORTEST_IPV4_FLOOR, SHORTEST_IPV6_FLOOR, UNTIL_DAYS_MAX},
@@ -240,8 +243,16 @@ fn host_bits(path: &str, net: IpNet, findings: &mut Findings) {
 
 fn numbers(config: &Config, findings: &mut Findings) {
     let Config {
-        orders, capacity, ..
+        orders,
+        capacity,
+        evidence,
+        ..
     } = config;
+    if evidence.max_bytes < EVIDENCE_BYTES_MIN {
+        let found = evidence.max_bytes;
+        let problem = format!("{found} is too few: expected at least {EVIDENCE_BYTES_MIN}");
+        findings.problem("evidence.max_bytes", problem);
+    }
     for (key, value, least, most) in [
         (
             "orders.shortest_ipv4",
@@ -261,6 +272,7 @@ fn numbers(config: &Config, findings: &mut Findings) {
             1,
             UNTIL_DAYS_MAX.into(),
         ),
+        ("evidence.keep", evidence.keep.0, 86_400, KEEP_SECONDS_MAX),
         ("capacity.ipv4", capacity.ipv4, 1, CapacityConfig::IPV4_MAX),
         ("capacity.ipv6", capacity.ipv6, 1, CapacityConfig::IPV6_MAX),
         (

@@ -15,9 +15,9 @@ use super::{
 use crate::{
     audit::Event,
     config::OrdersConfig,
-    http::wire::{AddOrder, ApplyReport, RefusalKind, WithheldEntry},
+    http::wire::{AddOrder, ApplyReport, Changed, RefusalKind, WithheldEntry},
     order::{
-        FeedName, OrderId, OrderInfo, Provenance, VerifiedOrder,
+        Entry, FeedName, Input, OrderId, OrderInfo, Provenance, VerifiedOrder,
         field::{parse_moment, parse_port_range, parse_protocol, parse_until},
         hex,
         letter::{Entered, Letter, LetterEntry, LetterLimits, enter},
@@ -34,35 +34,37 @@ impl Engine {
         let received_at = Timestamp::now();
         let transport_feed = upload.feed.clone();
         let mut arrival = Arrival::of(&upload, received_at);
-        let result = self.apply_bundle(upload, actor, &mut arrival);
+        let Upload {
+            feed,
+            bundle,
+            signatures,
+        } = upload;
+        let mut untrusted = UntrustedOrder {
+            transport_feed: feed,
+            bundle,
+            signatures,
+        };
+        let result = self.apply_bundle(&mut untrusted, actor, &mut arrival);
         self.give_receipt(&arrival, &result);
+        self.keep_bundle(&untrusted, &arrival, &result, actor);
         // What failed was not judged: it is no refusal, and can be tried again.
         if let Err(refusal) = &result
             && refusal.kind == RefusalKind::Refused
         {
-            self.note_refusal(transport_feed, refusal, actor);
+            let sha256 = untrusted.bundle.sha256();
+            self.note_refusal(transport_feed, sha256, refusal, actor);
         }
         result
     }
 
     fn apply_bundle(
         &mut self,
-        upload: Upload,
+        untrusted: &mut UntrustedOrder,
         actor: &Actor,
         arrival: &mut Arrival,
     ) -> Answer<ApplyReport> {
         let received_at = arrival.received_at;
         self.check_time(received_at)?;
-        let Upload {
-            feed: transport_feed,
-            bundle,
-            signatures,
-        } = upload;
-        let untrusted = UntrustedOrder {
-            transport_feed,
-            bundle,
-            signatures,
-        };
         let admission = {
             let mark = |feed: &FeedName| self.marks.get(feed).cloned();
             let previous =
@@ -77,16 +79,16 @@ impl Engine {
                 bundles: &bundles,
                 ..Context::new(received_at, &self.timezone)
             };
-            admit(&untrusted, &self.trust, &context)
+            admit(untrusted, &self.trust, &context)
         };
-        arrival.judged(&untrusted, &admission, &self.timezone);
+        arrival.judged(untrusted, &admission, &self.timezone);
         let admission = admission.map_err(|error| {
-            self.note_equivocation(&error, &untrusted, actor);
+            self.note_equivocation(&error, untrusted, actor);
             refused(error.code(), error.to_string())
         })?;
         match admission {
             Admission::Repeat { feed, mark } if self.damaged.contains(feed.as_str()) => {
-                self.repair(&untrusted, &feed, &mark, actor, received_at)
+                self.repair(untrusted, &feed, &mark, actor, received_at)
             }
             Admission::Repeat { feed, .. } => self.repeat(&feed, received_at),
             Admission::Test(order) => self.test_bundle(order, received_at),
@@ -96,7 +98,7 @@ impl Engine {
 
     fn commit(
         &mut self,
-        untrusted: UntrustedOrder,
+        untrusted: &mut UntrustedOrder,
         admitted: Admitted,
         actor: &Actor,
         received_at: Timestamp,
@@ -105,13 +107,13 @@ impl Engine {
         self.check_undamaged(Some(&feed))?;
         let key = SourceKey::Bundle(feed.clone());
         let order = Arc::clone(&admitted.order);
+        let before = self.sources.get(&key).cloned();
         let sources = self.sources_with(key, Arc::clone(&order));
         let local = self.local.clone();
         let plan = self.plan(&sources, &local)?;
         self.store
-            .commit(&untrusted, &admitted)
+            .commit(untrusted, &admitted)
             .map_err(|error| failed("commit", error.to_string()))?;
-        drop(untrusted);
         let admitted_at = Timestamp::now();
         let mark = admitted.mark;
         self.sources = sources;
@@ -138,6 +140,10 @@ impl Engine {
         let paused = self.pause_of(&feed).is_some();
         if !paused {
             self.note_duration(received_at, enforced_at);
+            if before.is_some_and(|before| takes_away(&before, &order)) {
+                self.unblock_durations
+                    .observe_between(received_at, enforced_at);
+            }
         }
         Ok(ApplyReport {
             generation: Some(generation),
@@ -154,7 +160,7 @@ impl Engine {
     /// Puts the very bundle that the mark names back in place of a stored one that cannot be read.
     fn repair(
         &mut self,
-        untrusted: &UntrustedOrder,
+        untrusted: &mut UntrustedOrder,
         feed: &FeedName,
         mark: &Mark,
         actor: &Actor,
@@ -275,7 +281,12 @@ impl Engine {
     }
 
     /// Enters an operator's order, or adds to one.
-    pub(super) fn add_order(&mut self, request: &AddOrder, actor: &Actor) -> Answer<ApplyReport> {
+    pub(super) fn add_order(
+        &mut self,
+        request: &AddOrder,
+        attachment: Option<&Input>,
+        actor: &Actor,
+    ) -> Answer<ApplyReport> {
         let received_at = Timestamp::now();
         self.check_time(received_at)?;
         self.check_undamaged(None)?;
@@ -325,9 +336,16 @@ impl Engine {
         let admitted_at = Timestamp::now();
         self.sources = sources;
         self.letters.insert(id.reference.clone(), Arc::new(letter));
+        if let Some(attachment) = attachment {
+            self.keep_attachment(&id, attachment, &actor_name(actor));
+        }
         self.record(
             Event::new(&actor_name(actor), "order_add", id.to_string())
                 .detail("issuer", &request.issuer)
+                .detail(
+                    "sha256",
+                    attachment.map_or_else(String::new, |a| hex::encode(&a.sha256())),
+                )
                 .detail("until", &request.until)
                 .detail("entries", request.nets.len()),
         );
@@ -394,11 +412,17 @@ impl Engine {
         })
     }
 
-    fn note_duration(&mut self, received_at: Timestamp, enforced_at: Timestamp) {
-        // A clock set back in between makes it negative, which says nothing.
-        if let Ok(duration) = enforced_at.duration_since(received_at).try_into() {
-            self.enforce_durations.observe(duration);
+    /// Counts how long it took until what an operator takes away was no longer enforced.
+    pub(super) fn note_unblocked(&mut self, asked_at: Timestamp, result: &Answer<Changed>) {
+        if result.is_ok() {
+            self.unblock_durations
+                .observe_between(asked_at, Timestamp::now());
         }
+    }
+
+    fn note_duration(&mut self, received_at: Timestamp, enforced_at: Timestamp) {
+        self.enforce_durations
+            .observe_between(received_at, enforced_at);
     }
 
     /// Nothing is admitted while the clock is known to be wrong: an old bundle would look fresh.
@@ -408,4 +432,19 @@ impl Engine {
             Some((code, problem)) => Err(failed(code, problem)),
         }
     }
+}
+
+/// Whether something that was asked for before is not any more, or is narrower. What has ended by itself does not
+/// count.
+fn takes_away(before: &VerifiedOrder, after: &VerifiedOrder) -> bool {
+    let mut after_by_id = after.entries().by_id().peekable();
+    let now = after.admitted_at();
+    let mut asked = before.entries().by_id().filter(|e| e.terms.until > now);
+    asked.any(|entry| {
+        while after_by_id.next_if(|known| known.id < entry.id).is_some() {}
+        let same = |known: &&Entry<'_>| {
+            known.id == entry.id && known.net == entry.net && known.terms.mean_the_same(entry.terms)
+        };
+        after_by_id.peek().filter(same).is_none()
+    })
 }

@@ -35,12 +35,14 @@ impl Engine {
                 let result = self.apply(upload, &actor);
                 self.reply(answer, result);
             }
-            Command::AddOrder(order, actor, answer) => {
-                let result = self.add_order(&order, &actor);
+            Command::AddOrder(order, attachment, actor, answer) => {
+                let result = self.add_order(&order, attachment.as_ref(), &actor);
                 self.reply(answer, result);
             }
             Command::Withdraw(request, actor, answer) => {
+                let asked_at = Timestamp::now();
                 let result = self.withdraw(&request, &actor);
+                self.note_unblocked(asked_at, &result);
                 self.reply(answer, result);
             }
             Command::Reinstate(request, actor, answer) => {
@@ -56,7 +58,9 @@ impl Engine {
                 self.reply(answer, result);
             }
             Command::AddException(request, actor, answer) => {
+                let asked_at = Timestamp::now();
                 let result = self.add_exception(request, &actor);
+                self.note_unblocked(asked_at, &result);
                 self.reply(answer, result);
             }
             Command::RemoveException(request, actor, answer) => {

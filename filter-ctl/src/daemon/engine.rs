@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     config::Config,
+    evidence::Evidence,
     http::{
         push::monitor::PushMonitor,
         wire::{Alarm, Refusal, RefusalKind},
@@ -112,10 +113,12 @@ pub(super) struct Engine {
     pub(super) capacity_errors: u64,
     pub(super) publish_durations: Durations,
     pub(super) enforce_durations: Durations,
+    pub(super) unblock_durations: Durations,
     pub(super) started_at: Timestamp,
     pub(super) view: watch::Sender<Arc<View>>,
     pub(super) shown: Shown,
     pub(super) receipts: Receipts,
+    pub(super) evidence: Evidence,
     pub(super) push: PushMonitor,
 }
 
@@ -368,6 +371,7 @@ impl Engine {
         self.seal_audit(now, false);
         self.check_push();
         self.complete_receipts_regularly();
+        self.prune_evidence_regularly();
         self.check_trust_age(now);
     }
 

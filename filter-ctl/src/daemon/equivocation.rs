@@ -113,7 +113,7 @@ impl Engine {
         for (number, signature) in (1..).zip(&untrusted.signatures) {
             durable::write_atomic(&signature_path(&path, number), signature)?;
         }
-        durable::write_atomic(&path, &untrusted.bundle)?;
+        untrusted.bundle.link_at(&path)?;
         Ok(path)
     }
 }

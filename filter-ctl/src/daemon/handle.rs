@@ -16,9 +16,10 @@ use crate::{
         OrderSummary, PanicRequest, PauseFeed, Refusal, RefusalKind, RemoveException, ReportSent,
         RollBack, RuleAdded, RuleEntry, Stats, Status, TrustStatus, Withdraw,
     },
-    order::{FeedName, OrderId},
+    order::{FeedName, Input, OrderId},
     receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed},
     rule::RuleId,
+    spool::Spool,
 };
 
 /// Changes that may wait; a further one is refused as `busy`.
@@ -34,12 +35,12 @@ pub struct Actor {
 }
 
 /// A bundle as it arrived.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Upload {
     /// The feed that the transport belongs to, where it belongs to one.
     pub feed: Option<FeedName>,
-    /// The bundle's bytes.
-    pub bundle: Vec<u8>,
+    /// The bundle.
+    pub bundle: Input,
     /// The bytes of each detached signature.
     pub signatures: Vec<Vec<u8>>,
 }
@@ -52,8 +53,13 @@ pub type Answer<T> = Result<T, Refusal>;
 pub enum Command {
     /// Admit and enforce a bundle.
     Apply(Upload, Actor, oneshot::Sender<Answer<ApplyReport>>),
-    /// Enter an operator's order.
-    AddOrder(AddOrder, Actor, oneshot::Sender<Answer<ApplyReport>>),
+    /// Enter an operator's order, with the list that came with the letter.
+    AddOrder(
+        AddOrder,
+        Option<Input>,
+        Actor,
+        oneshot::Sender<Answer<ApplyReport>>,
+    ),
     /// Stop enforcing an order or an entry.
     Withdraw(Withdraw, Actor, oneshot::Sender<Answer<Changed>>),
     /// Enforce again what an operator had withdrawn.
@@ -101,6 +107,7 @@ pub struct Handle {
     view: watch::Receiver<std::sync::Arc<View>>,
     receipts: ReceiptDir,
     hints: Hints,
+    spool: Spool,
 }
 
 impl Handle {
@@ -108,21 +115,28 @@ impl Handle {
         commands: mpsc::Sender<Command>,
         view: watch::Receiver<std::sync::Arc<View>>,
         receipts: ReceiptDir,
+        spool: Spool,
     ) -> Self {
         Self {
             commands,
             view,
             receipts,
             hints: Hints::default(),
+            spool,
         }
     }
 
     /// A door without a service behind it: the test sees the commands, and writes the view.
     #[cfg(test)]
-    pub(crate) fn for_test(view: View) -> (Self, mpsc::Receiver<Command>) {
+    pub(crate) fn for_test(
+        view: View,
+        state_dir: &std::path::Path,
+    ) -> (Self, mpsc::Receiver<Command>) {
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
         let (_, view) = watch::channel(std::sync::Arc::new(view));
-        (Self::new(commands, view, ReceiptDir::default()), received)
+        let spool = Spool::new(state_dir);
+        let handle = Self::new(commands, view, ReceiptDir::default(), spool);
+        (handle, received)
     }
 
     pub(super) async fn ask<T>(
@@ -142,6 +156,12 @@ impl Handle {
         answered.await.unwrap_or_else(|_| Err(stopping()))
     }
 
+    /// Where what arrives lies until it is judged.
+    #[must_use]
+    pub const fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
     /// See [`Command::Apply`].
     pub async fn apply(&self, upload: Upload, actor: Actor) -> Answer<ApplyReport> {
         self.ask(|answer| Command::Apply(upload, actor, answer))
@@ -149,8 +169,13 @@ impl Handle {
     }
 
     /// See [`Command::AddOrder`].
-    pub async fn add_order(&self, order: AddOrder, actor: Actor) -> Answer<ApplyReport> {
-        self.ask(|answer| Command::AddOrder(order, actor, answer))
+    pub async fn add_order(
+        &self,
+        order: AddOrder,
+        attachment: Option<Input>,
+        actor: Actor,
+    ) -> Answer<ApplyReport> {
+        self.ask(|answer| Command::AddOrder(order, attachment, actor, answer))
             .await
     }
 

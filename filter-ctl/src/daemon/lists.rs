@@ -12,21 +12,22 @@ use super::{
 };
 use crate::{
     audit::Event,
+    evidence::note::Became,
     feed::pull::PullFailure,
     http::wire::{Changed, HeldUpdate},
     metrics::PullCount,
     order::{
-        FeedName, Provenance, hex,
+        FeedName, Input, Provenance, hex,
         store::HeldList,
-        verify::{AdmittedList, ListMark, admit_list, list_digest},
+        verify::{AdmittedList, ListMark, admit_list},
     },
 };
 
 /// What was fetched of a list.
 #[derive(Debug)]
 pub enum ListFetch {
-    /// Its bytes.
-    Bytes(Vec<u8>),
+    /// The list itself.
+    New(Input),
     /// The publisher still has these, by their SHA-256.
     Unchanged([u8; 32]),
 }
@@ -109,8 +110,8 @@ impl Engine {
         let now = Timestamp::now();
         self.check_time(now)?;
         let held = self.read_held(feed)?;
-        let bytes = match fetch {
-            ListFetch::Bytes(bytes) => bytes,
+        let mut input = match fetch {
+            ListFetch::New(input) => input,
             ListFetch::Unchanged(sha256) => {
                 let in_force = self
                     .lists
@@ -120,11 +121,11 @@ impl Engine {
                     return Ok(held.is_some_and(|held| held.sha256 == sha256));
                 }
                 self.store
-                    .list_bytes(feed, &sha256)
+                    .list_input(feed, &sha256)
                     .map_err(|error| failed("stored_list", error.to_string()))?
             }
         };
-        let admitted = self.judge_list(feed, &bytes, now)?;
+        let admitted = self.judge_list(feed, &input, now)?;
         let caps = self.feed_config(feed)?.list_caps();
         match admitted.change {
             Some(change) if !change.is_within(&caps) => {
@@ -135,12 +136,12 @@ impl Engine {
                         change,
                         rejected_by: None,
                     };
-                    self.hold_list(feed, &bytes, &held)?;
+                    self.hold_list(feed, &mut input, &held)?;
                 }
             }
             _ => {
                 let actor = format!("pull {feed}");
-                self.commit_list(&bytes, admitted, &actor)?;
+                self.commit_list(&mut input, admitted, &actor)?;
             }
         }
         Ok(true)
@@ -154,18 +155,23 @@ impl Engine {
         })
     }
 
-    fn judge_list(&self, feed: &FeedName, bytes: &[u8], now: Timestamp) -> Answer<AdmittedList> {
+    fn judge_list(&self, feed: &FeedName, input: &Input, now: Timestamp) -> Answer<AdmittedList> {
         let terms = self
             .feed_config(feed)?
             .list_terms()
             .ok_or_else(|| failed("not_a_list", format!("the format of `{feed}` is bundle")))?;
         let source = self.sources.get(&SourceKey::List(feed.clone()));
         let before = self.lists.get(feed).zip(source.map(Arc::as_ref));
-        admit_list(feed, bytes, &terms, before, now)
+        admit_list(feed, input, &terms, before, now)
             .map_err(|error| refused(error.code(), error.to_string()))
     }
 
-    fn commit_list(&mut self, bytes: &[u8], admitted: AdmittedList, actor: &str) -> Answer<u64> {
+    fn commit_list(
+        &mut self,
+        input: &mut Input,
+        admitted: AdmittedList,
+        actor: &str,
+    ) -> Answer<u64> {
         let feed = admitted.order.feed().clone();
         let damage = damage_subject(&feed);
         self.check_undamaged_but(&damage)?;
@@ -173,7 +179,7 @@ impl Engine {
         let local = self.local.clone();
         let plan = self.plan(&sources, &local)?;
         self.store
-            .commit_list(bytes, &admitted)
+            .commit_list(input, &admitted)
             .map_err(|error| failed("commit", error.to_string()))?;
         let AdmittedList {
             order,
@@ -189,6 +195,7 @@ impl Engine {
         self.end_held(&feed);
         // What was only seen again is not worth a record each hour.
         if before.is_none_or(|before| before.sha256 != mark.sha256) {
+            self.keep_list(&feed, input, actor, Became::Admitted);
             let change = change.unwrap_or_default();
             self.record(
                 Event::new(actor, "list_admitted", feed.as_str())
@@ -202,11 +209,12 @@ impl Engine {
         self.enforce_plan(plan)
     }
 
-    fn hold_list(&mut self, feed: &FeedName, bytes: &[u8], held: &HeldList) -> Answer<()> {
+    fn hold_list(&mut self, feed: &FeedName, input: &mut Input, held: &HeldList) -> Answer<()> {
         self.store
-            .hold_list(feed, bytes, held)
+            .hold_list(feed, input, held)
             .map_err(|error| failed("commit", error.to_string()))?;
         self.prune(feed);
+        self.keep_list(feed, input, &format!("pull {feed}"), Became::Held);
         self.record(
             Event::new(&format!("pull {feed}"), "update_held", feed.as_str())
                 .detail("sha256", hex::encode(&held.sha256))
@@ -258,19 +266,19 @@ impl Engine {
     /// Enforces the update that is held, whatever it changes.
     pub(super) fn approve_update(&mut self, feed: &FeedName, actor: &Actor) -> Answer<Changed> {
         let held = self.waiting_update(feed)?;
-        let bytes = self
+        let mut input = self
             .store
-            .list_bytes(feed, &held.sha256)
+            .list_input(feed, &held.sha256)
             .map_err(|error| failed("stored_list", error.to_string()))?;
-        if list_digest(&bytes) != held.sha256 {
+        if input.sha256() != held.sha256 {
             let error =
                 format!("the held update of `{feed}` is damaged; `filter-ctl feed reject {feed}`");
             return Err(failed("stored_list", error));
         }
         let now = Timestamp::now();
         self.check_time(now)?;
-        let admitted = self.judge_list(feed, &bytes, now)?;
-        let generation = self.commit_list(&bytes, admitted, &actor_name(actor))?;
+        let admitted = self.judge_list(feed, &input, now)?;
+        let generation = self.commit_list(&mut input, admitted, &actor_name(actor))?;
         Ok(Changed {
             message: format!("the update of {feed} is approved and in force"),
             generation: Some(generation),
@@ -285,6 +293,7 @@ impl Engine {
             .save_held(feed, &held)
             .map_err(|error| failed("commit", error.to_string()))?;
         self.end_held(feed);
+        self.note_list(feed, &held.sha256, &actor_name(actor), Became::Rejected);
         self.record(
             Event::new(&actor_name(actor), "update_rejected", feed.as_str())
                 .detail("sha256", hex::encode(&held.sha256)),

@@ -22,7 +22,7 @@
 //! - `receipts`: what is stated of each bundle, signed;
 //! - `push`: the listener for authorities, as far as the engine has to do with it;
 //! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
-//! - `equivocation`: an authority that signs two truths;
+//! - `equivocation`: an authority that signs two truths; `evidence`: what was received, kept by its content;
 //! - `local` and [`trust`]: exceptions, withdrawals and the trust file in force, on disk;
 //! - `clock`: whether the time can be right.
 
@@ -35,6 +35,7 @@ mod drift;
 mod enforce;
 mod engine;
 mod equivocation;
+mod evidence;
 mod feed_switch;
 pub mod handle;
 mod inherit;

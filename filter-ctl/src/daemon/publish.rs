@@ -96,6 +96,8 @@ impl Engine {
                 deadlines,
                 overdue,
                 enforce: self.enforce_durations,
+                unblock: self.unblock_durations,
+                evidence: self.evidence_counts(),
                 publish: self.publish_durations,
             },
             rules: Arc::clone(&self.rules),

@@ -4,7 +4,6 @@
 //! committed until it is there, for what was refused when it is sent again.
 
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
 
 use super::{
     desired::SourceKey,
@@ -18,7 +17,7 @@ use crate::{
     http::wire::{ApplyReport, Refusal, RefusalKind},
     observe::offline,
     order::{
-        FeedName, Provenance, VerifiedOrder, parse,
+        FeedName, Provenance, VerifiedOrder, hex, parse,
         verify::{Admission, AdmissionError, UntrustedOrder},
     },
     receipt::{
@@ -114,17 +113,23 @@ impl Arrival {
                 Some((head, mark.sha256))
             }
             Err(error) if error.is_by_known_key() => {
-                let head = parse::open(&untrusted.bundle, timezone).map(|(manifest, _)| Head {
-                    feed: Some(manifest.feed),
-                    epoch: Some(manifest.epoch),
-                    seq: Some(manifest.seq),
-                    test: manifest.test,
-                });
-                let sha256 = Sha256::digest(&untrusted.bundle).into();
-                Some((head.unwrap_or_default(), sha256))
+                let head =
+                    parse::open(untrusted.bundle.bytes(), timezone).map(|(manifest, _)| Head {
+                        feed: Some(manifest.feed),
+                        epoch: Some(manifest.epoch),
+                        seq: Some(manifest.seq),
+                        test: manifest.test,
+                    });
+                Some((head.unwrap_or_default(), untrusted.bundle.sha256()))
             }
             Err(_) => None,
         };
+    }
+
+    /// The feed and the digest of a bundle that a known key has signed.
+    pub(super) fn signed_for(&self) -> Option<(Option<FeedName>, [u8; 32])> {
+        let (head, sha256) = self.signed.as_ref()?;
+        Some((self.feed(head), *sha256))
     }
 
     /// The feed that the receipt belongs to: that of the way it came, or else the one that it names.
@@ -173,6 +178,7 @@ impl Engine {
     pub(super) fn note_refusal(
         &mut self,
         feed: Option<FeedName>,
+        sha256: [u8; 32],
         refusal: &Refusal,
         actor: &Actor,
     ) {
@@ -185,6 +191,7 @@ impl Engine {
         let name = feed.as_ref().map_or("unknown", FeedName::as_str).to_owned();
         self.record(
             Event::new(&actor_name(actor), "bundle_refused", name)
+                .detail("sha256", hex::encode(&sha256))
                 .detail("code", &refusal.code)
                 .detail("error", &refusal.error),
         );

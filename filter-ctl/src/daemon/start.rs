@@ -33,6 +33,8 @@ use super::{
 use crate::{
     audit::Event,
     config::{CapacityConfig, Config},
+    durable::DurableError,
+    evidence::Evidence,
     http::push::monitor::PushMonitor,
     kernel::{
         KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher,
@@ -62,6 +64,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// Its spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] DurableError),
     /// Another service uses the state directory.
     #[error("{} is in use by another filter-ctl; stop that one first", .0.display())]
     Locked(PathBuf),
@@ -114,6 +119,7 @@ pub(super) fn start(
     let started = Event::new("filter-ctl", "start", env!("CARGO_PKG_VERSION"))
         .detail("config", config_path.display())
         .detail("instance", chosen.number);
+    let evidence = Evidence::new(&config.state_dir);
     let receipts = Receipts::open(ReceiptDir::new(&config.state_dir), &config.state_dir);
     let (clock, clock_alarm) = Clock::load(&config.state_dir, &chosen.instance)?;
     let (sender, receiver) = watch::channel(Arc::new(View::starting()));
@@ -154,10 +160,12 @@ pub(super) fn start(
         capacity_errors: 0,
         publish_durations: Durations::default(),
         enforce_durations: Durations::default(),
+        unblock_durations: Durations::default(),
         started_at: Timestamp::now(),
         view: sender,
         shown: Shown::default(),
         receipts,
+        evidence,
         push: PushMonitor::default(),
         config_path,
         config,
@@ -176,6 +184,7 @@ pub(super) fn start(
     engine.load_sources();
     engine.load_pinned();
     engine.recall_equivocations();
+    engine.load_evidence();
     if let Err(error) = engine.bring_up(takes_over) {
         if takes_over && !engine.instance.is_finished()? {
             // Where this fails, the next start removes what is unfinished.

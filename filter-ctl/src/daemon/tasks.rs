@@ -22,6 +22,7 @@ use crate::{
     http::{health, push, server},
     order::{FeedName, parse::BUNDLE_BYTES_MAX_DEFAULT},
     receipt::store::ReceiptDir,
+    spool::Spool,
 };
 
 /// The time between two ticks.
@@ -60,7 +61,9 @@ async fn serve(config: Config, config_path: PathBuf) -> Result<(), DaemonError> 
     let (mut engine, view, _lock) = start(config, config_path)?;
     let (sender, receiver) = mpsc::channel(COMMANDS_MAX);
     let receipts = ReceiptDir::new(&engine.config.state_dir);
-    let handle = Handle::new(sender, view, receipts);
+    let spool = Spool::new(&engine.config.state_dir);
+    spool.clear().map_err(StartError::from)?;
+    let handle = Handle::new(sender, view, receipts, spool);
     let control = server::bind(&control_socket)?;
     tokio::spawn(server::serve(control, handle.clone()));
     if let Some(address) = metrics_listen {

@@ -12,12 +12,16 @@ use std::{
     time::Duration,
 };
 
+use tokio::{fs::File, io::AsyncReadExt as _};
+
 use crate::{
     daemon::handle::{Actor, Handle, Upload},
+    durable::DurableError,
     order::{
-        FeedName,
+        FeedName, Input,
         sign::{SIGNATURES_MAX, signature_path},
     },
+    spool::{Spool, SpoolError, Way},
 };
 
 /// The time between two looks.
@@ -28,6 +32,8 @@ pub const BUNDLES_PER_LOOK_MAX: usize = 16;
 pub const FILES_MAX: usize = 10_000;
 /// A signature file that is longer is none.
 const SIGNATURE_BYTES_MAX: u64 = 4096;
+/// Bytes that are copied at a time.
+const WINDOW_BYTES: usize = 256 << 10;
 
 /// What tells one state of a file from another.
 type Stamp = (u64, u64, i64, i64);
@@ -65,11 +71,11 @@ pub async fn watch(feed: FeedName, directory: PathBuf, bundle_bytes_max: u64, ha
             .into_iter()
             .filter(|bundle| handled.get(&bundle[0].0) != Some(bundle));
         for bundle in ready.take(BUNDLES_PER_LOOK_MAX).collect::<Vec<_>>() {
-            let outcome = match read(&bundle, bundle_bytes_max) {
-                Ok((bytes, signatures)) => {
+            let outcome = match read(&bundle, bundle_bytes_max, handle.spool()).await {
+                Ok((input, signatures)) => {
                     let upload = Upload {
                         feed: Some(feed.clone()),
-                        bundle: bytes,
+                        bundle: input,
                         signatures,
                     };
                     match handle.apply(upload, actor.clone()).await {
@@ -82,7 +88,11 @@ pub async fn watch(feed: FeedName, directory: PathBuf, bundle_bytes_max: u64, ha
                         Err(refusal) => Err(format!("{}: {}\n", refusal.code, refusal.error)),
                     }
                 }
-                Err(error) => Err(format!("unreadable: {error}\n")),
+                Err(ReadError::Spool(error)) => {
+                    tracing::warn!(%feed, %error, "will try again");
+                    continue;
+                }
+                Err(ReadError::Unreadable(error)) => Err(format!("unreadable: {error}\n")),
             };
             if let Err(error) = put_away(&directory, &bundle, outcome) {
                 handled.insert(bundle[0].0.clone(), bundle);
@@ -140,24 +150,63 @@ fn look(directory: &Path, seen: &mut BTreeMap<PathBuf, Sighting>) -> io::Result<
     Ok(ready)
 }
 
-fn read(sighting: &Sighting, bundle_bytes_max: u64) -> io::Result<(Vec<u8>, Vec<Vec<u8>>)> {
-    let mut files = Vec::with_capacity(sighting.len());
-    for (index, (path, (_, length, ..))) in sighting.iter().enumerate() {
-        let limit = if index == 0 {
-            bundle_bytes_max
-        } else {
-            SIGNATURE_BYTES_MAX
-        };
-        if *length > limit {
-            return Err(io::Error::other(format!(
-                "{} has {length} bytes, at most {limit} are read",
-                path.display()
-            )));
-        }
-        files.push(fs::read(path)?);
+/// Why a bundle was not taken.
+enum ReadError {
+    /// It cannot be read, or is too long.
+    Unreadable(io::Error),
+    /// The spool cannot take it.
+    Spool(DurableError),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable(error)
     }
-    let bundle = files.remove(0);
-    Ok((bundle, files))
+}
+
+/// Copies a bundle into the spool, where nobody changes it any more, and reads its signatures.
+async fn read(
+    sighting: &Sighting,
+    bundle_bytes_max: u64,
+    spool: &Spool,
+) -> Result<(Input, Vec<Vec<u8>>), ReadError> {
+    let mut limit = bundle_bytes_max;
+    for (path, (_, length, ..)) in sighting {
+        if *length > limit {
+            return Err(too_long(path, *length, limit).into());
+        }
+        limit = SIGNATURE_BYTES_MAX;
+    }
+    let mut signatures = Vec::with_capacity(sighting.len());
+    for (path, _) in &sighting[1..] {
+        signatures.push(fs::read(path)?);
+    }
+    let (path, (_, length, ..)) = &sighting[0];
+    let spooled = |error| match error {
+        // It has grown since the look.
+        SpoolError::TooLong { max } => too_long(path, max + 1, max).into(),
+        SpoolError::File(error) => ReadError::Spool(error),
+    };
+    let room = spool.room(Way::Sent, *length).await;
+    let mut receiving = spool.receive(room, *length).await.map_err(spooled)?;
+    let mut file = File::open(path).await?;
+    let mut window = vec![0; WINDOW_BYTES];
+    loop {
+        let read = file.read(&mut window).await?;
+        if read == 0 {
+            break;
+        }
+        receiving.write(&window[..read]).await.map_err(spooled)?;
+    }
+    let input = receiving.finish().await.map_err(spooled)?;
+    Ok((input, signatures))
+}
+
+fn too_long(path: &Path, length: u64, limit: u64) -> io::Error {
+    io::Error::other(format!(
+        "{} has {length} bytes, at most {limit} are read",
+        path.display()
+    ))
 }
 
 fn put_away(directory: &Path, sighting: &Sighting, outcome: Result<(), String>) -> io::Result<()> {

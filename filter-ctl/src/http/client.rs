@@ -1,5 +1,8 @@
 //! Asks the service.
 
+mod error;
+mod exchange;
+
 use std::{
     io,
     net::IpAddr,
@@ -7,29 +10,23 @@ use std::{
     time::Duration,
 };
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::{
-    Method, Request,
-    body::{Bytes, Incoming},
-    client::conn::http1,
-    header::{CONTENT_TYPE, HOST},
-};
-use hyper_util::rt::TokioIo;
+use hyper::Method;
 use serde::{Serialize, de::DeserializeOwned};
-use sha2::{Digest as _, Sha256};
 use tokio::{net::UnixStream, time::timeout};
 
+use self::exchange::{Ask, exchange, multipart, with_query};
+pub use self::{error::ClientError, exchange::Bundle};
 use super::{
     path,
     wire::{
         AcceptClock, AddException, AddOrder, AddRule, ApplyReport, Changed, DecideHold,
         Explanation, FeedRequest, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail,
-        OrderReport, OrderSummary, PanicRequest, PauseFeed, Refusal, RemoveException, ReportSent,
-        RollBack, RuleAdded, RuleEntry, SignedReceipt, Stats, Status, TrustStatus, Withdraw,
+        OrderReport, OrderSummary, PanicRequest, PauseFeed, RemoveException, ReportSent, RollBack,
+        RuleAdded, RuleEntry, SignedReceipt, Stats, Status, TrustStatus, Withdraw,
     },
 };
 use crate::{
-    order::{FeedName, OrderId, hex},
+    order::{FeedName, OrderId},
     receipt::store::ReceiptId,
     rule::RuleId,
 };
@@ -43,85 +40,10 @@ const CHANGE_TIME_MAX: Duration = Duration::from_mins(5);
 /// The time for the kill switch, which works without the service too.
 const PANIC_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// Nobody listens.
-    #[error("the service is not reachable at {}: {reason}", .socket.display())]
-    Unreachable {
-        /// The socket.
-        socket: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
-    /// The socket's file lets this user not in.
-    #[error(
-        "this user may not open {}: it takes root or a member of the group `levee`, and of the group \
-         `levee-admin` as well to change anything",
-        .0.display()
-    )]
-    Denied(PathBuf),
-    /// It listened, and then said nothing.
-    #[error("the service did not answer within {} s{}", .after.as_secs(), unknown(*.change))]
-    Silent {
-        /// How long it was waited for.
-        after: Duration,
-        /// Whether it was asked to change something.
-        change: bool,
-    },
-    /// The connection broke.
-    #[error("the service broke off: {reason}{}", unknown(*.change))]
-    Broken {
-        /// What was seen.
-        reason: String,
-        /// Whether it was asked to change something.
-        change: bool,
-    },
-    /// The service says no.
-    #[error("{}", .0.error)]
-    Refused(Refusal),
-    /// Somebody else answered.
-    #[error("{} does not speak filter-ctl's language: {reason}", .socket.display())]
-    Foreign {
-        /// The socket.
-        socket: PathBuf,
-        /// What was wrong with the answer.
-        reason: String,
-    },
-}
-
-const fn unknown(change: bool) -> &'static str {
-    if change {
-        "; whether the change was made is not known: look with `filter-ctl status`"
-    } else {
-        ""
-    }
-}
-
-/// A bundle to send.
-#[derive(Clone, Debug)]
-pub struct Bundle<'a> {
-    /// The feed it is meant for, if the sender says so.
-    pub feed: Option<&'a FeedName>,
-    /// Its bytes.
-    pub bytes: &'a [u8],
-    /// The bytes of each signature.
-    pub signatures: &'a [Vec<u8>],
-}
-
 /// The way to the service: a new connection for each request.
 #[derive(Clone, Debug)]
 pub struct Client {
     socket: PathBuf,
-}
-
-/// What is asked.
-struct Ask {
-    method: Method,
-    target: String,
-    content_type: String,
-    body: Vec<u8>,
-    time_max: Duration,
 }
 
 impl Client {
@@ -192,20 +114,28 @@ impl Client {
             Some(feed) => with_query(path::BUNDLES, "feed", feed.as_str()),
             None => path::BUNDLES.to_owned(),
         };
-        let (content_type, body) = multipart(bundle);
-        self.ask(Ask {
-            method: Method::POST,
-            target,
-            content_type,
-            body,
-            time_max: CHANGE_TIME_MAX,
-        })
-        .await
+        let mut parts = vec![("bundle", bundle.bytes)];
+        parts.extend(
+            bundle
+                .signatures
+                .iter()
+                .map(|bytes| ("signature", &**bytes)),
+        );
+        self.send(target, &parts).await
     }
 
-    /// Enters an operator's order.
-    pub async fn add_order(&self, request: &AddOrder) -> Result<ApplyReport, ClientError> {
-        self.post(path::ORDERS, request).await
+    /// Enters an operator's order, with the list that came with the letter.
+    pub async fn add_order(
+        &self,
+        request: &AddOrder,
+        attachment: Option<&[u8]>,
+    ) -> Result<ApplyReport, ClientError> {
+        let Some(attachment) = attachment else {
+            return self.post(path::ORDERS, request).await;
+        };
+        let order = document(request)?;
+        let parts = [("order", &*order), ("attachment", attachment)];
+        self.send(path::ORDERS.to_owned(), &parts).await
     }
 
     /// Stops enforcing an order or an entry.
@@ -333,6 +263,22 @@ impl Client {
         self.post(path::FEED_REJECT, request).await
     }
 
+    async fn send<T: DeserializeOwned>(
+        &self,
+        target: String,
+        parts: &[(&str, &[u8])],
+    ) -> Result<T, ClientError> {
+        let (content_type, body) = multipart(parts);
+        self.ask(Ask {
+            method: Method::POST,
+            target,
+            content_type,
+            body,
+            time_max: CHANGE_TIME_MAX,
+        })
+        .await
+    }
+
     async fn get<T: DeserializeOwned>(&self, target: String) -> Result<T, ClientError> {
         self.ask(Ask {
             method: Method::GET,
@@ -358,10 +304,7 @@ impl Client {
         request: &impl Serialize,
         time_max: Duration,
     ) -> Result<T, ClientError> {
-        let body = serde_json::to_vec(request).map_err(|error| ClientError::Broken {
-            reason: error.to_string(),
-            change: false,
-        })?;
+        let body = document(request)?;
         self.ask(Ask {
             method: Method::POST,
             target: target.to_owned(),
@@ -411,72 +354,11 @@ impl Client {
     }
 }
 
-/// Sends a request and reads its whole answer.
-async fn exchange(stream: UnixStream, ask: Ask) -> Result<(bool, Bytes), hyper::Error> {
-    let Ask {
-        method,
-        target,
-        content_type,
-        body,
-        time_max: _,
-    } = ask;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let mut request = Request::new(Full::new(Bytes::from(body)));
-    *request.method_mut() = method;
-    if let Ok(uri) = target.parse() {
-        *request.uri_mut() = uri;
-    }
-    let headers = request.headers_mut();
-    headers.insert(HOST, hyper::header::HeaderValue::from_static("levee"));
-    if let Ok(value) = content_type.parse() {
-        headers.insert(CONTENT_TYPE, value);
-    }
-    let answered = async {
-        let response = sender.send_request(request).await?;
-        let succeeded = response.status().is_success();
-        let body: Incoming = response.into_body();
-        Ok((succeeded, body.collect().await?.to_bytes()))
-    };
-    tokio::pin!(connection, answered);
-    tokio::select! {
-        answer = &mut answered => answer,
-        // It ends first where the service closes early; what it has sent is still to be read.
-        _ = &mut connection => answered.await,
-    }
-}
-
-fn with_query(path: &str, name: &str, value: &str) -> String {
-    let mut target = format!("{path}?{name}=");
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            target.push(char::from(byte));
-        } else {
-            const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-            target.push('%');
-            target.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            target.push(char::from(DIGITS[usize::from(byte & 15)]));
-        }
-    }
-    target
-}
-
-fn multipart(bundle: &Bundle<'_>) -> (String, Vec<u8>) {
-    // Nothing can hold the hash of itself.
-    let boundary = format!("levee-{}", hex::encode(&Sha256::digest(bundle.bytes)));
-    let mut body = Vec::with_capacity(bundle.bytes.len() + 4096);
-    let signatures = bundle
-        .signatures
-        .iter()
-        .map(|bytes| ("signature", &**bytes));
-    for (name, bytes) in [("bundle", bundle.bytes)].into_iter().chain(signatures) {
-        let head =
-            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
-        body.extend_from_slice(head.as_bytes());
-        body.extend_from_slice(bytes);
-        body.extend_from_slice(b"\r\n");
-    }
-    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-    (format!("multipart/form-data; boundary={boundary}"), body)
+fn document(request: &impl Serialize) -> Result<Vec<u8>, ClientError> {
+    serde_json::to_vec(request).map_err(|error| ClientError::Broken {
+        reason: error.to_string(),
+        change: false,
+    })
 }
 
 #[cfg(test)]

@@ -97,6 +97,8 @@ pub fn unready(status: &Status) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
@@ -113,10 +115,12 @@ mod tests {
 
     #[tokio::test]
     async fn monitoring_gets_its_three_answers() {
-        let (handle, _commands) = Handle::for_test(View {
+        let view = View {
             status: samples::status(),
             ..View::starting()
-        });
+        };
+        // Nothing arrives here.
+        let (handle, _commands) = Handle::for_test(view, Path::new("/nonexistent"));
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, handle));

@@ -6,7 +6,8 @@ pub const STATUS: &str = "/v1/status";
 pub const STATS: &str = "/v1/stats";
 /// [`super::wire::Explanation`], of the query's `address`.
 pub const EXPLAIN: &str = "/v1/explain";
-/// A list of [`super::wire::OrderSummary`]; to enter one, [`super::wire::AddOrder`].
+/// A list of [`super::wire::OrderSummary`]; to enter one, [`super::wire::AddOrder`],
+/// or a multipart body with it as `order` and the list that came with the letter as `attachment`.
 pub const ORDERS: &str = "/v1/orders";
 /// [`super::wire::OrderDetail`], of the query's `id`.
 pub const ORDER: &str = "/v1/order";
@@ -60,7 +61,7 @@ pub const RELOAD: &str = "/v1/reload";
 
 /// Bytes of a request with a bundle; a longer one is refused.
 pub const BUNDLE_BODY_MAX: usize = 257 << 20;
-/// Bytes of a request with an operator's order; a longer one is refused.
-pub const ORDER_BODY_MAX: usize = 64 << 20;
+/// Bytes of a request with an operator's order and the list that came with it; a longer one is refused.
+pub const ORDER_BODY_MAX: usize = 128 << 20;
 /// Bytes of any other request; a longer one is refused.
 pub const BODY_MAX: usize = 64 << 10;

@@ -2,8 +2,6 @@
 
 pub(super) mod body;
 
-use std::sync::Arc;
-
 use axum::{
     Json, Router,
     extract::{
@@ -15,14 +13,13 @@ use axum::{
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 
-use self::body::{Body, UploadBody};
+use self::body::{Body, OrderBody, UploadBody};
 use super::{
     path,
     peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
     wire::{
-        AcceptClock, AddException, AddOrder, AddRule, DecideHold, FeedRequest, InterfaceRequest,
+        AcceptClock, AddException, AddRule, DecideHold, FeedRequest, InterfaceRequest,
         PanicRequest, PauseFeed, Refusal, RefusalKind, RemoveException, ReportSent, RollBack,
         SignedReceipt, Withdraw,
     },
@@ -34,18 +31,13 @@ use crate::{
     rule::RuleId,
 };
 
-/// Bundles that are received at a time; further ones wait, because each is held in memory.
-const UPLOADS_MAX: usize = 2;
-
 #[derive(Clone)]
 struct Service {
     handle: Handle,
-    uploads: Arc<Semaphore>,
 }
 
 /// The routes of the control API. Each request needs a [`Peer`] among its extensions.
 pub(super) fn router(handle: Handle) -> Router {
-    let uploads = Arc::new(Semaphore::new(UPLOADS_MAX));
     let small = Router::new()
         .route(path::STATUS, get(status))
         .route(path::STATS, get(stats))
@@ -85,7 +77,7 @@ pub(super) fn router(handle: Handle) -> Router {
         .merge(bundles)
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_route)
-        .with_state(Service { handle, uploads })
+        .with_state(Service { handle })
 }
 
 /// An answer that carries its status code.
@@ -301,7 +293,7 @@ async fn apply(
     Admin(actor): Admin,
     State(service): State<Service>,
     query: Result<Query<ApplyQuery>, QueryRejection>,
-    UploadBody { upload, place }: UploadBody,
+    UploadBody(upload): UploadBody,
 ) -> Response {
     let answer = match query {
         Ok(Query(ApplyQuery { feed })) => {
@@ -310,8 +302,15 @@ async fn apply(
         }
         Err(error) => Err(invalid(error.body_text())),
     };
-    drop(place);
     Answer(answer).into_response()
+}
+
+async fn add_order(
+    Admin(actor): Admin,
+    State(service): State<Service>,
+    OrderBody { order, attachment }: OrderBody,
+) -> Response {
+    Answer(service.handle.add_order(order, attachment, actor).await).into_response()
 }
 
 /// The changes that are one document each way.
@@ -328,7 +327,6 @@ macro_rules! changes {
 }
 
 changes!(
-    add_order: AddOrder,
     withdraw: Withdraw,
     reinstate: Withdraw,
     approve: DecideHold,

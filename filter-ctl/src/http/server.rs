@@ -122,10 +122,12 @@ mod tests {
     fn client_with(role: Role, directory: &Path) -> Client {
         let socket = directory.join("control.sock");
         let listener = UnixListener::bind(&socket).unwrap();
-        let (handle, commands) = Handle::for_test(View {
+        let view = View {
             status: samples::status(),
             ..View::starting()
-        });
+        };
+        let (handle, commands) = Handle::for_test(view, directory);
+        handle.spool().clear().unwrap();
         // Nothing may arrive there.
         drop(commands);
         let actor = Actor {

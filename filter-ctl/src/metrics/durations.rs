@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// The upper bounds of the buckets, in seconds.
-pub const BOUNDS: [f64; 12] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+pub const BOUNDS: [f64; 15] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0,
 ];
 
 /// Durations, counted since the service started.
@@ -27,6 +29,13 @@ impl Durations {
         }
         self.count += 1;
         self.sum += seconds;
+    }
+
+    /// Counts the time between two moments. A clock set back in between makes it negative, which says nothing.
+    pub fn observe_between(&mut self, from: Timestamp, to: Timestamp) {
+        if let Ok(duration) = to.duration_since(from).try_into() {
+            self.observe(duration);
+        }
     }
 
     /// How many there were.
@@ -62,7 +71,7 @@ mod tests {
             durations.observe(Duration::from_millis(milliseconds));
         }
         let counts: Vec<u64> = durations.cumulative().map(|(_, count)| count).collect();
-        assert_eq!(counts, [2, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4]);
+        assert_eq!(counts, [2, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 5, 5, 5]);
         assert_eq!(durations.count(), 5);
         assert!((durations.sum() - 60.711).abs() < 1e-9);
     }

@@ -32,7 +32,9 @@ fn service(status: &Status, extras: &Extras) -> Vec<Family> {
         capacity_errors,
         drifts,
         enforce,
+        unblock,
         publish,
+        evidence,
         ..
     } = extras;
     let abi = ABI_VERSION.to_string();
@@ -90,10 +92,28 @@ fn service(status: &Status, extras: &Extras) -> Vec<Family> {
         )
         .with(&[], *drifts),
         Family::histogram(
-            "levee_order_enforce_seconds",
+            "levee_time_to_enforce_seconds",
             "From the receipt of an order to its enforcement",
             enforce,
         ),
+        Family::histogram(
+            "levee_time_to_unblock_seconds",
+            "From the receipt of a withdrawal, an exception or a bundle that takes entries away to its enforcement",
+            unblock,
+        ),
+        Family::gauge("levee_evidence_inputs", "Inputs kept as evidence").with(&[], evidence.inputs),
+        Family::gauge("levee_evidence_bytes", "Bytes of the inputs kept as evidence")
+            .with(&[], evidence.bytes),
+        Family::counter(
+            "levee_evidence_failures_total",
+            "Inputs that could not be kept as evidence, or removed",
+        )
+        .with(&[], evidence.failures),
+        Family::counter(
+            "levee_evidence_removed_early_total",
+            "Inputs removed before their time, because there were too many",
+        )
+        .with(&[], evidence.removed_early),
         Family::histogram(
             "levee_publish_seconds",
             "The writing of a generation into the kernel",

@@ -67,8 +67,25 @@ pub struct Extras {
     pub overdue: u64,
     /// From the receipt of an order to its enforcement.
     pub enforce: Durations,
+    /// From the receipt of what takes blocking away to its enforcement.
+    pub unblock: Durations,
+    /// Inputs that are kept as evidence.
+    pub evidence: EvidenceCounts,
     /// The writing of a generation into the kernel.
     pub publish: Durations,
+}
+
+/// What is kept as evidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EvidenceCounts {
+    /// Inputs.
+    pub inputs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What could not be kept or removed since the service started.
+    pub failures: u64,
+    /// What was removed before its time since the service started.
+    pub removed_early: u64,
 }
 
 /// What the fetching of a feed has come to since the service started.

@@ -16,12 +16,14 @@
 //! - [`sign`]: the authority's side, keys and signed bundles;
 //! - `signature`: one detached signature;
 //! - [`field`]: the fields of an entry as text;
-//! - [`hex`]: digests as text.
+//! - [`hex`]: digests as text;
+//! - `input`: bytes that arrived, wherever they lie.
 
 mod canonical;
 pub mod entries;
 pub mod field;
 pub mod hex;
+mod input;
 pub mod letter;
 pub mod list;
 pub mod parse;
@@ -40,8 +42,10 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::signature::SIGNATURE_BYTES_MAX;
 pub use self::{
     entries::{Entries, EntriesBuilder, Entry, Terms},
+    input::Input,
     verify::UntrustedOrder,
 };
 

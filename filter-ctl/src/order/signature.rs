@@ -9,7 +9,7 @@ use minisign_verify::Signature;
 use super::trust::KeyId;
 
 /// Bytes of a signature file; a longer one is refused.
-pub(super) const SIGNATURE_BYTES_MAX: usize = 16 << 10;
+pub(crate) const SIGNATURE_BYTES_MAX: usize = 16 << 10;
 
 /// A signature that is well formed, and not yet verified.
 pub(super) struct Detached {

@@ -19,6 +19,36 @@ pub struct StateError {
     pub line: u32,
 }
 
+/// A line of a well-formed bundle, as it stands there.
+pub(super) struct Change<'a> {
+    /// The line, counted from 1.
+    pub(super) number: u32,
+    pub(super) id: Cow<'a, str>,
+    /// Whether the entry is removed, and not there or put in place of another.
+    pub(super) is_removed: bool,
+    pub(super) text: &'a str,
+}
+
+/// The lines of a bundle after its manifest. An error is the number of the line, counted from 1, that is no entry.
+pub(super) fn changes(bundle: &[u8]) -> impl Iterator<Item = Result<Change<'_>, u32>> {
+    let (text, invalid) = match str::from_utf8(bundle) {
+        Ok(text) => (text, None),
+        Err(_) => ("", Some(Err(1))),
+    };
+    let entries = (1..).zip(text.lines()).skip(1);
+    let entries = entries.filter(|(_, text)| !text.is_empty());
+    let change = |(number, text)| {
+        let id = canonical::member(text, "id").and_then(canonical::text);
+        Ok(Change {
+            number,
+            id: id.ok_or(number)?,
+            is_removed: canonical::member(text, "op") == Some("\"remove\""),
+            text,
+        })
+    };
+    invalid.into_iter().chain(entries.map(change))
+}
+
 /// A line of the state.
 struct Line<'a> {
     id: Cow<'a, str>,
@@ -36,16 +66,13 @@ struct Line<'a> {
 pub fn digest<'a>(bundles: impl IntoIterator<Item = &'a [u8]>) -> Result<[u8; 32], StateError> {
     let mut lines = Vec::new();
     for (bundle, bytes) in (1..).zip(bundles) {
-        let text = str::from_utf8(bytes).map_err(|_| StateError { bundle, line: 1 })?;
-        let entries = (1..).zip(text.lines()).skip(1);
-        for (line, text) in entries.filter(|(_, text)| !text.is_empty()) {
-            let id = canonical::member(text, "id").and_then(canonical::text);
-            let is_removed = canonical::member(text, "op") == Some("\"remove\"");
+        for change in changes(bytes) {
+            let change = change.map_err(|line| StateError { bundle, line })?;
             lines.push(Line {
-                id: id.ok_or(StateError { bundle, line })?,
+                id: change.id,
                 bundle,
-                number: line,
-                text: (!is_removed).then_some(text),
+                number: change.number,
+                text: (!change.is_removed).then_some(change.text),
             });
         }
     }

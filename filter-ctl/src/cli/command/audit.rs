@@ -1,4 +1,6 @@
-//! `audit`: who did what, read from the files and without a service.
+//! `audit`: who did what, and on which input, read from the files and without a service.
+
+mod evidence;
 
 use std::{
     collections::VecDeque,
@@ -9,6 +11,7 @@ use std::{
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
+pub use self::evidence::EvidenceArgs;
 use super::Context;
 use crate::{
     appliance::Appliance,
@@ -39,6 +42,8 @@ pub enum AuditCommand {
     Show(ShowArgs),
     /// Check every record and every signed checkpoint
     Verify(VerifyArgs),
+    /// List what was received and is kept, or show one of it
+    Evidence(EvidenceArgs),
 }
 
 /// Where the log is.
@@ -94,6 +99,7 @@ pub(super) fn run(context: &Context, command: AuditCommand) -> Result<Outcome, F
     match command {
         AuditCommand::Show(args) => show(context.format, &args),
         AuditCommand::Verify(args) => check(context, &args),
+        AuditCommand::Evidence(args) => evidence::run(context, &args),
     }
 }
 

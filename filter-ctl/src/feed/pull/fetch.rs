@@ -2,6 +2,7 @@
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use reqwest::{
     Client, Proxy, Response, StatusCode, Url,
     header::{
@@ -19,7 +20,8 @@ use rustls::{
 use super::PullFailure;
 use crate::{
     config::pull::PullConfig,
-    order::{list::LIST_BYTES_MAX, parse::BUNDLE_BYTES_MAX_DEFAULT},
+    order::{Input, list::LIST_BYTES_MAX, parse::BUNDLE_BYTES_MAX_DEFAULT},
+    spool::{Spool, SpoolError, Way},
 };
 
 /// To reach the publisher and agree on keys.
@@ -31,7 +33,7 @@ const TOTAL_TIME_MAX: Duration = Duration::from_mins(5);
 /// Redirects that are followed.
 const REDIRECTS_MAX: usize = 3;
 /// Bytes of a signature file.
-const SIGNATURE_BYTES_MAX: usize = 4096;
+const SIGNATURE_BYTES_MAX: u64 = 4096;
 
 /// What is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +44,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const fn bytes_max(self) -> usize {
+    const fn bytes_max(self) -> u64 {
         match self {
-            Self::Bundle => BUNDLE_BYTES_MAX_DEFAULT,
+            Self::Bundle => BUNDLE_BYTES_MAX_DEFAULT as u64,
             Self::Signature => SIGNATURE_BYTES_MAX,
-            Self::List => LIST_BYTES_MAX,
+            Self::List => LIST_BYTES_MAX as u64,
         }
     }
 }
@@ -62,10 +64,14 @@ pub(super) struct Validators {
 pub(super) enum Fetched {
     Unchanged,
     Missing,
-    Body {
-        bytes: Vec<u8>,
-        validators: Validators,
-    },
+    Body(Box<Body>),
+}
+
+/// An answer, before its bytes.
+pub(super) struct Body {
+    response: Response,
+    kind: Kind,
+    pub(super) validators: Validators,
 }
 
 /// A client for one feed.
@@ -126,12 +132,21 @@ impl Fetcher {
         }
         check_type(&response, kind)?;
         let header = |name: HeaderName| response.headers().get(name).cloned();
+        if response
+            .content_length()
+            .is_some_and(|length| length > kind.bytes_max())
+        {
+            return Err(too_long(kind.bytes_max()));
+        }
         let validators = Validators {
             etag: header(ETAG),
             last_modified: header(LAST_MODIFIED),
         };
-        let bytes = body(response, kind.bytes_max()).await?;
-        Ok(Fetched::Body { bytes, validators })
+        Ok(Fetched::Body(Box::new(Body {
+            response,
+            kind,
+            validators,
+        })))
     }
 }
 
@@ -208,25 +223,48 @@ fn check_type(response: &Response, kind: Kind) -> Result<(), PullFailure> {
     Err(PullFailure::new("content_type", error))
 }
 
-async fn body(mut response: Response, max: usize) -> Result<Vec<u8>, PullFailure> {
-    let too_long = || {
-        let error = format!("the answer is longer than {max} bytes: expected no more");
-        PullFailure::new("too_long", error)
-    };
-    if response
-        .content_length()
-        .is_some_and(|length| length > max as u64)
-    {
-        return Err(too_long());
-    }
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-        if bytes.len() + chunk.len() > max {
-            return Err(too_long());
+impl Body {
+    /// The bytes of something small.
+    pub(super) async fn read(mut self) -> Result<Vec<u8>, PullFailure> {
+        let max = self.kind.bytes_max();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            if (bytes.len() + chunk.len()) as u64 > max {
+                return Err(too_long(max));
+            }
+            bytes.extend_from_slice(&chunk);
         }
-        bytes.extend_from_slice(&chunk);
+        Ok(bytes)
     }
-    Ok(bytes)
+
+    /// The bytes into the spool, once there is room.
+    pub(super) async fn spool(mut self, spool: &Spool) -> Result<Input, PullFailure> {
+        let max = self.kind.bytes_max();
+        let length = self.response.content_length().unwrap_or(max).min(max);
+        let room = spool.room(Way::Fetched, length).await;
+        let mut receiving = spool.receive(room, length).await.map_err(not_spooled)?;
+        while let Some(chunk) = self.chunk().await? {
+            receiving.write(&chunk).await.map_err(not_spooled)?;
+        }
+        receiving.finish().await.map_err(not_spooled)
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, PullFailure> {
+        let chunk = self.response.chunk().await;
+        chunk.map_err(|error| failure(&error))
+    }
+}
+
+fn too_long(max: u64) -> PullFailure {
+    let error = format!("the answer is longer than {max} bytes: expected no more");
+    PullFailure::new("too_long", error)
+}
+
+fn not_spooled(error: SpoolError) -> PullFailure {
+    match error {
+        SpoolError::TooLong { max } => too_long(max),
+        SpoolError::File(error) => PullFailure::new("spool", error.to_string()),
+    }
 }
 
 fn failure(error: &reqwest::Error) -> PullFailure {

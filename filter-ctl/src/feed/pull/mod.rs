@@ -1,6 +1,6 @@
 //! Fetching a feed by HTTPS, over and over: one task for each feed, so that none waits for another.
 //!
-//! What was fetched goes to the engine as bytes; what failed goes there as well, for alarm and metric. A hint
+//! What was fetched goes to the engine as a file of the spool; what failed goes there as well, for alarm and metric. A hint
 //! fetches at once.
 //!
 //! - `fetch`: one request, with every limit;
@@ -17,7 +17,7 @@ use crate::{
         lists::ListFetch,
     },
     feed::hints::Hinted,
-    order::{FeedName, sign::SIGNATURES_MAX, verify::list_digest},
+    order::{FeedName, sign::SIGNATURES_MAX},
 };
 
 /// Why a fetch came to nothing.
@@ -97,10 +97,12 @@ async fn once(
             }
             *known = Some(before);
         }
-        (Fetched::Body { bytes, validators }, _) => {
-            let sha256 = list_digest(&bytes);
+        (Fetched::Body(body), _) => {
+            let validators = body.validators.clone();
+            let input = body.spool(handle.spool()).await?;
+            let sha256 = input.sha256();
             if kind == Kind::List {
-                let fetch = ListFetch::Bytes(bytes);
+                let fetch = ListFetch::New(input);
                 handle
                     .take_list(feed.clone(), fetch)
                     .await
@@ -108,7 +110,7 @@ async fn once(
             } else {
                 let upload = Upload {
                     feed: Some(feed.clone()),
-                    bundle: bytes,
+                    bundle: input,
                     signatures: signatures(&fetcher, config).await?,
                 };
                 handle.apply(upload, actor.clone()).await.map_err(refused)?;
@@ -134,7 +136,7 @@ async fn signatures(fetcher: &Fetcher, config: &PullConfig) -> Result<Vec<Vec<u8
         };
         url.set_path(&path);
         match fetcher.get(&url, Kind::Signature, None).await? {
-            Fetched::Body { bytes, .. } => signatures.push(bytes),
+            Fetched::Body(body) => signatures.push(body.read().await?),
             Fetched::Missing | Fetched::Unchanged => break,
         }
     }

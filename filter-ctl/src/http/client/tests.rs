@@ -11,7 +11,11 @@ use crate::{
         handle::{Command, Handle},
         view::View,
     },
-    http::{ListenError, samples, server, wire::RefusalKind},
+    http::{
+        ListenError, samples, server,
+        wire::{Refusal, RefusalKind},
+    },
+    order::SIGNATURE_BYTES_MAX,
 };
 
 struct Served {
@@ -24,11 +28,13 @@ struct Served {
 fn serve() -> Served {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("run/control.sock");
-    let (handle, commands) = Handle::for_test(View {
+    let view = View {
         status: samples::status(),
         stats: samples::stats().into(),
         ..View::starting()
-    });
+    };
+    let (handle, commands) = Handle::for_test(view, directory.path());
+    handle.spool().clear().unwrap();
     let listener = server::bind(&socket).unwrap();
     Served {
         client: Client::new(&socket),
@@ -82,7 +88,7 @@ async fn a_bundle_arrives_byte_for_byte_with_its_signatures_and_its_sender() {
         panic!("no bundle came");
     };
     assert!(
-        upload.bundle == expected,
+        upload.bundle.bytes() == expected,
         "the bundle was changed on its way"
     );
     assert_eq!(upload.signatures, sent);
@@ -238,4 +244,24 @@ fn queries_are_escaped() {
         with_query("/v1/order", "id", "ncsc:298/é b"),
         "/v1/order?id=ncsc%3A298%2F%C3%A9%20b"
     );
+}
+
+#[tokio::test]
+async fn of_a_signature_that_is_too_long_no_more_is_kept_than_refuses_it() {
+    let mut served = serve();
+    let client = served.client.clone();
+    let sent = tokio::spawn(async move {
+        let bundle = Bundle {
+            feed: None,
+            bytes: b"x",
+            signatures: &[vec![b'x'; 1 << 20]],
+        };
+        client.apply(&bundle).await
+    });
+    let Some(Command::Apply(upload, _, answer)) = served.commands.recv().await else {
+        panic!("no bundle came");
+    };
+    assert_eq!(upload.signatures[0].len(), SIGNATURE_BYTES_MAX + 1);
+    answer.send(Ok(samples::apply_report())).unwrap();
+    sent.await.unwrap().unwrap();
 }

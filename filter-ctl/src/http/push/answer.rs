@@ -67,7 +67,7 @@ pub(super) fn refuse_for_now(
 }
 
 /// Adds when to try again: whole seconds, at least one.
-fn retry_after(mut response: Response, wait: Duration) -> Response {
+pub(super) fn retry_after(mut response: Response, wait: Duration) -> Response {
     let seconds = wait.as_millis().div_ceil(1000).max(1);
     if let Ok(value) = HeaderValue::from_str(&seconds.to_string()) {
         response.headers_mut().insert(RETRY_AFTER, value);

@@ -21,7 +21,7 @@ use rustls::ServerConfig;
 use sha2::{Digest as _, Sha256};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::spawn_blocking,
     time::{sleep, timeout},
 };
@@ -40,8 +40,6 @@ use crate::{
 
 /// Until when both sides have to have shown their certificates.
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
-/// Bundles that are received at a time, of all clients; further ones wait, because each is held in memory.
-const UPLOADS_MAX: usize = 2;
 /// The time between two looks at the files with certificates.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The time between two attempts to listen.
@@ -52,7 +50,6 @@ const RETRY_EVERY: Duration = Duration::from_secs(5);
 struct Push {
     handle: Handle,
     monitor: PushMonitor,
-    uploads: Arc<Semaphore>,
 }
 
 /// What new connections are judged by.
@@ -73,7 +70,6 @@ pub async fn run(settings: watch::Receiver<PushConfig>, handle: Handle, monitor:
     let push = Push {
         handle,
         monitor: monitor.clone(),
-        uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
     };
     tokio::join!(
         follow(settings, rules, &monitor),

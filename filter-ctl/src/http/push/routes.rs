@@ -14,12 +14,11 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
 use super::{
     Push,
-    answer::{refuse, refuse_for_now, refuse_with, refused},
+    answer::{refuse, refuse_for_now, refuse_with, refused, retry_after},
     gate::{Allowed, gate},
 };
 use crate::{
@@ -31,12 +30,13 @@ use crate::{
     },
     order::{FeedName, Provenance, hex},
     receipt::{ReceiptStatus, store::ReceiptId},
+    spool::Way,
 };
 
 /// How long a bundle may take to arrive; past it, 408.
 const UPLOAD_TIME_MAX: Duration = Duration::from_mins(2);
-/// How long a bundle may wait for others to be received; past it, 503.
-const PLACE_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a bundle may wait for room in the spool; past it, 503.
+const ROOM_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long an answer waits for the engine; past it, it is `received`.
 const ENGINE_TIME_MAX: Duration = Duration::from_secs(10);
 /// The end of the name of a receipt's signature.
@@ -78,17 +78,22 @@ async fn bundle(State(push): State<Push>, allowed: Allowed, request: Request) ->
             Duration::from_secs(1),
         );
     };
-    let place = timeout(PLACE_TIME_MAX, push.uploads.clone().acquire_owned()).await;
-    let Ok(Ok(place)) = place else {
+    let spool = push.handle.spool();
+    let room = spool.room(Way::Sent, body::bundle_bytes(request.headers()));
+    let Ok(room) = timeout(ROOM_TIME_MAX, room).await else {
         return refuse_for_now(
             StatusCode::SERVICE_UNAVAILABLE,
             "busy",
-            "other bundles are being received".to_owned(),
-            PLACE_TIME_MAX,
+            "others are being received, as many as there is room for".to_owned(),
+            ROOM_TIME_MAX,
         );
     };
-    let upload = match timeout(UPLOAD_TIME_MAX, body::upload(request, &())).await {
+    let upload = match timeout(UPLOAD_TIME_MAX, body::upload(request, &(), spool, room)).await {
         Ok(Ok(upload)) => upload,
+        // Nothing else that a sender is told before its bundle is judged will end by itself.
+        Ok(Err(response)) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
+            return retry_after(response, ROOM_TIME_MAX);
+        }
         Ok(Err(response)) => return response,
         Err(_) => {
             let error = format!("expected the bundle within {} s", UPLOAD_TIME_MAX.as_secs());
@@ -98,7 +103,7 @@ async fn bundle(State(push): State<Push>, allowed: Allowed, request: Request) ->
             );
         }
     };
-    let id = ReceiptId::of_digest(&Sha256::digest(&upload.bundle).into());
+    let id = ReceiptId::of_digest(&upload.bundle.sha256());
     let upload = Upload {
         feed: Some(feed.clone()),
         ..upload
@@ -108,10 +113,10 @@ async fn bundle(State(push): State<Push>, allowed: Allowed, request: Request) ->
         name: format!("push {}", client.name),
     };
     let handle = push.handle.clone();
-    // The place is taken for as long as the engine has the bundle, also where nobody waits any more.
+    // The client's turn lasts for as long as the engine has the bundle, also where nobody waits any more.
     let applied = tokio::spawn(async move {
         let answer = handle.apply(upload, actor).await;
-        drop((turn, place));
+        drop(turn);
         answer
     });
     let answer = match timeout(ENGINE_TIME_MAX, applied).await {

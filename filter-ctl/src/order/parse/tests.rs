@@ -1,8 +1,11 @@
 //! What the bundle reader promises.
 
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::order::Direction;
 
 const MANIFEST: &str = r#"{"type":"levee-bundle","version":1,"feed":"ncsc","epoch":1,"seq":42,"kind":"snapshot","issued_at":"2026-11-23T08:00:00Z","expires_at":"2026-11-24T08:00:00Z","entries":ENTRIES,"order":{"reference":"298/VNCERT-DPUC","issuer":"VNCERT/CC","basis":"...","reason":"botnet C2"}}"#;
 

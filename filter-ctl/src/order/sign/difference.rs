@@ -99,17 +99,15 @@ fn lines<'a>(
     which: &'static str,
     bundle: &'a [u8],
 ) -> Result<BTreeMap<Cow<'a, str>, String>, DifferenceError> {
-    let text = str::from_utf8(bundle).map_err(|_| malformed(which, 1))?;
     let mut lines = BTreeMap::new();
-    let entries = (1..).zip(text.lines()).skip(1);
-    for (number, line) in entries.filter(|(_, line)| !line.is_empty()) {
-        let mut bytes = Vec::with_capacity(line.len());
-        let id = canonical::member(line, "id").and_then(canonical::text);
-        let appended = canonical::append(line, "op", &mut bytes);
-        let (Some(id), Some(()), Ok(text)) = (id, appended, String::from_utf8(bytes)) else {
-            return Err(malformed(which, number));
+    for change in state::changes(bundle) {
+        let change = change.map_err(|number| malformed(which, number))?;
+        let mut bytes = Vec::with_capacity(change.text.len());
+        let appended = canonical::append(change.text, "op", &mut bytes);
+        let (Some(()), Ok(text)) = (appended, String::from_utf8(bytes)) else {
+            return Err(malformed(which, change.number));
         };
-        lines.insert(id, text);
+        lines.insert(change.id, text);
     }
     Ok(lines)
 }

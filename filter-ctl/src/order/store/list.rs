@@ -18,8 +18,8 @@ use super::{FeedName, STATES_MAX, Store, StoreError, list, read, read_json, writ
 use crate::{
     durable,
     order::{
-        hex,
-        verify::{AdmittedList, CommittedList, ListChange, ListMark, encode_since, list_digest},
+        Input, hex,
+        verify::{AdmittedList, CommittedList, ListChange, ListMark, encode_since},
     },
 };
 
@@ -47,10 +47,14 @@ pub struct HeldList {
 impl Store {
     /// Stores an admitted list: the bytes, then the mark. It is in force only after this, and what was held is
     /// forgotten.
-    pub fn commit_list(&self, bytes: &[u8], admitted: &AdmittedList) -> Result<(), StoreError> {
+    pub fn commit_list(
+        &self,
+        input: &mut Input,
+        admitted: &AdmittedList,
+    ) -> Result<(), StoreError> {
         let AdmittedList { order, mark, .. } = admitted;
         let feed = order.feed();
-        if list_digest(bytes) != mark.sha256 {
+        if input.sha256() != mark.sha256 {
             return Err(StoreError::OtherBytes(feed.clone()));
         }
         let directory = self.feed_directory(feed);
@@ -66,7 +70,7 @@ impl Store {
         if is_new {
             let since = self.list_path(feed, &mark.sha256, "since");
             durable::write_atomic(&since, &encode_since(order))?;
-            durable::write_atomic(&self.list_path(feed, &mark.sha256, "raw"), bytes)?;
+            input.keep_at(&self.list_path(feed, &mark.sha256, "raw"))?;
         }
         write_json(&directory.join(MARK), mark)?;
         self.forget_held(feed)
@@ -91,12 +95,12 @@ impl Store {
         feed: &FeedName,
         mark: ListMark,
     ) -> Result<CommittedList, StoreError> {
-        let bytes = self.list_bytes(feed, &mark.sha256)?;
+        let input = self.list_input(feed, &mark.sha256)?;
         let since = read(&self.list_path(feed, &mark.sha256, "since"))?;
         Ok(CommittedList {
             feed: feed.clone(),
             mark,
-            bytes,
+            input,
             since,
         })
     }
@@ -120,10 +124,10 @@ impl Store {
         Ok(marks)
     }
 
-    /// The bytes of a list that is in force or held.
-    pub fn list_bytes(&self, feed: &FeedName, sha256: &[u8; 32]) -> Result<Vec<u8>, StoreError> {
+    /// A list that is in force or held, mapped; it may be damaged.
+    pub fn list_input(&self, feed: &FeedName, sha256: &[u8; 32]) -> Result<Input, StoreError> {
         let path = self.list_path(feed, sha256, "raw");
-        read(&path)?.ok_or_else(|| StoreError::Damaged {
+        Input::kept(&path)?.ok_or_else(|| StoreError::Damaged {
             path,
             reason: "missing: expected the list that a mark names".to_owned(),
         })
@@ -133,14 +137,14 @@ impl Store {
     pub fn hold_list(
         &self,
         feed: &FeedName,
-        bytes: &[u8],
+        input: &mut Input,
         held: &HeldList,
     ) -> Result<(), StoreError> {
-        if list_digest(bytes) != held.sha256 {
+        if input.sha256() != held.sha256 {
             return Err(StoreError::OtherBytes(feed.clone()));
         }
         durable::create_directory(&self.feed_directory(feed))?;
-        durable::write_atomic(&self.list_path(feed, &held.sha256, "raw"), bytes)?;
+        input.keep_at(&self.list_path(feed, &held.sha256, "raw"))?;
         self.save_held(feed, held)
     }
 

@@ -27,7 +27,6 @@ use std::{
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
-use sha2::{Digest as _, Sha256};
 
 pub use self::list::HeldList;
 use self::names::BundleName;
@@ -35,7 +34,7 @@ use super::{
     FeedName, UntrustedOrder,
     letter::OperatorOrder,
     sign::{signature_path, signatures_beside},
-    verify::{Admitted, Committed, Mark, encode_since},
+    verify::{Admitted, Committed, Link, Mark, encode_since},
 };
 use crate::durable::{self, DurableError};
 
@@ -124,14 +123,13 @@ impl Store {
     /// the last synchronising of the directory failed.
     pub fn commit(
         &self,
-        untrusted: &UntrustedOrder,
+        untrusted: &mut UntrustedOrder,
         admitted: &Admitted,
     ) -> Result<(), StoreError> {
         let Admitted { order, mark } = admitted;
         let feed = order.feed();
         // Both were checked at admission. A mark that is wrong, or goes back, would be admission undone.
-        let sha256: [u8; 32] = Sha256::digest(&untrusted.bundle).into();
-        if sha256 != mark.sha256 {
+        if untrusted.bundle.sha256() != mark.sha256 {
             return Err(StoreError::OtherBytes(feed.clone()));
         }
         let stored = self.mark(feed)?;
@@ -162,12 +160,11 @@ impl Store {
     /// Puts the very bundle that the stored mark names in place of one that cannot be read.
     pub fn restore(
         &self,
-        untrusted: &UntrustedOrder,
+        untrusted: &mut UntrustedOrder,
         feed: &FeedName,
         mark: &Mark,
     ) -> Result<(), StoreError> {
-        let sha256: [u8; 32] = Sha256::digest(&untrusted.bundle).into();
-        if sha256 != mark.sha256 || self.mark(feed)?.as_ref() != Some(mark) {
+        if untrusted.bundle.sha256() != mark.sha256 || self.mark(feed)?.as_ref() != Some(mark) {
             return Err(StoreError::OtherBytes(feed.clone()));
         }
         self.write_bundle(untrusted, feed, mark)
@@ -175,7 +172,7 @@ impl Store {
 
     fn write_bundle(
         &self,
-        untrusted: &UntrustedOrder,
+        untrusted: &mut UntrustedOrder,
         feed: &FeedName,
         mark: &Mark,
     ) -> Result<(), StoreError> {
@@ -185,7 +182,7 @@ impl Store {
         for (number, signature) in (1..).zip(&untrusted.signatures) {
             durable::write_atomic(&signature_path(&bundle, number), signature)?;
         }
-        Ok(durable::write_atomic(&bundle, &untrusted.bundle)?)
+        Ok(untrusted.bundle.keep_at(&bundle)?)
     }
 
     /// Removes the oldest bundles of a feed: those that neither the newest [`STATES_MAX`] states nor `pinned`, which
@@ -285,13 +282,19 @@ impl Store {
         })
     }
 
+    /// Where a bundle of a mark lies.
+    #[must_use]
+    pub fn bundle_path(&self, feed: &FeedName, link: &Link) -> PathBuf {
+        let name = BundleName::of_link(link).to_string();
+        self.feed_directory(feed).join(name)
+    }
+
     /// The bundles of a mark, in the order of [`Mark::bundles`], as they lie on disk: they are mapped, not
     /// read.
     pub fn bundles(&self, feed: &FeedName, mark: &Mark) -> Result<Vec<Bytes>, StoreError> {
-        let directory = self.feed_directory(feed);
         let mut bundles = Vec::new();
         for link in mark.bundles() {
-            let path = directory.join(BundleName::of_link(&link).to_string());
+            let path = self.bundle_path(feed, &link);
             let Some(bundle) = durable::map(&path)? else {
                 let reason = "missing: expected a bundle of the mark".to_owned();
                 return Err(StoreError::Damaged { path, reason });

@@ -76,7 +76,7 @@ impl Authority {
         let signature = sign(&bundle, &self.key.sk, "a comment").expect("signed");
         let untrusted = UntrustedOrder {
             transport_feed: None,
-            bundle,
+            bundle: bundle.into(),
             signatures: vec![signature.into_bytes()],
         };
         let context = Context::new(time("2026-11-23T09:00:00Z"), &UTC);
@@ -87,8 +87,8 @@ impl Authority {
     }
 
     fn commit(&self, store: &Store, seq: u64) -> Admitted {
-        let (untrusted, admitted) = self.order(seq, 1);
-        store.commit(&untrusted, &admitted).expect("committed");
+        let (mut untrusted, admitted) = self.order(seq, 1);
+        store.commit(&mut untrusted, &admitted).expect("committed");
         admitted
     }
 }
@@ -138,13 +138,15 @@ fn a_commit_never_goes_back_and_stores_only_what_was_admitted() {
     let authority = Authority::new();
     authority.commit(&store, 42);
     for seq in [41, 42] {
-        let (untrusted, admitted) = authority.order(seq, 2);
-        let error = store.commit(&untrusted, &admitted).expect_err("stale");
+        let (mut untrusted, admitted) = authority.order(seq, 2);
+        let error = store.commit(&mut untrusted, &admitted).expect_err("stale");
         assert!(matches!(error, StoreError::Stale { .. }), "{error}");
     }
     let (_, admitted) = authority.order(43, 1);
-    let (other, _) = authority.order(44, 1);
-    let error = store.commit(&other, &admitted).expect_err("other bytes");
+    let (mut other, _) = authority.order(44, 1);
+    let error = store
+        .commit(&mut other, &admitted)
+        .expect_err("other bytes");
     assert!(matches!(error, StoreError::OtherBytes(_)), "{error}");
     assert_eq!(stored_number(&store), Some((1, 42)));
 }
@@ -270,9 +272,11 @@ fn a_damaged_file_is_named_and_the_rest_is_loaded() {
         &directory.join(MARK),
     );
     // Nothing is stored over a mark that nobody can read.
-    let (untrusted, admitted) = authority.order(43, 1);
+    let (mut untrusted, admitted) = authority.order(43, 1);
     named(
-        store.commit(&untrusted, &admitted).expect_err("damaged"),
+        store
+            .commit(&mut untrusted, &admitted)
+            .expect_err("damaged"),
         &directory.join(MARK),
     );
 
@@ -378,9 +382,9 @@ fn in_a_child_whose_disk_is_full() {
         return;
     };
     let store = Store::open(Path::new(&state)).expect("opened");
-    let (untrusted, admitted) = Authority::new().order(43, 1000);
+    let (mut untrusted, admitted) = Authority::new().order(43, 1000);
     let error = store
-        .commit(&untrusted, &admitted)
+        .commit(&mut untrusted, &admitted)
         .expect_err("full")
         .to_string();
     assert!(

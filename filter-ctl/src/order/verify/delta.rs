@@ -1,10 +1,19 @@
 //! Deltas: from what a feed amounts to and the changes of it to what it amounts to then.
+//!
+//! Several deltas are put together first, by id, where the last one counts, and applied once: a restart would
+//! otherwise go through all entries of the feed for each. Of what each of them alone would be checked for, removals
+//! are: they must name what is there by then. The limits of the scope and the descriptions of the orders are checked
+//! of the result alone. They were checked of each state in between when it was admitted, over the very bytes that
+//! its digest proves to be the same.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+
+use jiff::Timestamp;
 
 use super::{AdmissionError, entries::Judged};
 use crate::order::{
-    Entries, EntriesBuilder, Entry, FeedName, OrderInfo, RefusedEntry, Terms, trust::Scope,
+    Entries, EntriesBuilder, Entry, FeedName, OrderInfo, RefusedEntry, Terms, VerifiedOrder,
+    trust::Scope,
 };
 
 /// What a feed amounts to before a delta.
@@ -16,65 +25,159 @@ pub(super) struct Base<'a> {
     pub(super) refused: &'a [RefusedEntry],
 }
 
-/// Applies a delta whose lines were judged. What it does not name stays as it was judged. Takes O(n log n)
-/// for the `n` entries of the result.
-pub(super) fn apply(
+/// What the deltas make of an id that one of them names.
+#[derive(Clone, Copy)]
+enum Change<'a> {
+    /// It is no longer asked for.
+    Gone,
+    Entry {
+        entry: Entry<'a>,
+        orders: &'a [OrderInfo],
+        since: Timestamp,
+    },
+    Refused {
+        entry: &'a RefusedEntry,
+        orders: &'a [OrderInfo],
+    },
+}
+
+/// Applies deltas, in their order, whose lines were judged. What they do not name stays as it was judged. Takes
+/// O(n + d log d) for the `n` entries of the result and the `d` lines of the deltas.
+pub(super) fn apply<'a>(
     feed: &FeedName,
-    base: Base<'_>,
-    change: &Judged<'_>,
+    base: Base<'a>,
+    deltas: impl IntoIterator<Item = &'a Judged<'a>>,
     scope: &Scope,
 ) -> Result<Judged<'static>, AdmissionError> {
-    let is_refused = |id: &str| {
-        let found = base.refused.binary_search_by(|entry| (*entry.id).cmp(id));
-        found.ok().map(|index| base.refused[index].net)
-    };
-    let mut gone: HashSet<&str> = HashSet::new();
-    for removal in &change.removed {
-        let known = base.entries.find(&removal.id);
-        let known = known.map(|position| base.entries.at(position).net);
-        let known = known.or_else(|| is_refused(&removal.id));
+    let mut changes = HashMap::new();
+    for delta in deltas {
+        put_together(feed, base, &mut changes, delta)?;
+    }
+    let mut changes: Vec<_> = changes.into_iter().collect();
+    changes.sort_unstable_by_key(|(id, _)| *id);
+    let is_named = |id: &str| changes.binary_search_by_key(&id, |(id, _)| *id).is_ok();
+
+    let mut result = Merged::new(feed, base.entries.len() + changes.len());
+    let mut before = base.entries.by_id().peekable();
+    for (id, change) in &changes {
+        while let Some(entry) = before.next_if(|entry| entry.id < *id) {
+            result.add(entry, base.orders, entry.terms.since)?;
+        }
+        // What is named takes the place of what was there.
+        before.next_if(|entry| entry.id == *id);
+        if let Change::Entry {
+            entry,
+            orders,
+            since,
+        } = change
+        {
+            result.add(*entry, orders, *since)?;
+        }
+    }
+    for entry in before {
+        result.add(entry, base.orders, entry.terms.since)?;
+    }
+    let stay = base.refused.iter().filter(|entry| !is_named(&entry.id));
+    let mut refused: Vec<_> = stay.map(|entry| (entry, base.orders)).collect();
+    refused.extend(changes.iter().filter_map(|(_, change)| match change {
+        Change::Refused { entry, orders } => Some((*entry, *orders)),
+        Change::Gone | Change::Entry { .. } => None,
+    }));
+    refused.sort_unstable_by_key(|(entry, _)| &entry.id);
+    for (entry, orders) in refused {
+        result.refuse(entry, orders)?;
+    }
+    result.finish(scope)
+}
+
+/// Adds the changes of the next delta.
+fn put_together<'a>(
+    feed: &FeedName,
+    base: Base<'a>,
+    changes: &mut HashMap<&'a str, Change<'a>>,
+    delta: &'a Judged<'a>,
+) -> Result<(), AdmissionError> {
+    for removal in &delta.removed {
+        let known = match changes.get(&*removal.id) {
+            Some(Change::Gone) => None,
+            Some(Change::Entry { entry, .. }) => Some(entry.net),
+            Some(Change::Refused { entry, .. }) => Some(entry.net),
+            None => base.net(&removal.id),
+        };
         if known.is_none_or(|known| removal.net.is_some_and(|net| net != known)) {
             return Err(AdmissionError::UnknownEntry {
                 feed: feed.clone(),
                 line: removal.line,
             });
         }
-        gone.insert(&removal.id);
+        changes.insert(&removal.id, Change::Gone);
     }
-    // What is added anew takes the place of what was there.
-    gone.extend(change.entries.by_id().map(|entry| entry.id));
-    gone.extend(change.refused.iter().map(|entry| &*entry.id));
+    let orders = &*delta.orders;
+    for entry in delta.entries.by_id() {
+        let known = match changes.get(entry.id) {
+            Some(Change::Entry { entry, since, .. }) => Some((*entry, *since)),
+            Some(Change::Gone | Change::Refused { .. }) => None,
+            None => base.entry(entry.id).map(|entry| (entry, entry.terms.since)),
+        };
+        let change = Change::Entry {
+            entry,
+            orders,
+            since: since(known, &entry),
+        };
+        changes.insert(entry.id, change);
+    }
+    for entry in &delta.refused {
+        changes.insert(&entry.id, Change::Refused { entry, orders });
+    }
+    Ok(())
+}
 
-    let mut result = Merged::new(feed, base.entries.len() + change.entries.len());
-    for entry in base.entries.by_id() {
-        if !gone.contains(entry.id) {
-            result.add(entry, base.orders, entry.terms.since)?;
+impl<'a> From<&'a VerifiedOrder> for Base<'a> {
+    fn from(order: &'a VerifiedOrder) -> Self {
+        Self {
+            orders: &order.orders,
+            entries: &order.entries,
+            refused: &order.refused,
         }
     }
-    for entry in change.entries.by_id() {
-        result.add(entry, &change.orders, since(base.entries, &entry))?;
+}
+
+impl<'a> From<&'a Judged<'_>> for Base<'a> {
+    fn from(judged: &'a Judged<'_>) -> Self {
+        Self {
+            orders: &judged.orders,
+            entries: &judged.entries,
+            refused: &judged.refused,
+        }
     }
-    let stay = base
-        .refused
-        .iter()
-        .filter(|entry| !gone.contains(&*entry.id));
-    let refused = stay.map(|entry| (entry, base.orders));
-    for (entry, orders) in refused.chain(change.refused.iter().map(|e| (e, &*change.orders))) {
-        result.refuse(entry, orders)?;
+}
+
+impl<'a> Base<'a> {
+    fn entry(&self, id: &str) -> Option<Entry<'a>> {
+        let position = self.entries.find(id)?;
+        Some(self.entries.at(position))
     }
-    result.finish(scope)
+
+    /// The prefix of an entry, admitted or refused.
+    fn net(&self, id: &str) -> Option<ipnet::IpNet> {
+        let refused = || {
+            let found = self.refused.binary_search_by(|entry| (*entry.id).cmp(id));
+            found.ok().map(|index| self.refused[index].net)
+        };
+        self.entry(id).map(|entry| entry.net).or_else(refused)
+    }
 }
 
 /// An entry that was there before, unchanged but for its end and reason, keeps its `since`.
-fn since(base: &Entries, entry: &Entry<'_>) -> jiff::Timestamp {
-    let known = base.find(entry.id).map(|position| base.at(position));
+fn since(known: Option<(Entry<'_>, Timestamp)>, entry: &Entry<'_>) -> Timestamp {
     let same =
-        known.filter(|known| known.net == entry.net && known.terms.mean_the_same(entry.terms));
-    let since = entry.terms.since;
-    same.map_or(since, |known| known.terms.since.min(since))
+        known.filter(|(known, _)| known.net == entry.net && known.terms.mean_the_same(entry.terms));
+    let now = entry.terms.since;
+    same.map_or(now, |(_, since)| since.min(now))
 }
 
-/// A result in the making. It names the orders that an entry has, and no others.
+/// A result in the making. It names the orders that an entry has, and no others, in the order of the entries'
+/// ids, so that it is the same whichever way it came about. What is refused is added in that order as well.
 struct Merged<'a> {
     feed: &'a FeedName,
     orders: Vec<OrderInfo>,
@@ -102,7 +205,7 @@ impl<'a> Merged<'a> {
         &mut self,
         entry: Entry<'_>,
         orders: &'a [OrderInfo],
-        since: jiff::Timestamp,
+        since: Timestamp,
     ) -> Result<(), AdmissionError> {
         let order = self.order(&orders[entry.terms.order as usize])?;
         self.count += 1;
@@ -157,7 +260,7 @@ impl<'a> Merged<'a> {
             entries,
             count,
             addresses,
-            mut refused,
+            refused,
             ..
         } = self;
         if count > scope.entries_max {
@@ -173,7 +276,6 @@ impl<'a> Merged<'a> {
                 max: scope.addresses_limit(),
             });
         }
-        refused.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         Ok(Judged {
             orders,
             entries: entries.finish(),

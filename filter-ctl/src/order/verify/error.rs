@@ -298,9 +298,10 @@ pub(super) fn check_sizes(
         bundle,
         signatures,
     } = untrusted;
-    if bundle.len() > bundle_bytes_max {
+    let bytes = bundle.bytes().len();
+    if bytes > bundle_bytes_max {
         return Err(AdmissionError::BundleTooLarge {
-            bytes: bundle.len(),
+            bytes,
             max: bundle_bytes_max,
         });
     }

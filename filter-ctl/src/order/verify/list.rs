@@ -9,12 +9,11 @@ use std::{collections::HashSet, sync::Arc};
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::{entries::carry_since, since};
 use crate::order::{
-    Direction, EntriesBuilder, FeedName, OrderInfo, Provenance, RefusalReason, RefusedEntry, Terms,
-    VerifiedOrder, hex,
+    Direction, EntriesBuilder, FeedName, Input, OrderInfo, Provenance, RefusalReason, RefusedEntry,
+    Terms, VerifiedOrder, hex,
     list::{self, Expected, ListError, ListFormat},
 };
 
@@ -92,8 +91,8 @@ pub struct CommittedList {
     pub feed: FeedName,
     /// The mark.
     pub mark: ListMark,
-    /// The list's bytes.
-    pub bytes: Vec<u8>,
+    /// The list.
+    pub input: Input,
     /// Since when its entries have been there; see [`encode_since`](super::encode_since).
     pub since: Option<Vec<u8>>,
 }
@@ -123,22 +122,16 @@ impl ListChange {
     }
 }
 
-/// The digest by which a list is known.
-#[must_use]
-pub fn list_digest(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
-}
-
 /// Judges a list that was seen at `now`. What was in force before, with its mark, gives entries that stay their
 /// `since`.
 pub fn admit_list(
     feed: &FeedName,
-    bytes: &[u8],
+    input: &Input,
     terms: &ListTerms,
     before: Option<(&ListMark, &VerifiedOrder)>,
     now: Timestamp,
 ) -> Result<AdmittedList, ListError> {
-    let sha256 = list_digest(bytes);
+    let sha256 = input.sha256();
     // What had ended begins anew when it comes back.
     let running = before.filter(|(mark, _)| mark.until() > now);
     let same = running.filter(|(mark, _)| mark.sha256 == sha256 && mark.terms == *terms);
@@ -148,7 +141,7 @@ pub fn admit_list(
         seen_at: now,
         terms: terms.clone(),
     };
-    let mut order = judge(feed, bytes, &mark)?;
+    let mut order = judge(feed, input.bytes(), &mark)?;
     let change = before.map(|(_, before)| difference(before, &order));
     if let Some((_, running)) = running {
         let entries = Arc::unwrap_or_clone(order.entries);
@@ -169,13 +162,13 @@ pub fn readmit_list(
     let CommittedList {
         feed,
         mark,
-        bytes,
+        input,
         since,
     } = committed;
-    if list_digest(bytes) != mark.sha256 {
+    if input.sha256() != mark.sha256 {
         return Err(ListReadmitError::OtherBytes(feed.clone()));
     }
-    let mut order = judge(feed, bytes, mark).map_err(|error| ListReadmitError::List {
+    let mut order = judge(feed, input.bytes(), mark).map_err(|error| ListReadmitError::List {
         feed: feed.clone(),
         error,
     })?;

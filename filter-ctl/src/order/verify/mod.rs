@@ -7,23 +7,30 @@
 //!    a new key before everyone knows it);
 //! 3. every signature by a known key is over exactly these bytes;
 //! 4. the first line: its form; a key may sign for its feed; the feed is that of the way it came; enough
-//!    distinct keys have signed; (epoch, seq) is above the stored mark; it has not expired; it is not
-//!    issued in the future; enough of the keys have not expired;
-//! 5. of a delta: its base is what was admitted last;
-//! 6. the entries, against the feed's scope;
-//! 7. of a delta: it leads to the state whose digest it gives.
 //!    distinct keys have signed, revoked ones not counted; (epoch, seq) is above the stored mark; the trust
 //!    file and the bundle have not expired; it is not issued in the future; enough of the keys have not
 //!    expired;
-//! 5. the entries, against the feed's scope.
+//! 5. of a delta: its base is what was admitted last;
+//! 6. the entries, against the feed's scope;
+//! 7. of a delta: it leads to the state whose digest it gives.
 //!
 //! Everything here is a decision about bytes and a time that are passed in. Nothing is stored.
+//!
+//! - here: the order of the checks, and the first line;
+//! - `signers`: step 2 to 4 as far as keys are concerned;
+//! - `entries`: step 6; `delta`: the steps 5 and 7, and a restart's deltas;
+//! - `mark`: what is remembered of a feed; `since`: since when its entries hold;
+//! - `readmit`: what is stored comes back;
+//! - `list`: lists that nobody signs;
+//! - `error`: what a sender is told.
 
 mod delta;
 mod entries;
 mod error;
 mod list;
+mod mark;
 mod readmit;
+mod signers;
 mod since;
 #[cfg(test)]
 mod tests;
@@ -32,27 +39,28 @@ use std::{cmp::Ordering, sync::Arc};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 pub(super) use self::entries::{furthest_until, judge_until};
-use self::error::check_sizes;
 pub use self::{
     entries::BUNDLE_ORDERS_MAX,
     error::AdmissionError,
     list::{
         AdmittedList, CHANGE_FLOOR, CommittedList, ListCaps, ListChange, ListMark,
-        ListReadmitError, ListTerms, admit_list, list_digest, readmit_list,
+        ListReadmitError, ListTerms, admit_list, readmit_list,
     },
+    mark::{Link, Mark},
     readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit, revoked_signers},
     since::encode_since,
 };
+use self::{
+    error::check_sizes,
+    signers::{authority, check_threshold, listed, signers, unexpired, unrevoked},
+};
 use super::{
-    FeedName, Provenance, VerifiedOrder, hex,
+    FeedName, Input, Provenance, VerifiedOrder, hex,
     parse::{self, BUNDLE_BYTES_MAX_DEFAULT, Kind, Manifest},
-    signature::Detached,
     state,
-    trust::{Scope, TrustFile, TrustedFeed, TrustedKey},
+    trust::{TrustFile, TrustedFeed},
 };
 
 /// How far ahead of this machine's clock a bundle may be issued, in seconds; past it, it is refused.
@@ -67,105 +75,9 @@ pub struct UntrustedOrder {
     /// The feed whose way it came by, if that way belongs to one.
     pub transport_feed: Option<FeedName>,
     /// The bundle, as received.
-    pub bundle: Vec<u8>,
+    pub bundle: Input,
     /// The signature files, as received.
     pub signatures: Vec<Vec<u8>>,
-}
-
-/// What was admitted last from a feed. It is stored; who holds it decides what comes next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Mark {
-    /// The bundle's epoch.
-    pub epoch: u64,
-    /// The bundle's sequence number.
-    pub seq: u64,
-    /// SHA-256 of the bundle's bytes.
-    #[serde(with = "hex::digest")]
-    pub sha256: [u8; 32],
-    /// When it was admitted.
-    pub admitted_at: Timestamp,
-    /// The names of the keys that signed it.
-    pub signers: Vec<String>,
-    /// The scope that its entries were judged by. A restart judges by the same, so that it changes
-    /// nothing; the next bundle is judged by the trust file's.
-    pub scope: Scope,
-    /// Of a delta: the bundles that it builds on, from the last snapshot on, without those that changed
-    /// nothing.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub chain: Vec<Link>,
-    /// Whether it changed something: a delta without entries is a sign of life, and nothing builds on it.
-    #[serde(default = "yes", skip_serializing_if = "is_yes")]
-    pub has_entries: bool,
-}
-
-/// A bundle that the marked one builds on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Link {
-    /// The bundle's epoch.
-    pub epoch: u64,
-    /// The bundle's sequence number.
-    pub seq: u64,
-    /// SHA-256 of the bundle's bytes.
-    #[serde(with = "hex::digest")]
-    pub sha256: [u8; 32],
-    /// When it was admitted.
-    pub admitted_at: Timestamp,
-    /// The scope that its entries were judged by.
-    pub scope: Scope,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks for this signature"
-)]
-const fn is_yes(value: &bool) -> bool {
-    *value
-}
-
-impl Mark {
-    /// All bundles that make what is in force, the marked one last.
-    pub fn bundles(&self) -> impl Iterator<Item = Link> {
-        self.chain.iter().cloned().chain([self.link()])
-    }
-
-    /// The marked bundle, as one that others build on.
-    fn link(&self) -> Link {
-        Link {
-            epoch: self.epoch,
-            seq: self.seq,
-            sha256: self.sha256,
-            admitted_at: self.admitted_at,
-            scope: self.scope.clone(),
-        }
-    }
-
-    /// The chain of a delta on this one.
-    fn chain_after(&self) -> Vec<Link> {
-        let mut chain = self.chain.clone();
-        if self.has_entries || chain.is_empty() {
-            chain.push(self.link());
-        }
-        chain
-    }
-
-    /// The number of the bundle that changed something last: the marked one, or the one before a sign of life.
-    #[must_use]
-    pub fn state_number(&self) -> (u64, u64) {
-        let before = self.chain.last().filter(|_| !self.has_entries);
-        before.map_or_else(|| self.number(), |link| (link.epoch, link.seq))
-    }
-
-    /// The epoch and the sequence number, in the order that they count.
-    #[must_use]
-    pub const fn number(&self) -> (u64, u64) {
-        (self.epoch, self.seq)
-    }
 }
 
 /// The stored bytes of the bundles of a mark, in their order, or why they cannot be read.
@@ -236,14 +148,14 @@ pub fn admit(
     context: &Context<'_>,
 ) -> Result<Admission, AdmissionError> {
     let Context { now, timezone, .. } = *context;
-    let bundle = &untrusted.bundle;
+    let bundle = untrusted.bundle.bytes();
     check_sizes(untrusted, context.bundle_bytes_max)?;
     let signers = signers(untrusted, trust)?;
     let (manifest, lines) = parse::open(bundle, timezone)?;
     let (feed, signers) = authority(&manifest, &signers, trust)?;
     check_way(untrusted, &manifest)?;
     check_threshold(feed, signers.len())?;
-    let sha256 = Sha256::digest(bundle).into();
+    let sha256 = untrusted.bundle.sha256();
     let before = (context.mark)(&feed.name);
     if let Some(mark) = before.as_ref().filter(|mark| mark.sha256 == sha256) {
         let (feed, mark) = (feed.name.clone(), mark.clone());
@@ -330,10 +242,15 @@ fn apply_delta(
     };
     let before =
         (context.previous)(&feed.name).ok_or_else(|| unreadable("it is not loaded".to_owned()))?;
-    let applied = delta::apply(&feed.name, before.base(), change, &feed.scope)?;
+    let applied = delta::apply(
+        &feed.name,
+        delta::Base::from(&*before),
+        [change],
+        &feed.scope,
+    )?;
     let bundles = (context.bundles)(&feed.name, base).map_err(unreadable)?;
     let bundles = bundles.iter().map(|bytes| &**bytes);
-    let found = state::digest(bundles.chain([&*untrusted.bundle]))
+    let found = state::digest(bundles.chain([untrusted.bundle.bytes()]))
         .map_err(|error| unreadable(error.to_string()))?;
     if found == state_digest {
         Ok(applied)
@@ -343,16 +260,6 @@ fn apply_delta(
             found: hex::encode(&found),
             expected: hex::encode(&state_digest),
         })
-    }
-}
-
-impl VerifiedOrder {
-    fn base(&self) -> delta::Base<'_> {
-        delta::Base {
-            orders: &self.orders,
-            entries: &self.entries,
-            refused: &self.refused,
-        }
     }
 }
 
@@ -380,60 +287,6 @@ fn verified_order(manifest: &Manifest, mark: &Mark, judged: entries::Judged<'_>)
     }
 }
 
-/// The distinct known keys that signed, as indices into the trust file.
-fn signers(untrusted: &UntrustedOrder, trust: &TrustFile) -> Result<Vec<usize>, AdmissionError> {
-    let mut signatures = Vec::with_capacity(untrusted.signatures.len());
-    for (number, signature) in (1..).zip(&untrusted.signatures) {
-        let signature = Detached::decode(signature);
-        signatures.push(signature.ok_or(AdmissionError::SignatureMalformed(number))?);
-    }
-    let known: Vec<_> = signatures
-        .iter()
-        .filter_map(|signature| Some((signature, trust.key_by_id(signature.key)?)))
-        .collect();
-    if known.is_empty() {
-        let keys = listed(signatures.iter().map(|signature| signature.key));
-        return Err(AdmissionError::UnknownKey(keys));
-    }
-    let mut signers = Vec::with_capacity(known.len());
-    for (signature, index) in known {
-        let TrustedKey {
-            name, public_key, ..
-        } = &trust.keys()[index];
-        if !signature.verifies(&untrusted.bundle, public_key) {
-            return Err(AdmissionError::BadSignature(name.clone()));
-        }
-        if !signers.contains(&index) {
-            signers.push(index);
-        }
-    }
-    Ok(signers)
-}
-
-/// The manifest's feed, and those of the signers that may sign for it.
-fn authority<'a>(
-    manifest: &Manifest,
-    signers: &[usize],
-    trust: &'a TrustFile,
-) -> Result<(&'a TrustedFeed, Vec<&'a TrustedKey>), AdmissionError> {
-    let Some(feed) = trust.feed(&manifest.feed) else {
-        return Err(AdmissionError::UnknownFeed(manifest.feed.clone()));
-    };
-    let allowed: Vec<_> = signers
-        .iter()
-        .filter(|index| feed.keys.contains(index))
-        .map(|index| &trust.keys()[*index])
-        .collect();
-    if allowed.is_empty() {
-        let names = signers.iter().map(|index| &*trust.keys()[*index].name);
-        return Err(AdmissionError::KeyNotAllowed {
-            feed: feed.name.clone(),
-            keys: listed(names),
-        });
-    }
-    Ok((feed, allowed))
-}
-
 fn check_way(untrusted: &UntrustedOrder, manifest: &Manifest) -> Result<(), AdmissionError> {
     match &untrusted.transport_feed {
         Some(expected) if *expected != manifest.feed => Err(AdmissionError::WrongFeed {
@@ -442,17 +295,6 @@ fn check_way(untrusted: &UntrustedOrder, manifest: &Manifest) -> Result<(), Admi
         }),
         _ => Ok(()),
     }
-}
-
-fn check_threshold(feed: &TrustedFeed, found: usize) -> Result<(), AdmissionError> {
-    if found >= feed.threshold {
-        return Ok(());
-    }
-    Err(AdmissionError::ThresholdNotMet {
-        feed: feed.name.clone(),
-        found,
-        threshold: feed.threshold,
-    })
 }
 
 /// A number above the mark. The bytes are others than those of the mark.
@@ -483,22 +325,6 @@ fn check_trust(trust: &TrustFile, now: Timestamp) -> Result<(), AdmissionError> 
     }
 }
 
-/// The signers whose keys are not revoked, of which there must be enough.
-fn unrevoked<'a>(
-    feed: &TrustedFeed,
-    signers: &[&'a TrustedKey],
-    now: Timestamp,
-) -> Result<Vec<&'a TrustedKey>, AdmissionError> {
-    let (revoked, good): (Vec<&TrustedKey>, Vec<&TrustedKey>) =
-        signers.iter().partition(|key| key.is_revoked(now));
-    if good.len() >= feed.threshold {
-        Ok(good)
-    } else {
-        let names = listed(revoked.iter().map(|key| &*key.name));
-        Err(AdmissionError::KeyRevoked(names))
-    }
-}
-
 fn check_dates(manifest: &Manifest, now: Timestamp) -> Result<(), AdmissionError> {
     let Manifest {
         issued_at,
@@ -513,26 +339,4 @@ fn check_dates(manifest: &Manifest, now: Timestamp) -> Result<(), AdmissionError
     } else {
         Ok(())
     }
-}
-
-/// The names of the signers whose keys have not expired, of which there must be enough.
-fn unexpired(
-    feed: &TrustedFeed,
-    signers: &[&TrustedKey],
-    now: Timestamp,
-) -> Result<Vec<String>, AdmissionError> {
-    let (expired, good): (Vec<&TrustedKey>, Vec<&TrustedKey>) =
-        signers.iter().partition(|key| key.has_expired(now));
-    if good.len() >= feed.threshold {
-        Ok(good.iter().map(|key| key.name.clone()).collect())
-    } else {
-        let names = listed(expired.iter().map(|key| &*key.name));
-        Err(AdmissionError::KeyExpired(names))
-    }
-}
-
-/// Names for an error: `` `a`, `b` ``.
-fn listed(names: impl Iterator<Item = impl std::fmt::Display>) -> String {
-    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
-    names.join(", ")
 }

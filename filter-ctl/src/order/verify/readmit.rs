@@ -1,16 +1,21 @@
 //! A restart: what was admitted and stored comes back as it was.
 //!
+//! The deltas of a feed are put together and applied once, see `delta`.
+//!
 //! Bytes and signatures are checked again, dates are not: they judged the admission. A bundle that hashes
 //! to its mark is rebuilt even when its key has left the trust file or its signature no longer fits,
 //! because only an order, an `until` or the kill switch takes protection away. Such a thing is an alarm
 //! for the operator, who decides.
 
-use std::sync::Arc;
+mod problem;
+
+use std::{mem, sync::Arc};
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 
+pub use self::problem::{ReadmitAlarm, ReadmitError};
 use super::{
     AdmissionError, Link, Mark, delta,
     entries::{self, Judged},
@@ -18,10 +23,15 @@ use super::{
 };
 use crate::order::{
     FeedName, VerifiedOrder, hex,
-    parse::{self, Manifest, ParseError},
+    parse::{self, Manifest},
     signature::Detached,
     trust::TrustFile,
 };
+
+/// Lines of deltas that are put together before they are applied, however few entries there are; with more
+/// entries so many lines are. So the memory is bounded, and what is applied is never much less than what it is
+/// applied to.
+const DELTA_LINES_MIN: usize = if cfg!(test) { 6 } else { 65_536 };
 
 /// What is stored of a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,148 +59,6 @@ pub struct Readmitted {
     pub alarms: Vec<ReadmitAlarm>,
 }
 
-/// What is not as it was at admission. The order is enforced all the same.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadmitAlarm {
-    /// The feed has left the trust file.
-    #[error("feed `{0}` is no longer in the trust file: what it ordered stays in force")]
-    UnknownFeed(FeedName),
-    /// Keys that signed it have left the trust file, or the feed's keys.
-    #[error(
-        "feed `{feed}` was signed by {keys}, no longer trusted: what it ordered stays in force"
-    )]
-    KeyNotTrusted {
-        /// The feed.
-        feed: FeedName,
-        /// The keys.
-        keys: String,
-    },
-    /// Keys that signed it are revoked.
-    #[error(
-        "feed `{feed}` was signed by {keys}, revoked since: what it ordered stays in force until it is \
-         withdrawn or a bundle by another key takes its place"
-    )]
-    KeyRevoked {
-        /// The feed.
-        feed: FeedName,
-        /// The keys, with the times of their revocation.
-        keys: String,
-    },
-    /// Fewer trusted keys than the threshold have signed it.
-    #[error(
-        "feed `{feed}` is signed by {found} of {threshold} keys: what it ordered stays in force"
-    )]
-    ThresholdNotMet {
-        /// The feed.
-        feed: FeedName,
-        /// How many trusted keys signed it.
-        found: usize,
-        /// How many must by now.
-        threshold: usize,
-    },
-    /// A stored signature does not fit the bundle, which is that of the mark.
-    #[error(
-        "feed `{feed}`: stored signature {number} no longer fits: what was ordered stays in force"
-    )]
-    BadSignature {
-        /// The feed.
-        feed: FeedName,
-        /// Which, counted from 1.
-        number: usize,
-    },
-    /// The feed's scope is another by now. What was admitted stays as it was judged.
-    #[error("feed `{0}` has another scope by now: it holds from the next bundle on")]
-    ScopeChanged(FeedName),
-    /// The record of the times since which entries hold is damaged or missing.
-    #[error(
-        "feed `{feed}`: the record of first dates is lost: {problem}; entries count from {from}"
-    )]
-    SinceLost {
-        /// The feed.
-        feed: FeedName,
-        /// What is wrong with it.
-        problem: String,
-        /// The admission of the bundle.
-        from: jiff::Timestamp,
-    },
-}
-
-impl ReadmitAlarm {
-    /// Every [`Self::code`].
-    pub const CODES: [&'static str; 7] = [
-        "unknown_feed",
-        "key_not_trusted",
-        "key_revoked",
-        "threshold_not_met",
-        "bad_signature",
-        "scope_changed",
-        "since_lost",
-    ];
-
-    /// The stable name of the alarm.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownFeed(_) => "unknown_feed",
-            Self::KeyNotTrusted { .. } => "key_not_trusted",
-            Self::KeyRevoked { .. } => "key_revoked",
-            Self::ThresholdNotMet { .. } => "threshold_not_met",
-            Self::BadSignature { .. } => "bad_signature",
-            Self::ScopeChanged(_) => "scope_changed",
-            Self::SinceLost { .. } => "since_lost",
-        }
-    }
-}
-
-/// Why stored bytes are not what was admitted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadmitError {
-    /// The bundle has changed on disk.
-    #[error(
-        "feed `{feed}`: the stored bundle has SHA-256 {found}: expected {expected}, as the mark says"
-    )]
-    DigestMismatch {
-        /// The feed.
-        feed: FeedName,
-        /// The bundle's digest, in hexadecimal.
-        found: String,
-        /// The mark's.
-        expected: String,
-    },
-    /// It is malformed, which it was not.
-    #[error("feed `{feed}`: stored bundle: {error}")]
-    Malformed {
-        /// The feed.
-        feed: FeedName,
-        /// What is wrong.
-        error: ParseError,
-    },
-    /// It is another bundle than the mark says.
-    #[error("feed `{0}`: the stored bundle is of another feed or number than its mark")]
-    WrongBundle(FeedName),
-    /// It passes a limit of the scope in the mark, or does not fit what it builds on, which it did.
-    #[error("feed `{feed}`: stored bundle: {error}")]
-    OutOfScope {
-        /// The feed.
-        feed: FeedName,
-        /// What is wrong.
-        error: Box<AdmissionError>,
-    },
-}
-
-impl ReadmitError {
-    /// The stable name of the error.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::DigestMismatch { .. } => "digest_mismatch",
-            Self::Malformed { .. } => "malformed",
-            Self::WrongBundle(_) => "wrong_bundle",
-            Self::OutOfScope { .. } => "out_of_scope",
-        }
-    }
-}
-
 /// Rebuilds what was admitted. It fails only when the stored bytes are not those of the mark.
 pub fn readmit(
     committed: &Committed,
@@ -206,52 +74,67 @@ pub fn readmit(
         since,
     } = committed;
     let mut alarms = authority_alarms(committed, trust);
-    let mut order: Option<VerifiedOrder> = None;
-    for (link, bytes) in mark.bundles().zip(chain.iter().chain([bundle])) {
-        let (manifest, mut judged) = rejudge(feed, &link, bytes, timezone)?;
-        let of_link = mark_of(&link, mark);
-        match order {
-            None => {
-                let restored = match since {
-                    Some(since) => {
-                        let (entries, restored) = since::apply(since, judged.entries);
-                        judged.entries = entries;
-                        restored
-                    }
-                    None => Err("expected a file beside the bundle".to_owned()),
-                };
-                if let Err(problem) = restored {
-                    alarms.push(ReadmitAlarm::SinceLost {
-                        feed: feed.clone(),
-                        problem,
-                        from: link.admitted_at,
-                    });
-                }
-            }
-            Some(before) => {
-                let applied = delta::apply(feed, before.base(), &judged, &link.scope);
-                judged = applied.map_err(|error| out_of_scope(feed, error))?;
-            }
-        }
-        order = Some(verified_order(&manifest, &of_link, judged));
-    }
+    let mut bundles = mark.bundles().zip(chain.iter().chain([bundle]));
     // A mark has at least its own bundle.
-    let order = order.ok_or_else(|| ReadmitError::WrongBundle(feed.clone()))?;
-    let order = Arc::new(order);
+    let (mut last, bytes) = bundles
+        .next()
+        .ok_or_else(|| ReadmitError::WrongBundle(feed.clone()))?;
+    let (mut manifest, mut whole) = rejudge(feed, &last, bytes, timezone)?;
+    let restored = match since {
+        Some(since) => {
+            let (entries, restored) = since::apply(since, whole.entries);
+            whole.entries = entries;
+            restored
+        }
+        None => Err("expected a file beside the bundle".to_owned()),
+    };
+    if let Err(problem) = restored {
+        alarms.push(ReadmitAlarm::SinceLost {
+            feed: feed.clone(),
+            problem,
+            from: last.admitted_at,
+        });
+    }
+    let mut deltas = Deltas::default();
+    for (link, bytes) in bundles {
+        let (of_delta, judged) = rejudge(feed, &link, bytes, timezone)?;
+        (manifest, last) = (of_delta, link);
+        deltas.push(judged);
+        if deltas.lines > (whole.entries.len() + whole.refused.len()).max(DELTA_LINES_MIN) {
+            whole = deltas.apply(feed, &whole, &last)?;
+        }
+    }
+    if !deltas.judged.is_empty() {
+        whole = deltas.apply(feed, &whole, &last)?;
+    }
+    let order = Arc::new(verified_order(&manifest, mark, whole));
     Ok(Readmitted { order, alarms })
 }
 
-/// What an order takes from the mark of a bundle of a chain.
-fn mark_of(link: &Link, last: &Mark) -> Mark {
-    Mark {
-        epoch: link.epoch,
-        seq: link.seq,
-        sha256: link.sha256,
-        admitted_at: link.admitted_at,
-        scope: link.scope.clone(),
-        signers: last.signers.clone(),
-        chain: Vec::new(),
-        has_entries: true,
+/// Deltas that are still to be applied, all together.
+#[derive(Default)]
+struct Deltas<'a> {
+    judged: Vec<Judged<'a>>,
+    lines: usize,
+}
+
+impl<'a> Deltas<'a> {
+    fn push(&mut self, judged: Judged<'a>) {
+        self.lines += judged.entries.len() + judged.refused.len() + judged.removed.len();
+        self.judged.push(judged);
+    }
+
+    /// Applies all of them, of which `last` is the last.
+    fn apply(
+        &mut self,
+        feed: &FeedName,
+        whole: &Judged<'_>,
+        last: &Link,
+    ) -> Result<Judged<'static>, ReadmitError> {
+        self.lines = 0;
+        let deltas = mem::take(&mut self.judged);
+        delta::apply(feed, whole.into(), &deltas, &last.scope)
+            .map_err(|error| out_of_scope(feed, error))
     }
 }
 

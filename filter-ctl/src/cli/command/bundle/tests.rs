@@ -1,11 +1,17 @@
 //! From a new key to a bundle that is verified.
 
-use super::*;
+use std::fs;
+
+use super::{sign::password, *};
 use crate::{
     cli::{output::Format, service::Service},
     exit::Exit,
     http::samples,
-    order::sign::{BundleEntry, build_bundle},
+    order::{
+        OrderInfo,
+        parse::Kind,
+        sign::{BundleEntry, build_bundle},
+    },
 };
 
 fn context() -> Context {

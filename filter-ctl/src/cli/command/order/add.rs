@@ -139,12 +139,15 @@ struct Added {
 struct Asked {
     nets: Vec<IpNet>,
     not_enforceable: Vec<CannotBlock>,
+    /// The list that came with it, as it is written: the service keeps it as evidence.
+    attachment: Option<String>,
 }
 
 pub(super) fn run(context: &Context, args: AddArgs) -> Result<Outcome, Failure> {
     let Asked {
         nets,
         not_enforceable,
+        attachment,
     } = asked(&args)?;
     if nets.is_empty() {
         return Err(nothing_to_enter(&not_enforceable));
@@ -167,9 +170,10 @@ pub(super) fn run(context: &Context, args: AddArgs) -> Result<Outcome, Failure> 
         proto: args.proto,
         ports: args.ports,
     };
-    let report = context
-        .service
-        .ask(async |client| client.add_order(&request).await)?;
+    let report = context.service.ask(async |client| {
+        let attachment = attachment.as_deref().map(str::as_bytes);
+        client.add_order(&request, attachment).await
+    })?;
     let exit = if not_enforceable.is_empty() {
         exit_of(&report)
     } else {
@@ -219,6 +223,7 @@ fn asked(args: &AddArgs) -> Result<Asked, Failure> {
         let list = parse_list(&text, format, args.column.as_deref())
             .map_err(|error| Failure::invalid(error.code(), format!("{name}, {error}")))?;
         take(&name, list);
+        asked.attachment = Some(text);
     }
     Ok(asked)
 }

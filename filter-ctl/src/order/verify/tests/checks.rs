@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
+use crate::order::signature::Detached;
 
 #[test]
 fn a_signed_bundle_is_admitted() {
@@ -47,7 +48,7 @@ fn signatures_of_the_older_form_are_verified() {
 #[test]
 fn each_size_has_a_limit() {
     let context = Context {
-        bundle_bytes_max: good().bundle.len() - 1,
+        bundle_bytes_max: good().bundle.bytes().len() - 1,
         ..Context::new(now(), &UTC)
     };
     let error = admit(&good(), &trust(), &context).expect_err("too large");
@@ -288,12 +289,13 @@ proptest! {
         // The text of the untrusted comment is signed by nobody and read by nobody.
         let comment = signature.iter().position(|byte| *byte == b'\n').expect("a line");
         let comment = "untrusted comment: ".len()..comment;
-        let bytes = if in_signature { &mut untrusted.signatures[0] } else { &mut untrusted.bundle };
+        let mut bytes = if in_signature { signature } else { untrusted.bundle.bytes().to_vec() };
         let at = at.index(bytes.len());
         if in_signature && comment.contains(&at) {
             return Ok(());
         }
         bytes[at] ^= change;
+        if in_signature { untrusted.signatures[0] = bytes } else { untrusted.bundle = bytes.into() }
         let context = Context::new(now(), &UTC);
         let error = admit(&untrusted, trust, &context).expect_err("refused");
         let expected = ["bad_signature", "signature_malformed", "unknown_key"];
@@ -308,7 +310,7 @@ proptest! {
     ) {
         let context = Context::new(now(), &UTC);
         for signatures in [vec![signature], vec![text.clone().into_bytes()], signed(bundle.clone(), &["a"]).signatures] {
-            let untrusted = UntrustedOrder { transport_feed: None, bundle: bundle.clone(), signatures };
+            let untrusted = UntrustedOrder { transport_feed: None, bundle: bundle.clone().into(), signatures };
             let _ = admit(&untrusted, &trust(), &context);
         }
         let _ = admit(&signed(text.into_bytes(), &["a"]), &trust(), &context);

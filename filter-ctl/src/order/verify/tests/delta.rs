@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use jiff::ToSpan as _;
 use proptest::prelude::*;
 
 use super::*;
@@ -17,7 +18,12 @@ fn line(op: &str, id: u8, host: u8) -> String {
             .replace(&format!(".{host}."), &format!(".{}.", host & 0xf0)),
         _ => format!("203.0.113.{host}"),
     };
-    format!(r#"{{{op}"id":"e{id}","net":"{net}","until":"2026-12-10T00:00:00Z"}}"#)
+    // Some have an order of their own.
+    let order = match host % 5 {
+        0 => String::new(),
+        number => format!(r#","order":{{"reference":"{number}","issuer":"VNCERT/CC"}}"#),
+    };
+    format!(r#"{{{op}"id":"e{id}","net":"{net}","until":"2026-12-10T00:00:00Z"{order}}}"#)
 }
 
 fn with_manifest(name: &str, seq: u64, kind: &str, lines: &[String]) -> Vec<u8> {
@@ -68,6 +74,8 @@ struct Receiver {
     order: Option<Arc<VerifiedOrder>>,
     bundles: BTreeMap<[u8; 32], Vec<u8>>,
     since: Option<Vec<u8>>,
+    /// Minutes, one for each bundle.
+    age: i64,
 }
 
 impl Receiver {
@@ -81,12 +89,13 @@ impl Receiver {
                     .map(|link| self.bundles[&link.sha256].clone().into());
                 Ok(bytes.collect())
             },
-            ..Context::new(now(), &UTC)
+            ..Context::new(now() + self.age.minutes(), &UTC)
         };
         admit(&signed(bundle.to_vec(), &["a"]), &trust(), &context)
     }
 
     fn take(&mut self, bundle: &[u8]) -> Result<(), AdmissionError> {
+        self.age += 1;
         let Admission::New(admitted) = self.judge(bundle)? else {
             panic!("expected something new");
         };
@@ -136,14 +145,14 @@ impl Receiver {
 
 fn states() -> impl Strategy<Value = Vec<State>> {
     let state = prop::collection::btree_map(0..12_u8, 1..200_u8, 0..8);
-    prop::collection::vec(state, 2..7)
+    prop::collection::vec(state, 2..9)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn deltas_lead_where_the_snapshot_they_stand_for_leads(states in states()) {
+    fn deltas_lead_where_the_snapshot_they_stand_for_leads_and_a_restart_puts_them_together(states in states()) {
         let mut by_delta = Receiver::default();
         by_delta.take(&snapshot(1, &states[0])).expect("a snapshot");
         for ((seq, before), after) in (2..).zip(&states).zip(&states[1..]) {

@@ -226,7 +226,7 @@ fn signed_garbage_is_refused_by_name() {
     let code = |bundle: Vec<u8>| refused(&signed(bundle, &["a"])).code();
     assert_eq!(code(b"x".to_vec()), "malformed");
     assert_eq!(code(Vec::new()), "malformed");
-    let bundle = String::from_utf8(good().bundle).expect("text");
+    let bundle = String::from_utf8(good().bundle.bytes().to_vec()).expect("text");
     let delta = bundle.replace("\"snapshot\"", "\"delta\",\"base_seq\":41");
     assert_eq!(code(delta.into_bytes()), "malformed");
     let version = bundle.replace("\"version\":1", "\"version\":2");

@@ -66,7 +66,13 @@ fn a_history_of_300_versions_holds_and_refuses_exactly_the_implausible_ones() {
             _ => whole,
         };
         let before = good.as_ref().map(|good| (&good.mark, &*good.order));
-        match admit_list(&feed(), bytes.as_bytes(), &terms(), before, now) {
+        match admit_list(
+            &feed(),
+            &bytes.as_bytes().to_vec().into(),
+            &terms(),
+            before,
+            now,
+        ) {
             Err(_) => refused.push(version),
             Ok(new) if new.change.is_some_and(|change| !change.is_within(&CAPS)) => {
                 held.push(version);
@@ -86,17 +92,38 @@ fn a_history_of_300_versions_holds_and_refuses_exactly_the_implausible_ones() {
 fn seen_again_it_holds_longer_and_since_stays() {
     let now: Timestamp = "2026-11-25T00:00:00Z".parse().unwrap();
     let bytes = text(0..10);
-    let list = admit_list(&feed(), bytes.as_bytes(), &terms(), None, now).unwrap();
+    let list = admit_list(
+        &feed(),
+        &bytes.as_bytes().to_vec().into(),
+        &terms(),
+        None,
+        now,
+    )
+    .unwrap();
     let later = now + SignedDuration::from_hours(3);
     let before = Some((&list.mark, &*list.order));
-    let again = admit_list(&feed(), bytes.as_bytes(), &terms(), before, later).unwrap();
+    let again = admit_list(
+        &feed(),
+        &bytes.as_bytes().to_vec().into(),
+        &terms(),
+        before,
+        later,
+    )
+    .unwrap();
     let entry = again.order.entries().at(0);
     assert_eq!(entry.terms.since, now);
     assert_eq!(entry.terms.until, later + SignedDuration::from_hours(48));
 
     let much_later = later + SignedDuration::from_hours(49);
     let before = Some((&again.mark, &*again.order));
-    let back = admit_list(&feed(), bytes.as_bytes(), &terms(), before, much_later).unwrap();
+    let back = admit_list(
+        &feed(),
+        &bytes.as_bytes().to_vec().into(),
+        &terms(),
+        before,
+        much_later,
+    )
+    .unwrap();
     assert_eq!(back.order.entries().at(0).terms.since, much_later);
 }
 
@@ -104,7 +131,7 @@ fn seen_again_it_holds_longer_and_since_stays() {
 fn a_short_prefix_is_refused_alone_and_a_restart_reads_the_same() {
     let now: Timestamp = "2026-11-25T00:00:00Z".parse().unwrap();
     let bytes = b"20.0.0.0/12\n20.1.0.0/24\n".to_vec();
-    let list = admit_list(&feed(), &bytes, &terms(), None, now).unwrap();
+    let list = admit_list(&feed(), &bytes.clone().into(), &terms(), None, now).unwrap();
     assert_eq!(
         (list.order.entries().len(), list.order.refused().len()),
         (1, 1)
@@ -113,12 +140,12 @@ fn a_short_prefix_is_refused_alone_and_a_restart_reads_the_same() {
         feed: feed(),
         mark: list.mark.clone(),
         since: Some(encode_since(&list.order)),
-        bytes,
+        input: bytes.into(),
     };
     let (order, odd) = readmit_list(&committed).unwrap();
     assert_eq!((order, odd), (list.order, None));
     let damaged = CommittedList {
-        bytes: b"20.1.0.0/24\n".to_vec(),
+        input: b"20.1.0.0/24\n".to_vec().into(),
         ..committed
     };
     assert!(readmit_list(&damaged).is_err());

@@ -110,7 +110,7 @@ fn signed(bundle: Vec<u8>, keys: &[&str]) -> UntrustedOrder {
         .collect();
     UntrustedOrder {
         transport_feed: None,
-        bundle,
+        bundle: bundle.into(),
         signatures,
     }
 }
@@ -143,7 +143,7 @@ fn committed(untrusted: &UntrustedOrder, admitted: &Admitted) -> Committed {
         feed: admitted.order.feed().clone(),
         mark: admitted.mark.clone(),
         chain: Vec::new(),
-        bundle: untrusted.bundle.clone().into(),
+        bundle: untrusted.bundle.bytes().to_vec().into(),
         signatures: untrusted.signatures.clone(),
         since: Some(encode_since(&admitted.order)),
     }

@@ -68,7 +68,7 @@ fn what_a_revoked_key_had_ordered_stays_with_an_alarm() {
         feed: feed("ncsc"),
         mark,
         chain: Vec::new(),
-        bundle: order.bundle.into(),
+        bundle: order.bundle.bytes().to_vec().into(),
         signatures: order.signatures,
         since: None,
     };
@@ -165,11 +165,12 @@ proptest! {
     ) {
         let mut all = refusals();
         let (code, mut untrusted) = all.swap_remove(which.index(all.len()));
-        let bytes = if in_signature { &mut untrusted.signatures[0] } else { &mut untrusted.bundle };
+        let mut bytes = if in_signature { untrusted.signatures[0].clone() } else { untrusted.bundle.bytes().to_vec() };
         for (at, with) in changes {
             let at = at.index(bytes.len());
             bytes[at] = with;
         }
+        if in_signature { untrusted.signatures[0] = bytes } else { untrusted.bundle = bytes.into() }
         prop_assert!(after(&mark(), &untrusted).is_err(), "{}", code);
     }
 
@@ -178,8 +179,10 @@ proptest! {
         at in any::<prop::sample::Index>(), by in 1_u8..,
     ) {
         let mut untrusted = order(&manifest("ncsc"), &[entry("e1", "203.0.113.7/32")], &["a"]);
-        let at = at.index(untrusted.bundle.len());
-        untrusted.bundle[at] ^= by;
+        let mut bytes = untrusted.bundle.bytes().to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] ^= by;
+        untrusted.bundle = bytes.into();
         prop_assert_eq!(refused(&untrusted).code(), "bad_signature");
     }
 }

@@ -1,5 +1,7 @@
 //! What a restart keeps.
 
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 
 #[test]
