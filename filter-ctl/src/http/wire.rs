@@ -4,6 +4,7 @@
 //! or removed. Times are RFC 3339 in UTC, prefixes in CIDR form, `packets` and `bytes` are totals that
 //! never go backwards.
 
+mod event;
 mod hold;
 mod letter;
 mod pull;
@@ -16,6 +17,7 @@ use ipnet::IpNet;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
+pub use self::event::{CaptureRequest, Event, EventLine, Events, EventsLost};
 pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
 pub use self::letter::{LetterInfo, OrderReport, ReportItem, ReportSent};
 pub use self::pull::FeedRequest;

@@ -4,7 +4,7 @@
 //! maps that it takes over from have a ring of their own, which nobody reads any more. What lies in a ring from
 //! before a restart is read by the next service.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::io;
 
 use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
 use filter_common::{
@@ -13,8 +13,9 @@ use filter_common::{
     limit::Limit,
     sample::{Sample, Sampling},
 };
+use tokio::io::unix::AsyncFd;
 
-use super::{KernelError, instance::Instance, record::decode_sample};
+use super::{KernelError, instance::Instance, record::decode_sample, sys};
 
 /// How many samples are made, and whether addresses inside are whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,32 +54,38 @@ pub struct Tallies {
 }
 
 /// The ring. One reader at a time: what it takes is gone.
-pub struct SampleRing(RingBuf<MapData>);
+pub struct SampleRing(AsyncFd<RingBuf<MapData>>);
 
 impl SampleRing {
-    /// The next sample, or `None` until there is one. What has another size than a sample is none, and passed
-    /// over: it cannot be in maps whose version was checked.
-    pub fn next(&mut self) -> Option<Sample> {
-        while let Some(item) = self.0.next() {
+    /// Waits until there are samples, and takes them, at most so many.
+    ///
+    /// What has another size than a sample is none, and passed over: it cannot be in maps whose version was
+    /// checked.
+    pub async fn read(&mut self, max: usize, mut take: impl FnMut(&Sample)) -> io::Result<()> {
+        let mut ready = self.0.readable_mut().await?;
+        for _ in 0..max {
+            let Some(item) = ready.get_inner_mut().next() else {
+                ready.clear_ready();
+                break;
+            };
             if let Some(sample) = decode_sample(&item) {
-                return Some(sample);
+                take(&sample);
             }
         }
-        None
-    }
-}
-
-impl AsRawFd for SampleRing {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        Ok(())
     }
 }
 
 impl Instance {
-    /// Opens the ring of its samples.
+    /// Opens the ring of its samples. Has to be called inside the runtime.
     pub fn sample_ring(&self) -> Result<SampleRing, KernelError> {
         let ring = RingBuf::try_from(Map::RingBuf(self.data(map::SAMPLES)?));
-        ring.map(SampleRing).map_err(map_error(map::SAMPLES))
+        let ring = sys::watch_ring(ring.map_err(map_error(map::SAMPLES))?);
+        ring.map(SampleRing).map_err(|source| KernelError::Syscall {
+            call: "epoll_ctl",
+            what: format!("map {}", map::SAMPLES),
+            source,
+        })
     }
 
     /// Says how samples are made from the next packet on.
