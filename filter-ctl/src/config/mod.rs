@@ -9,6 +9,7 @@
 //! - [`perimeter`]: policies, host groups, VLANs, tunnels;
 //! - [`pull`]: what is fetched, and how a list is judged;
 //! - [`push`]: who may push bundles, and where to;
+//! - [`samples`]: how many of the packets that are dropped are looked at;
 //! - `validate`: what the types alone cannot express.
 
 pub mod hold;
@@ -17,6 +18,7 @@ pub mod never_block;
 pub mod perimeter;
 pub mod pull;
 pub mod push;
+pub mod samples;
 mod validate;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
@@ -32,6 +34,7 @@ pub use self::{
     perimeter::{HostGroupConfig, PoliciesConfig, TunnelSetting, VlanConfig},
     pull::{FeedFormat, Period, PullConfig},
     push::{Fingerprint, PushClientConfig, PushConfig},
+    samples::SamplesConfig,
     validate::log_filter,
 };
 use crate::{kernel::attach::Mode, order::FeedName, policy::hold::Guarded};
@@ -95,6 +98,8 @@ pub struct Config {
     pub orders: OrdersConfig,
     /// How much fits into the kernel's tables.
     pub capacity: CapacityConfig,
+    /// Samples of what is dropped.
+    pub samples: SamplesConfig,
     /// The log.
     pub log: LogConfig,
 }
@@ -305,6 +310,7 @@ impl Default for Config {
             push: PushConfig::default(),
             orders: OrdersConfig::default(),
             capacity: CapacityConfig::default(),
+            samples: SamplesConfig::default(),
             log: LogConfig::default(),
         }
     }

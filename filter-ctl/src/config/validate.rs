@@ -13,7 +13,7 @@ use std::{
 use filter_common::limits::{INTERFACES_MAX, rows_for_v4, rows_for_v6};
 use ipnet::IpNet;
 
-use super::{CapacityConfig, Config};
+use super::{CapacityConfig, Config, SamplesConfig};
 use crate::order::{
     FeedName,
     trust::{SHORTEST_IPV4_FLOOR, SHORTEST_IPV6_FLOOR, UNTIL_DAYS_MAX},
@@ -238,7 +238,10 @@ fn host_bits(path: &str, net: IpNet, findings: &mut Findings) {
 
 fn numbers(config: &Config, findings: &mut Findings) {
     let Config {
-        orders, capacity, ..
+        orders,
+        capacity,
+        samples,
+        ..
     } = config;
     for (key, value, least, most) in [
         (
@@ -266,6 +269,12 @@ fn numbers(config: &Config, findings: &mut Findings) {
             capacity.limit_addresses,
             0,
             CapacityConfig::LIMIT_ADDRESSES_MAX,
+        ),
+        (
+            "samples.per_second",
+            samples.per_second,
+            0,
+            SamplesConfig::PER_SECOND_MAX,
         ),
     ] {
         if !(least..=most).contains(&value) {

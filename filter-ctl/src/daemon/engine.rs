@@ -23,12 +23,14 @@ use super::{
     local::Local,
     publish::Shown,
     receipts::Receipts,
+    sampling::Sampling,
     trail::Trail,
     trust::Kept,
     view::View,
 };
 use crate::{
     config::Config,
+    events::Hub,
     http::{
         push::monitor::PushMonitor,
         wire::{Alarm, Refusal, RefusalKind},
@@ -107,6 +109,8 @@ pub(super) struct Engine {
     pub(super) view: watch::Sender<Arc<View>>,
     pub(super) shown: Shown,
     pub(super) receipts: Receipts,
+    pub(super) hub: Hub,
+    pub(super) sampling: Sampling,
     pub(super) push: PushMonitor,
 }
 
@@ -352,7 +356,7 @@ impl Engine {
 
     /// Reads the counters into the totals.
     pub(super) fn read_counters(&mut self) {
-        match self.read_all_counters() {
+        match self.read_all_counters().and_then(|()| self.read_meters()) {
             Ok(()) => self.clear_alarm("counters", "kernel"),
             Err(error) => self.raise("counters", "kernel", error.to_string()),
         }

@@ -17,6 +17,7 @@
 //! - `publish`: from state to view;
 //! - [`lists`]: unsigned lists, judged, held or enforced; `pullers`: the tasks that fetch feeds;
 //! - `receipts`: what is stated of each bundle, signed;
+//! - `sampling`: how samples are made, and who may see addresses inside;
 //! - `push`: the listener for authorities, as far as the engine has to do with it;
 //! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
 //! - `equivocation`: an authority that signs two truths;
@@ -45,6 +46,7 @@ mod pullers;
 mod push;
 mod receipts;
 mod reload;
+mod sampling;
 pub mod start;
 pub(crate) mod stored;
 mod tasks;

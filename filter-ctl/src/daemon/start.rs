@@ -23,6 +23,7 @@ use super::{
     local::Local,
     publish::Shown,
     receipts::Receipts,
+    sampling::Sampling,
     stored::Stored,
     trail::Trail,
     trust::Kept,
@@ -31,6 +32,7 @@ use super::{
 use crate::{
     audit::Event,
     config::{CapacityConfig, Config},
+    events::Hub,
     http::push::monitor::PushMonitor,
     kernel::{
         KernelError, attach::LoadedProgram, lock_file, object, pins::PinDir, sync::Publisher,
@@ -153,6 +155,8 @@ pub(super) fn start(
         view: sender,
         shown: Shown::default(),
         receipts,
+        hub: Hub::default(),
+        sampling: Sampling::default(),
         push: PushMonitor::default(),
         config_path,
         config,
@@ -178,6 +182,7 @@ pub(super) fn start(
         return Err(error);
     }
     engine.complete_receipts();
+    engine.apply_sampling();
     engine.publish_view();
     Ok((engine, receiver, lock))
 }
@@ -269,7 +274,12 @@ impl Engine {
         let keep = !self.damaged.is_empty() && self.instance.live()?.is_some();
         match self.plan(&sources, &local) {
             // What can be read is shown, though more is in force.
-            Ok(plan) if keep => self.rules = Arc::new(plan.rules),
+            Ok(plan) if keep => {
+                self.rules = Arc::new(plan.rules);
+                if let Some(live) = self.instance.live()? {
+                    self.learn_names(live.generation);
+                }
+            }
             Ok(plan) => {
                 // A failure has raised its alarm; the pins, if any, go on enforcing.
                 let _alarmed = self.enforce_plan(plan);

@@ -1,7 +1,7 @@
 //! What waits: signals, sockets, directories, the clock. Everything here ends up as a call of the
 //! engine.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -12,14 +12,16 @@ use tokio::{
 
 use super::{
     engine::Engine,
-    handle::{Actor, COMMANDS_MAX, Command, Handle},
+    handle::{Actor, COMMANDS_MAX, Command, Handle, Watched},
     pullers::Pullers,
     start::{StartError, start},
 };
 use crate::{
     config::{Config, PushConfig},
+    events::{self, Hub},
     feed::directory,
     http::{health, push, server},
+    kernel::samples::SampleRing,
     order::{FeedName, parse::BUNDLE_BYTES_MAX_DEFAULT},
     receipt::store::ReceiptDir,
 };
@@ -60,7 +62,15 @@ async fn serve(config: Config, config_path: PathBuf) -> Result<(), DaemonError> 
     let (mut engine, view, _lock) = start(config, config_path)?;
     let (sender, receiver) = mpsc::channel(COMMANDS_MAX);
     let receipts = ReceiptDir::new(&engine.config.state_dir);
-    let handle = Handle::new(sender, view, receipts);
+    let watched = Watched {
+        hub: engine.hub.clone(),
+        meters: Some(Arc::new(
+            engine.instance.meters().map_err(StartError::from)?,
+        )),
+    };
+    let ring = engine.instance.sample_ring().map_err(StartError::from)?;
+    tokio::spawn(read_samples(ring, engine.hub.clone()));
+    let handle = Handle::new(sender, view, receipts, watched);
     let control = server::bind(&control_socket)?;
     tokio::spawn(server::serve(control, handle.clone()));
     if let Some(address) = metrics_listen {
@@ -75,6 +85,13 @@ async fn serve(config: Config, config_path: PathBuf) -> Result<(), DaemonError> 
         tracing::warn!(socket = %control_socket.display(), %error, "cannot remove the socket");
     }
     result
+}
+
+/// Reads samples; nobody waits for them, so an error is no more than one in the log.
+async fn read_samples(ring: SampleRing, hub: Hub) {
+    if let Err(error) = events::task::run(ring, hub).await {
+        tracing::error!(%error, "there are no more samples until the service starts anew");
+    }
 }
 
 /// Serves metrics and health as soon as their address can be had, which at boot may be later.

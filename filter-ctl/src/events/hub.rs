@@ -41,6 +41,8 @@ struct State {
     recent: VecDeque<Arc<Event>>,
     /// The number of the last event.
     last: u64,
+    /// Samples of each reason in a second.
+    per_second: u32,
     by_reason: BTreeMap<&'static str, u64>,
     subscribers: Vec<Subscriber>,
 }
@@ -149,6 +151,17 @@ impl Hub {
                 Err(TrySendError::Closed(_)) => false,
             }
         });
+    }
+
+    /// Notes how many samples of each reason there are in a second.
+    pub fn set_per_second(&self, per_second: u32) {
+        self.state().per_second = per_second;
+    }
+
+    /// Samples of each reason in a second; 0 for none.
+    #[must_use]
+    pub fn per_second(&self) -> u32 {
+        self.state().per_second
     }
 
     /// The last events, oldest first.

@@ -7,6 +7,7 @@
 mod event;
 mod hold;
 mod letter;
+mod meter;
 mod pull;
 mod push;
 mod trust;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::event::{CaptureRequest, Event, EventLine, Events, EventsLost};
 pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
 pub use self::letter::{LetterInfo, OrderReport, ReportItem, ReportSent};
+pub use self::meter::{ClassRate, DestinationMeter, GroupMeter, MeterRates, Meters};
 pub use self::pull::FeedRequest;
 pub use self::push::{
     PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt,

@@ -8,6 +8,8 @@ use crate::order::OrderId;
 /// `GET /v1/events`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Events {
+    /// Samples of each reason in a second; 0 for none.
+    pub per_second: u32,
     /// The last ones, oldest first.
     pub events: Vec<Event>,
 }
