@@ -1,7 +1,7 @@
 //! Samples and meters, as far as the engine has to do with them: how many samples there are, what their numbers
 //! mean, and who may see addresses inside for how long.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     engine::{Engine, actor_name, failed, refused},
@@ -15,12 +15,12 @@ use crate::{
         KernelError,
         clock::boottime_seconds,
         meters::MeterReader,
-        samples::{SampleSettings, Tallies},
+        samples::{SampleRing, SampleSettings, Tallies},
     },
 };
 
-/// The alarm, and its subject.
-const ALARM: (&str, &str) = ("samples", "kernel");
+/// The alarm; its subject is what cannot be had.
+const ALARM: &str = "samples";
 
 /// What the engine knows of samples and meters.
 #[derive(Default)]
@@ -46,6 +46,21 @@ impl Engine {
         self.hub.set_per_second(per_second);
     }
 
+    /// The ring of samples. Without it the service filters all the same.
+    pub(super) fn open_samples(&mut self) -> Option<SampleRing> {
+        let ring = self.instance.sample_ring();
+        ring.map_err(|error| self.raise(ALARM, "ring", error.to_string()))
+            .ok()
+    }
+
+    /// A reader of the meters, for whoever looks. Without it the service filters all the same.
+    pub(super) fn open_meters(&mut self) -> Option<Arc<MeterReader>> {
+        let meters = self.instance.meters().map(Arc::new);
+        meters
+            .map_err(|error| self.raise(ALARM, "meters", error.to_string()))
+            .ok()
+    }
+
     /// Ends it: there is nobody to read them.
     pub(super) fn stop_sampling(&mut self) {
         self.set_sampling(SampleSettings::default());
@@ -53,8 +68,8 @@ impl Engine {
 
     fn set_sampling(&mut self, settings: SampleSettings) {
         match self.instance.set_sampling(settings) {
-            Ok(()) => self.clear_alarm(ALARM.0, ALARM.1),
-            Err(error) => self.raise(ALARM.0, ALARM.1, error.to_string()),
+            Ok(()) => self.clear_alarm(ALARM, "kernel"),
+            Err(error) => self.raise(ALARM, "kernel", error.to_string()),
         }
     }
 

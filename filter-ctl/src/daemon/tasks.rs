@@ -1,7 +1,7 @@
 //! What waits: signals, sockets, directories, the clock. Everything here ends up as a call of the
 //! engine.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -64,12 +64,11 @@ async fn serve(config: Config, config_path: PathBuf) -> Result<(), DaemonError> 
     let receipts = ReceiptDir::new(&engine.config.state_dir);
     let watched = Watched {
         hub: engine.hub.clone(),
-        meters: Some(Arc::new(
-            engine.instance.meters().map_err(StartError::from)?,
-        )),
+        meters: engine.open_meters(),
     };
-    let ring = engine.instance.sample_ring().map_err(StartError::from)?;
-    tokio::spawn(read_samples(ring, engine.hub.clone()));
+    if let Some(ring) = engine.open_samples() {
+        tokio::spawn(read_samples(ring, engine.hub.clone()));
+    }
     let handle = Handle::new(sender, view, receipts, watched);
     let control = server::bind(&control_socket)?;
     tokio::spawn(server::serve(control, handle.clone()));

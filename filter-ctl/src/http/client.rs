@@ -22,10 +22,10 @@ use tokio::{net::UnixStream, time::timeout};
 use super::{
     path,
     wire::{
-        AcceptClock, AddException, AddOrder, ApplyReport, Changed, DecideHold, Explanation,
-        FeedRequest, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport,
-        OrderSummary, PanicRequest, Refusal, RemoveException, ReportSent, SignedReceipt, Stats,
-        Status, TrustStatus, Withdraw,
+        AcceptClock, AddException, AddOrder, ApplyReport, CaptureRequest, Changed, DecideHold,
+        Events, Explanation, FeedRequest, Holds, InterfaceRequest, Meters, NeverBlockEntry,
+        OrderDetail, OrderReport, OrderSummary, PanicRequest, Refusal, RemoveException, ReportSent,
+        SignedReceipt, Stats, Status, TrustStatus, Withdraw,
     },
 };
 use crate::{
@@ -270,6 +270,56 @@ impl Client {
         self.post(path::CLOCK_ACCEPT, request).await
     }
 
+    /// The last events; of one reason, if it is named.
+    pub async fn events(&self, reason: Option<&str>) -> Result<Events, ClientError> {
+        self.get(events_target(reason, "")).await
+    }
+
+    /// Hands over each part of the stream of events as it comes: from the event after that number on, or from now
+    /// on. An error of `take` ends it.
+    pub async fn follow(
+        &self,
+        reason: Option<&str>,
+        after: Option<u64>,
+        take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<io::Result<()>, ClientError> {
+        let after = after.map_or_else(String::new, |after| format!("&after={after}"));
+        let ask = Ask {
+            method: Method::GET,
+            target: events_target(reason, &format!("follow=1{after}")),
+            content_type: String::new(),
+            body: Vec::new(),
+            time_max: READ_TIME_MAX,
+        };
+        self.stream(ask, take).await
+    }
+
+    /// Hands over each part of a capture file as it comes. An error of `take` ends it.
+    pub async fn capture(
+        &self,
+        request: &CaptureRequest,
+        take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<io::Result<()>, ClientError> {
+        let ask = posted(path::CAPTURE, request, READ_TIME_MAX)?;
+        self.stream(ask, take).await
+    }
+
+    /// What comes for protected destinations, over so many seconds.
+    pub async fn meters(
+        &self,
+        seconds: u32,
+        group: Option<&str>,
+        limit: usize,
+    ) -> Result<Meters, ClientError> {
+        let mut target = with_query(path::METERS, "limit", &limit.to_string());
+        target += &format!("&seconds={seconds}");
+        if let Some(group) = group {
+            target += "&group=";
+            target += &escaped(group);
+        }
+        self.get(target).await
+    }
+
     /// Reads the configuration again.
     pub async fn reload(&self) -> Result<Changed, ClientError> {
         self.post(path::RELOAD, &()).await
@@ -315,18 +365,7 @@ impl Client {
         request: &impl Serialize,
         time_max: Duration,
     ) -> Result<T, ClientError> {
-        let body = serde_json::to_vec(request).map_err(|error| ClientError::Broken {
-            reason: error.to_string(),
-            change: false,
-        })?;
-        self.ask(Ask {
-            method: Method::POST,
-            target: target.to_owned(),
-            content_type: "application/json".to_owned(),
-            body,
-            time_max,
-        })
-        .await
+        self.ask(posted(target, request, time_max)?).await
     }
 
     async fn connect(&self) -> Result<UnixStream, ClientError> {
@@ -354,22 +393,97 @@ impl Client {
                 reason: error.to_string(),
                 change,
             })?;
-        let foreign = |error: serde_json::Error| ClientError::Foreign {
+        if succeeded {
+            self.document(&bytes)
+        } else {
+            Err(ClientError::Refused(self.document(&bytes)?))
+        }
+    }
+
+    fn document<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, ClientError> {
+        serde_json::from_slice(bytes).map_err(|error| ClientError::Foreign {
             socket: self.socket.clone(),
             reason: error.to_string(),
+        })
+    }
+
+    /// Sends a request and hands over its answer part by part. The time is that until the answer begins.
+    async fn stream(
+        &self,
+        ask: Ask,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<io::Result<()>, ClientError> {
+        let broken = |error: hyper::Error| ClientError::Broken {
+            reason: error.to_string(),
+            change: false,
         };
-        if succeeded {
-            serde_json::from_slice(&bytes).map_err(foreign)
-        } else {
-            Err(ClientError::Refused(
-                serde_json::from_slice(&bytes).map_err(foreign)?,
-            ))
-        }
+        let after = ask.time_max;
+        let silent = |_| ClientError::Silent {
+            after,
+            change: false,
+        };
+        let stream = TokioIo::new(self.connect().await?);
+        let (mut sender, connection) = http1::handshake(stream).await.map_err(broken)?;
+        let answered = async {
+            let response = timeout(after, sender.send_request(request(ask))).await;
+            let response = response.map_err(silent)?.map_err(broken)?;
+            let succeeded = response.status().is_success();
+            let mut body: Incoming = response.into_body();
+            if !succeeded {
+                let bytes = body.collect().await.map_err(broken)?.to_bytes();
+                return Err(ClientError::Refused(self.document(&bytes)?));
+            }
+            while let Some(frame) = body.frame().await {
+                if let Some(part) = frame.map_err(broken)?.data_ref()
+                    && let Err(error) = take(part)
+                {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        };
+        drive(connection, answered).await
     }
 }
 
 /// Sends a request and reads its whole answer.
 async fn exchange(stream: UnixStream, ask: Ask) -> Result<(bool, Bytes), hyper::Error> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let answered = async {
+        let response = sender.send_request(request(ask)).await?;
+        let succeeded = response.status().is_success();
+        let body: Incoming = response.into_body();
+        Ok((succeeded, body.collect().await?.to_bytes()))
+    };
+    drive(connection, answered).await
+}
+
+/// Waits for an answer while the connection does its work.
+async fn drive<T>(connection: impl Future, answered: impl Future<Output = T>) -> T {
+    tokio::pin!(connection, answered);
+    tokio::select! {
+        answer = &mut answered => answer,
+        // It ends first where the service closes early; what it has sent is still to be read.
+        _ = &mut connection => answered.await,
+    }
+}
+
+/// A change, to be asked for.
+fn posted(target: &str, request: &impl Serialize, time_max: Duration) -> Result<Ask, ClientError> {
+    let body = serde_json::to_vec(request).map_err(|error| ClientError::Broken {
+        reason: error.to_string(),
+        change: false,
+    })?;
+    Ok(Ask {
+        method: Method::POST,
+        target: target.to_owned(),
+        content_type: "application/json".to_owned(),
+        body,
+        time_max,
+    })
+}
+
+fn request(ask: Ask) -> Request<Full<Bytes>> {
     let Ask {
         method,
         target,
@@ -377,7 +491,6 @@ async fn exchange(stream: UnixStream, ask: Ask) -> Result<(bool, Bytes), hyper::
         body,
         time_max: _,
     } = ask;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let mut request = Request::new(Full::new(Bytes::from(body)));
     *request.method_mut() = method;
     if let Ok(uri) = target.parse() {
@@ -388,22 +501,22 @@ async fn exchange(stream: UnixStream, ask: Ask) -> Result<(bool, Bytes), hyper::
     if let Ok(value) = content_type.parse() {
         headers.insert(CONTENT_TYPE, value);
     }
-    let answered = async {
-        let response = sender.send_request(request).await?;
-        let succeeded = response.status().is_success();
-        let body: Incoming = response.into_body();
-        Ok((succeeded, body.collect().await?.to_bytes()))
-    };
-    tokio::pin!(connection, answered);
-    tokio::select! {
-        answer = &mut answered => answer,
-        // It ends first where the service closes early; what it has sent is still to be read.
-        _ = &mut connection => answered.await,
+    request
+}
+
+fn events_target(reason: Option<&str>, rest: &str) -> String {
+    match reason {
+        Some(reason) => format!("{}&{rest}", with_query(path::EVENTS, "reason", reason)),
+        None => format!("{}?{rest}", path::EVENTS),
     }
 }
 
 fn with_query(path: &str, name: &str, value: &str) -> String {
-    let mut target = format!("{path}?{name}=");
+    format!("{path}?{name}={}", escaped(value))
+}
+
+fn escaped(value: &str) -> String {
+    let mut target = String::new();
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             target.push(char::from(byte));
