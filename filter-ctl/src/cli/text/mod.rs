@@ -5,10 +5,12 @@
 //! - [`table`]: columns that line up;
 //! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`simulate`]: a document
 //!   each;
+//! - [`event`]: a line for each packet; [`top`]: the busiest destinations;
 //! - [`report`]: what became of an order, for the authority that asked.
 //! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`simulate`], [`trust`]: a document
 //!   each.
 
+pub mod event;
 pub mod exception;
 pub mod explain;
 pub mod feed;
@@ -20,6 +22,7 @@ pub mod simulate;
 pub mod stats;
 pub mod status;
 pub mod table;
+pub mod top;
 pub mod trust;
 
 use std::borrow::Cow;
