@@ -19,6 +19,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod durable;
+pub mod events;
 pub mod evidence;
 pub mod exit;
 pub mod feed;

@@ -1,7 +1,8 @@
-//! Capture files: pcap and pcapng, read as a stream, one Ethernet frame after another.
+//! Capture files: pcap and pcapng, read as a stream, one Ethernet frame after another; pcapng, written.
 //!
 //! - [`Reader`] reads either format; [`pcap`] and [`pcapng`] know how each is laid out;
 //! - [`link`] says which link types there are, and makes an Ethernet frame of what is none;
+//! - [`write`] writes pcapng;
 //! - [`input`] counts the bytes, so that every [`CaptureError`] can say where in the file it arose.
 //!
 //! A file is outside input: it takes no more memory than the limits here allow, whatever lengths it
@@ -16,6 +17,7 @@ mod pcap;
 mod pcapng;
 #[cfg(test)]
 mod tests;
+pub mod write;
 
 use std::io::Read;
 

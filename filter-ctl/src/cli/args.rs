@@ -6,8 +6,9 @@ use clap::{Parser, Subcommand};
 
 use super::{
     command::{
-        audit, bundle, check, clock, exception, explain, feed, generate, interface, kill_switch,
-        order, receipt, reload, report, rule, run, simulate, stats, status, trust,
+        audit, bundle, capture, check, clock, events, exception, explain, feed, generate,
+        interface, kill_switch, order, receipt, reload, report, rule, run, simulate, stats, status,
+        top, trust,
     },
     output::Format,
 };
@@ -70,6 +71,12 @@ pub enum Command {
     Stats(stats::StatsArgs),
     /// Say whether, and on whose order, an address is blocked
     Explain(explain::ExplainArgs),
+    /// Show some of the packets that were dropped, and why
+    Events(events::EventsArgs),
+    /// Write samples of dropped packets to a file that Wireshark opens
+    Capture(capture::CaptureArgs),
+    /// Show what comes for protected destinations, the busiest first
+    Top(top::TopArgs),
     /// Judge the packets of a capture, and change nothing. Needs no service
     Simulate(simulate::SimulateArgs),
     /// Blocking orders

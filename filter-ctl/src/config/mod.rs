@@ -11,6 +11,7 @@
 //! - [`pull`]: what is fetched, and how a list is judged;
 //! - [`push`]: who may push bundles, and where to;
 //! - [`rule`]: rules of the file;
+//! - [`samples`]: how many of the packets that are dropped are looked at;
 //! - `validate`: what the types alone cannot express.
 
 pub mod evidence;
@@ -21,6 +22,7 @@ pub mod perimeter;
 pub mod pull;
 pub mod push;
 pub mod rule;
+pub mod samples;
 mod validate;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
@@ -38,6 +40,7 @@ pub use self::{
     pull::{FeedFormat, Period, PullConfig},
     push::{Fingerprint, PushClientConfig, PushConfig},
     rule::RuleConfig,
+    samples::SamplesConfig,
     validate::log_filter,
 };
 use crate::{kernel::attach::Mode, order::FeedName, policy::hold::Guarded};
@@ -106,6 +109,8 @@ pub struct Config {
     pub evidence: EvidenceConfig,
     /// How much fits into the kernel's tables.
     pub capacity: CapacityConfig,
+    /// Samples of what is dropped.
+    pub samples: SamplesConfig,
     /// The log.
     pub log: LogConfig,
 }
@@ -318,6 +323,7 @@ impl Default for Config {
             orders: OrdersConfig::default(),
             evidence: EvidenceConfig::default(),
             capacity: CapacityConfig::default(),
+            samples: SamplesConfig::default(),
             log: LogConfig::default(),
         }
     }

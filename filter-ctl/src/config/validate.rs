@@ -15,7 +15,7 @@ use filter_common::limits::{INTERFACES_MAX, rows_for_v4, rows_for_v6};
 use ipnet::IpNet;
 
 use super::{
-    CapacityConfig, Config,
+    CapacityConfig, Config, SamplesConfig,
     evidence::{EVIDENCE_BYTES_MIN, KEEP_SECONDS_MAX},
 };
 use crate::order::{
@@ -246,6 +246,7 @@ fn numbers(config: &Config, findings: &mut Findings) {
         orders,
         capacity,
         evidence,
+        samples,
         ..
     } = config;
     if evidence.max_bytes < EVIDENCE_BYTES_MIN {
@@ -280,6 +281,12 @@ fn numbers(config: &Config, findings: &mut Findings) {
             capacity.limit_addresses,
             0,
             CapacityConfig::LIMIT_ADDRESSES_MAX,
+        ),
+        (
+            "samples.per_second",
+            samples.per_second,
+            0,
+            SamplesConfig::PER_SECOND_MAX,
         ),
     ] {
         if !(least..=most).contains(&value) {

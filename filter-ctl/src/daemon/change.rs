@@ -98,6 +98,11 @@ impl Engine {
                 let result = self.accept_clock(&request, &actor);
                 self.reply(answer, result);
             }
+            Command::OpenWhole(request, actor, answer) => {
+                let result = self.open_whole(&request, &actor);
+                self.reply(answer, result);
+            }
+            Command::CloseWhole(id) => self.close_whole(id),
             Command::Reload(actor, answer) => {
                 let result = self.reload(&actor);
                 self.reply(answer, result);

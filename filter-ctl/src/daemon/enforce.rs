@@ -40,6 +40,8 @@ impl Engine {
             let differing = proof.differing(&self.instance)?;
             if differing.is_empty() {
                 self.rules = Arc::new(plan.rules);
+                self.learn_names(live.generation);
+                self.name_groups();
                 self.note_table(&plan.compiled);
                 self.proof = Some(proof);
                 self.finish_instance()?;
@@ -68,6 +70,7 @@ impl Engine {
             }
             self.raise("state_not_writable", "ledger.json", error.to_string());
         }
+        self.learn_names(generation);
         let published = self.publisher.publish(
             &mut self.instance,
             &compiled.table,
@@ -82,6 +85,8 @@ impl Engine {
         self.rules = Arc::new(rules);
         self.note_table(&compiled);
         self.read_all_counters()?;
+        self.read_meters()?;
+        self.name_groups();
         let unused = self.ledger.slots().unused(&compiled.slots);
         self.ledger.retire(&unused);
         self.ledger.keep_rules(&self.rules.perimeter.rules);

@@ -25,12 +25,14 @@ use super::{
     publish::Shown,
     receipts::Receipts,
     recover::Unreadable,
+    sampling::Sampling,
     trail::Trail,
     trust::Kept,
     view::View,
 };
 use crate::{
     config::Config,
+    events::Hub,
     evidence::Evidence,
     http::{
         push::monitor::PushMonitor,
@@ -119,6 +121,8 @@ pub(super) struct Engine {
     pub(super) shown: Shown,
     pub(super) receipts: Receipts,
     pub(super) evidence: Evidence,
+    pub(super) hub: Hub,
+    pub(super) sampling: Sampling,
     pub(super) push: PushMonitor,
 }
 
@@ -377,7 +381,7 @@ impl Engine {
 
     /// Reads the counters into the totals.
     pub(super) fn read_counters(&mut self) {
-        match self.read_all_counters() {
+        match self.read_all_counters().and_then(|()| self.read_meters()) {
             Ok(()) => self.clear_alarm("counters", "kernel"),
             Err(error) => self.raise("counters", "kernel", error.to_string()),
         }

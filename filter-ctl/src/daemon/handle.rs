@@ -3,19 +3,21 @@
 //! Reads are answered from the last published [`View`] and never wait for a change in progress.
 //! Changes are queued, at most [`COMMANDS_MAX`] at a time, and done one after the other.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{lists::PullCommand, view::View};
 use crate::{
+    events::Hub,
     feed::hints::Hints,
     http::wire::{
-        AcceptClock, AddException, AddOrder, AddRule, ApplyReport, Changed, DecideHold,
-        Explanation, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail, OrderReport,
-        OrderSummary, PanicRequest, PauseFeed, Refusal, RefusalKind, RemoveException, ReportSent,
-        RollBack, RuleAdded, RuleEntry, Stats, Status, TrustStatus, Withdraw,
+        AcceptClock, AddException, AddOrder, AddRule, ApplyReport, CaptureRequest, Changed,
+        DecideHold, Explanation, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail,
+        OrderReport, OrderSummary, PanicRequest, PauseFeed, Refusal, RefusalKind, RemoveException,
+        ReportSent, RollBack, RuleAdded, RuleEntry, Stats, Status, TrustStatus, Withdraw,
     },
+    kernel::meters::{MeterReader, MeterReading},
     order::{FeedName, Input, OrderId},
     receipt::store::{ReceiptDir, ReceiptError, ReceiptId, Signed},
     rule::RuleId,
@@ -92,6 +94,10 @@ pub enum Command {
     Resume(FeedName, Actor, oneshot::Sender<Answer<Option<Changed>>>),
     /// Take the clock for right.
     AcceptClock(AcceptClock, Actor, oneshot::Sender<Answer<Changed>>),
+    /// Let addresses inside be whole for a capture.
+    OpenWhole(CaptureRequest, Actor, oneshot::Sender<Answer<u64>>),
+    /// End that.
+    CloseWhole(u64),
     /// Read the configuration again.
     Reload(Actor, oneshot::Sender<Answer<Changed>>),
     /// What concerns fetched feeds.
@@ -104,18 +110,49 @@ pub enum Command {
 #[derive(Clone, Debug)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
-    view: watch::Receiver<std::sync::Arc<View>>,
+    view: watch::Receiver<Arc<View>>,
     receipts: ReceiptDir,
     hints: Hints,
     spool: Spool,
+    watched: Watched,
+}
+
+/// What is looked at without asking the engine.
+#[derive(Clone, Default)]
+pub struct Watched {
+    /// Samples of what was dropped.
+    pub hub: Hub,
+    /// What comes for protected destinations; `None` where there is no kernel, as in tests.
+    pub meters: Option<Arc<MeterReader>>,
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").finish_non_exhaustive()
+    }
+}
+
+/// The whole addresses that a capture may see, until this is dropped.
+#[derive(Debug)]
+pub struct WholeAddresses {
+    id: u64,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Drop for WholeAddresses {
+    fn drop(&mut self) {
+        // With a full queue they are closed when their time is over.
+        let _full = self.commands.try_send(Command::CloseWhole(self.id));
+    }
 }
 
 impl Handle {
     pub(super) fn new(
         commands: mpsc::Sender<Command>,
-        view: watch::Receiver<std::sync::Arc<View>>,
+        view: watch::Receiver<Arc<View>>,
         receipts: ReceiptDir,
         spool: Spool,
+        watched: Watched,
     ) -> Self {
         Self {
             commands,
@@ -123,6 +160,7 @@ impl Handle {
             receipts,
             hints: Hints::default(),
             spool,
+            watched,
         }
     }
 
@@ -133,9 +171,10 @@ impl Handle {
         state_dir: &std::path::Path,
     ) -> (Self, mpsc::Receiver<Command>) {
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
-        let (_, view) = watch::channel(std::sync::Arc::new(view));
+        let (_, view) = watch::channel(Arc::new(view));
         let spool = Spool::new(state_dir);
-        let handle = Self::new(commands, view, ReceiptDir::default(), spool);
+        let watched = Watched::default();
+        let handle = Self::new(commands, view, ReceiptDir::default(), spool, watched);
         (handle, received)
     }
 
@@ -315,6 +354,46 @@ impl Handle {
             .await
     }
 
+    /// See [`Command::OpenWhole`].
+    pub async fn open_whole(
+        &self,
+        request: CaptureRequest,
+        actor: Actor,
+    ) -> Answer<WholeAddresses> {
+        let id = self
+            .ask(|answer| Command::OpenWhole(request, actor, answer))
+            .await?;
+        Ok(WholeAddresses {
+            id,
+            commands: self.commands.clone(),
+        })
+    }
+
+    /// Samples of what was dropped.
+    #[must_use]
+    pub const fn events(&self) -> &Hub {
+        &self.watched.hub
+    }
+
+    /// The meters as they are now.
+    pub async fn read_meters(&self) -> Answer<MeterReading> {
+        let Some(meters) = self.watched.meters.clone() else {
+            return Err(refusal("no_meters", "there are no meters here".to_owned()));
+        };
+        match tokio::task::spawn_blocking(move || meters.read()).await {
+            Ok(reading) => reading.map_err(|error| refusal("cannot_read", error.to_string())),
+            Err(_) => Err(stopping()),
+        }
+    }
+
+    /// The names of the host groups, by number less 1.
+    #[must_use]
+    pub fn host_groups(&self) -> Vec<String> {
+        let view = self.view();
+        let groups = view.rules.perimeter.groups.iter();
+        groups.map(|group| group.name.clone()).collect()
+    }
+
     /// See [`Command::Reload`].
     pub async fn reload(&self, actor: Actor) -> Answer<Changed> {
         self.ask(|answer| Command::Reload(actor, answer)).await
@@ -429,7 +508,7 @@ impl Handle {
 
     /// The view itself, for the metrics.
     #[must_use]
-    pub fn view(&self) -> std::sync::Arc<View> {
+    pub fn view(&self) -> Arc<View> {
         self.view.borrow().clone()
     }
 }

@@ -20,6 +20,7 @@
 //! - `publish`: from state to view;
 //! - [`lists`]: unsigned lists, judged, held or enforced; `pullers`: the tasks that fetch feeds;
 //! - `receipts`: what is stated of each bundle, signed;
+//! - `sampling`: how samples are made, and who may see addresses inside;
 //! - `push`: the listener for authorities, as far as the engine has to do with it;
 //! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
 //! - `equivocation`: an authority that signs two truths; `evidence`: what was received, kept by its content;
@@ -54,6 +55,7 @@ mod recover;
 mod reload;
 mod rule_changes;
 pub(crate) mod rules;
+mod sampling;
 pub mod start;
 pub(crate) mod stored;
 mod tasks;

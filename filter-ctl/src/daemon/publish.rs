@@ -95,6 +95,11 @@ impl Engine {
                 audit_failures: self.audit.failures,
                 deadlines,
                 overdue,
+                samples: metrics::SampleCounts {
+                    by_reason: self.hub.by_reason(),
+                    tallies: self.sampling.tallies,
+                },
+                groups: self.ledger.groups().totals().clone(),
                 enforce: self.enforce_durations,
                 unblock: self.unblock_durations,
                 evidence: self.evidence_counts(),

@@ -67,6 +67,7 @@ impl Engine {
             !INTERFACE_ALARMS.contains(code) || configured.contains(subject)
         });
         self.forget_pulls();
+        self.apply_sampling();
         self.record(Event::new(
             &actor_name(actor),
             "reload",
@@ -150,6 +151,7 @@ impl Engine {
 
     /// Ends in good order. What the kernel enforces stays.
     pub(super) fn stop(&mut self) {
+        self.stop_sampling();
         self.read_counters();
         self.save_counters();
         self.record(Event::new("filter-ctl", "stop", env!("CARGO_PKG_VERSION")));

@@ -25,6 +25,7 @@ use super::{
     publish::Shown,
     receipts::Receipts,
     recover::Unreadable,
+    sampling::Sampling,
     stored::Stored,
     trail::Trail,
     trust::Kept,
@@ -34,6 +35,7 @@ use crate::{
     audit::Event,
     config::{CapacityConfig, Config},
     durable::DurableError,
+    events::Hub,
     evidence::Evidence,
     http::push::monitor::PushMonitor,
     kernel::{
@@ -166,6 +168,8 @@ pub(super) fn start(
         shown: Shown::default(),
         receipts,
         evidence,
+        hub: Hub::default(),
+        sampling: Sampling::default(),
         push: PushMonitor::default(),
         config_path,
         config,
@@ -193,6 +197,7 @@ pub(super) fn start(
         return Err(error);
     }
     engine.complete_receipts();
+    engine.apply_sampling();
     engine.publish_view();
     Ok((engine, receiver, lock))
 }
@@ -286,7 +291,12 @@ impl Engine {
         }
         match self.plan(&sources, &local) {
             // What can be read is shown, though more is in force.
-            Ok(plan) if keep => self.rules = Arc::new(plan.rules),
+            Ok(plan) if keep => {
+                self.rules = Arc::new(plan.rules);
+                if let Some(live) = self.instance.live()? {
+                    self.learn_names(live.generation);
+                }
+            }
             Ok(plan) => {
                 // A failure has raised its alarm; the pins, if any, go on enforcing.
                 let _alarmed = self.enforce_plan(plan);

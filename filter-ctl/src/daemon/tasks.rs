@@ -12,14 +12,16 @@ use tokio::{
 
 use super::{
     engine::Engine,
-    handle::{Actor, COMMANDS_MAX, Command, Handle},
+    handle::{Actor, COMMANDS_MAX, Command, Handle, Watched},
     pullers::Pullers,
     start::{StartError, start},
 };
 use crate::{
     config::{Config, PushConfig},
+    events::{self, Hub},
     feed::directory,
     http::{health, push, server},
+    kernel::samples::SampleRing,
     order::{FeedName, parse::BUNDLE_BYTES_MAX_DEFAULT},
     receipt::store::ReceiptDir,
     spool::Spool,
@@ -63,7 +65,14 @@ async fn serve(config: Config, config_path: PathBuf) -> Result<(), DaemonError> 
     let receipts = ReceiptDir::new(&engine.config.state_dir);
     let spool = Spool::new(&engine.config.state_dir);
     spool.clear().map_err(StartError::from)?;
-    let handle = Handle::new(sender, view, receipts, spool);
+    let watched = Watched {
+        hub: engine.hub.clone(),
+        meters: engine.open_meters(),
+    };
+    if let Some(ring) = engine.open_samples() {
+        tokio::spawn(read_samples(ring, engine.hub.clone()));
+    }
+    let handle = Handle::new(sender, view, receipts, spool, watched);
     let control = server::bind(&control_socket)?;
     tokio::spawn(server::serve(control, handle.clone()));
     if let Some(address) = metrics_listen {
@@ -78,6 +87,13 @@ async fn serve(config: Config, config_path: PathBuf) -> Result<(), DaemonError> 
         tracing::warn!(socket = %control_socket.display(), %error, "cannot remove the socket");
     }
     result
+}
+
+/// Reads samples; nobody waits for them, so an error is no more than one in the log.
+async fn read_samples(ring: SampleRing, hub: Hub) {
+    if let Err(error) = events::task::run(ring, hub).await {
+        tracing::error!(%error, "there are no more samples until the service starts anew");
+    }
 }
 
 /// Serves metrics and health as soon as their address can be had, which at boot may be later.

@@ -98,15 +98,23 @@ impl Engine {
     /// Records an event. What is to be recorded has been done already, so a log that cannot be written
     /// is an alarm, not a failure; the next record that can be written says how many are missing.
     pub(super) fn record(&mut self, event: Event) {
+        // It has raised its alarm.
+        let _alarmed = self.try_record(event);
+    }
+
+    /// The same for what is to be done only if it is recorded.
+    pub(super) fn try_record(&mut self, event: Event) -> Result<(), AuditError> {
         match self.audit.append(event, &self.config.state_dir) {
             Ok(()) => {
                 self.audit.lost = 0;
                 self.clear_alarm("audit_failed", audit::FILE);
+                Ok(())
             }
             Err(error) => {
                 self.audit.failures += 1;
                 self.audit.lost += 1;
                 self.raise("audit_failed", audit::FILE, error.to_string());
+                Err(error)
             }
         }
     }

@@ -10,19 +10,22 @@ use std::{
     time::Duration,
 };
 
-use hyper::Method;
+use http_body_util::BodyExt as _;
+use hyper::{Method, body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, time::timeout};
 
-use self::exchange::{Ask, exchange, multipart, with_query};
+use self::exchange::{Ask, drive, escaped, exchange, multipart, request, with_query};
 pub use self::{error::ClientError, exchange::Bundle};
 use super::{
     path,
     wire::{
-        AcceptClock, AddException, AddOrder, AddRule, ApplyReport, Changed, DecideHold,
-        Explanation, FeedRequest, Holds, InterfaceRequest, NeverBlockEntry, OrderDetail,
-        OrderReport, OrderSummary, PanicRequest, PauseFeed, RemoveException, ReportSent, RollBack,
-        RuleAdded, RuleEntry, SignedReceipt, Stats, Status, TrustStatus, Withdraw,
+        AcceptClock, AddException, AddOrder, AddRule, ApplyReport, CaptureRequest, Changed,
+        DecideHold, Events, Explanation, FeedRequest, Holds, InterfaceRequest, Meters,
+        NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest, PauseFeed,
+        RemoveException, ReportSent, RollBack, RuleAdded, RuleEntry, SignedReceipt, Stats, Status,
+        TrustStatus, Withdraw,
     },
 };
 use crate::{
@@ -223,6 +226,56 @@ impl Client {
         self.post(path::CLOCK_ACCEPT, request).await
     }
 
+    /// The last events; of one reason, if it is named.
+    pub async fn events(&self, reason: Option<&str>) -> Result<Events, ClientError> {
+        self.get(events_target(reason, "")).await
+    }
+
+    /// Hands over each part of the stream of events as it comes: from the event after that number on, or from now
+    /// on. An error of `take` ends it.
+    pub async fn follow(
+        &self,
+        reason: Option<&str>,
+        after: Option<u64>,
+        take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<io::Result<()>, ClientError> {
+        let after = after.map_or_else(String::new, |after| format!("&after={after}"));
+        let ask = Ask {
+            method: Method::GET,
+            target: events_target(reason, &format!("follow=1{after}")),
+            content_type: String::new(),
+            body: Vec::new(),
+            time_max: READ_TIME_MAX,
+        };
+        self.stream(ask, take).await
+    }
+
+    /// Hands over each part of a capture file as it comes. An error of `take` ends it.
+    pub async fn capture(
+        &self,
+        request: &CaptureRequest,
+        take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<io::Result<()>, ClientError> {
+        let ask = posted(path::CAPTURE, request, READ_TIME_MAX)?;
+        self.stream(ask, take).await
+    }
+
+    /// What comes for protected destinations, over so many seconds.
+    pub async fn meters(
+        &self,
+        seconds: u32,
+        group: Option<&str>,
+        limit: usize,
+    ) -> Result<Meters, ClientError> {
+        let mut target = with_query(path::METERS, "limit", &limit.to_string());
+        target += &format!("&seconds={seconds}");
+        if let Some(group) = group {
+            target += "&group=";
+            target += &escaped(group);
+        }
+        self.get(target).await
+    }
+
     /// Reads the configuration again.
     pub async fn reload(&self) -> Result<Changed, ClientError> {
         self.post(path::RELOAD, &()).await
@@ -304,15 +357,7 @@ impl Client {
         request: &impl Serialize,
         time_max: Duration,
     ) -> Result<T, ClientError> {
-        let body = document(request)?;
-        self.ask(Ask {
-            method: Method::POST,
-            target: target.to_owned(),
-            content_type: "application/json".to_owned(),
-            body,
-            time_max,
-        })
-        .await
+        self.ask(posted(target, request, time_max)?).await
     }
 
     async fn connect(&self) -> Result<UnixStream, ClientError> {
@@ -340,18 +385,68 @@ impl Client {
                 reason: error.to_string(),
                 change,
             })?;
-        let foreign = |error: serde_json::Error| ClientError::Foreign {
-            socket: self.socket.clone(),
-            reason: error.to_string(),
-        };
         if succeeded {
-            serde_json::from_slice(&bytes).map_err(foreign)
+            self.document(&bytes)
         } else {
-            Err(ClientError::Refused(
-                serde_json::from_slice(&bytes).map_err(foreign)?,
-            ))
+            Err(ClientError::Refused(self.document(&bytes)?))
         }
     }
+
+    fn document<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, ClientError> {
+        serde_json::from_slice(bytes).map_err(|error| ClientError::Foreign {
+            socket: self.socket.clone(),
+            reason: error.to_string(),
+        })
+    }
+
+    /// Sends a request and hands over its answer part by part. The time is that until the answer begins.
+    async fn stream(
+        &self,
+        ask: Ask,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<io::Result<()>, ClientError> {
+        let broken = |error: hyper::Error| ClientError::Broken {
+            reason: error.to_string(),
+            change: false,
+        };
+        let after = ask.time_max;
+        let silent = |_| ClientError::Silent {
+            after,
+            change: false,
+        };
+        let stream = TokioIo::new(self.connect().await?);
+        let (mut sender, connection) = http1::handshake(stream).await.map_err(broken)?;
+        let answered = async {
+            let response = timeout(after, sender.send_request(request(ask))).await;
+            let response = response.map_err(silent)?.map_err(broken)?;
+            let succeeded = response.status().is_success();
+            let mut body: Incoming = response.into_body();
+            if !succeeded {
+                let bytes = body.collect().await.map_err(broken)?.to_bytes();
+                return Err(ClientError::Refused(self.document(&bytes)?));
+            }
+            while let Some(frame) = body.frame().await {
+                if let Some(part) = frame.map_err(broken)?.data_ref()
+                    && let Err(error) = take(part)
+                {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        };
+        drive(connection, answered).await
+    }
+}
+
+/// A change, to be asked for.
+fn posted(target: &str, request: &impl Serialize, time_max: Duration) -> Result<Ask, ClientError> {
+    Ok(Ask {
+        method: Method::POST,
+        target: target.to_owned(),
+        content_type: "application/json".to_owned(),
+        body: document(request)?,
+        time_max,
+    })
 }
 
 fn document(request: &impl Serialize) -> Result<Vec<u8>, ClientError> {
@@ -359,6 +454,13 @@ fn document(request: &impl Serialize) -> Result<Vec<u8>, ClientError> {
         reason: error.to_string(),
         change: false,
     })
+}
+
+fn events_target(reason: Option<&str>, rest: &str) -> String {
+    match reason {
+        Some(reason) => format!("{}&{rest}", with_query(path::EVENTS, "reason", reason)),
+        None => format!("{}?{rest}", path::EVENTS),
+    }
 }
 
 #[cfg(test)]

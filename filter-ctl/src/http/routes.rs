@@ -1,6 +1,7 @@
 //! From a request to the handle and back. Nothing is decided here but who may ask.
 
 pub(super) mod body;
+mod watch;
 
 use axum::{
     Json, Router,
@@ -65,6 +66,9 @@ pub(super) fn router(handle: Handle) -> Router {
         .route(path::CLOCK_ACCEPT, post(accept_clock))
         .route(path::RELOAD, post(reload))
         .route(path::RECEIPTS, get(receipt))
+        .route(path::EVENTS, get(watch::events))
+        .route(path::CAPTURE, post(watch::capture))
+        .route(path::METERS, get(watch::meters))
         .layer(DefaultBodyLimit::max(path::BODY_MAX));
     let orders = Router::new()
         .route(path::ORDERS, get(orders).post(add_order))
@@ -142,7 +146,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Admin {
     reason = "axum takes the answer to a refused request as the error"
 )]
 fn allowed(parts: &Parts, needed: Role, what: &str) -> Result<Actor, Response> {
-    let peer = parts.extensions.get::<Peer>();
+    allow(parts.extensions.get::<Peer>(), needed, what).map_err(refuse)
+}
+
+/// Who asks, if they may.
+fn allow(peer: Option<&Peer>, needed: Role, what: &str) -> Result<Actor, Refusal> {
     if let Some(Peer { actor, role }) = peer
         && *role >= needed
     {
@@ -153,11 +161,11 @@ fn allowed(parts: &Parts, needed: Role, what: &str) -> Result<Actor, Response> {
         Role::Admin => CHANGE_GROUP,
         Role::Reader | Role::Nobody => READ_GROUP,
     };
-    Err(refuse(refusal(
+    Err(refusal(
         RefusalKind::Forbidden,
         "forbidden",
         format!("{who} may not {what}: it takes root or a member of the group `{group}`"),
-    )))
+    ))
 }
 
 async fn status(_: Reader, State(service): State<Service>) -> Response {

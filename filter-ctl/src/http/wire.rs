@@ -4,8 +4,10 @@
 //! or removed. Times are RFC 3339 in UTC, prefixes in CIDR form, `packets` and `bytes` are totals that
 //! never go backwards.
 
+mod event;
 mod hold;
 mod letter;
+mod meter;
 mod pause;
 mod pull;
 mod push;
@@ -18,8 +20,10 @@ use ipnet::IpNet;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
+pub use self::event::{CaptureRequest, Event, EventLine, Events, EventsLost};
 pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
 pub use self::letter::{LetterInfo, OpenDeadline, OrderReport, ReportItem, ReportSent};
+pub use self::meter::{ClassRate, DestinationMeter, GroupMeter, MeterRates, Meters};
 pub use self::pause::{FeedPaused, PauseFeed, RollBack};
 pub use self::pull::{FeedRequest, HeldUpdate};
 pub use self::push::{

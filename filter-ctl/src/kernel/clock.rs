@@ -5,15 +5,28 @@ use crate::table::clock::BootClock;
 
 /// Reads both clocks. Deadlines in the kernel are on the first, which no one can set.
 pub fn boot_clock() -> Result<BootClock, KernelError> {
-    let boot = sys::boottime_ns().map_err(|source| KernelError::Syscall {
+    let difference = (-unix_at_boot()?).div_euclid(1_000_000_000);
+    Ok(BootClock {
+        boottime_at_unix_0: i64::try_from(difference).unwrap_or(i64::MIN),
+    })
+}
+
+/// What the wall clock showed, or would have shown, when CLOCK_BOOTTIME was zero: nanoseconds of Unix time.
+pub fn unix_at_boot() -> Result<i128, KernelError> {
+    let boot = boottime_ns()?;
+    Ok(jiff::Timestamp::now().as_nanosecond() - i128::from(boot))
+}
+
+/// Seconds of CLOCK_BOOTTIME, rounded down.
+pub fn boottime_seconds() -> Result<u64, KernelError> {
+    Ok(u64::try_from(boottime_ns()? / 1_000_000_000).unwrap_or(0))
+}
+
+fn boottime_ns() -> Result<i64, KernelError> {
+    sys::boottime_ns().map_err(|source| KernelError::Syscall {
         call: "clock_gettime",
         what: "CLOCK_BOOTTIME".to_owned(),
         source,
-    })?;
-    let unix = jiff::Timestamp::now().as_nanosecond();
-    let difference = (i128::from(boot) - unix).div_euclid(1_000_000_000);
-    Ok(BootClock {
-        boottime_at_unix_0: i64::try_from(difference).unwrap_or(i64::MIN),
     })
 }
 

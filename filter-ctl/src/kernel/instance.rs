@@ -189,6 +189,12 @@ impl Instance {
         Mapped::new(map_named(&self.maps, name)?, elements).map_err(mmap_error(name))
     }
 
+    /// One of its maps, for a reader of its own.
+    pub(super) fn data(&self, name: &'static str) -> Result<MapData, KernelError> {
+        MapData::from_fd(duplicate(&self.maps, name)?)
+            .map_err(|error| KernelError::aya(format!("cannot use map {name}"), error))
+    }
+
     /// The generation in force, if any.
     pub fn live(&self) -> Result<Option<Live>, KernelError> {
         let word = self.stable.control.live();

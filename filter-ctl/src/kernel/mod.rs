@@ -14,7 +14,8 @@
 //! - [`verify`]: reads back what was written; [`read_back`]: the table itself;
 //! - [`attach`]: puts the program on interfaces, and replaces it there without a gap;
 //! - [`links`]: finds the links again when interfaces have got other names;
-//! - [`count`]: reads the counters;
+//! - [`count`]: reads the counters; [`meters`]: what goes to each protected destination;
+//! - [`samples`]: some of the packets that were dropped;
 //! - [`clock`]: the kernel's clock;
 //! - [`offload`]: what a network card does to frames first;
 //! - [`sys`]: the system calls that aya lacks; all of this room's `unsafe` is there and in `mapped`.
@@ -27,12 +28,14 @@ pub mod found;
 pub mod instance;
 pub mod links;
 mod mapped;
+pub mod meters;
 pub mod object;
 pub mod offload;
 pub mod pins;
 pub mod private;
 pub mod read_back;
 mod record;
+pub mod samples;
 mod shape;
 pub mod stable;
 pub mod sync;

@@ -1,6 +1,9 @@
-//! The records of the info map, as bytes.
+//! Records as bytes: those of the info map, and samples.
 
-use filter_common::abi::{INFO_RECORD, InfoHeader, InfoInterface};
+use filter_common::{
+    abi::{INFO_RECORD, InfoHeader, InfoInterface},
+    sample::Sample,
+};
 
 /// The start of the info map, the same in every version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +113,31 @@ pub(super) fn decode_name(record: &[u8]) -> String {
     let name = record.get(..16).unwrap_or_default();
     let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(name).into_owned()
+}
+
+/// A sample from the ring; `None` if it has another size.
+pub(super) fn decode_sample(record: &[u8]) -> Option<Sample> {
+    let record: &[u8; size_of::<Sample>()] = record.try_into().ok()?;
+    let mut fields = Fields(record);
+    Some(Sample {
+        time: u64::from_ne_bytes(fields.take()),
+        generation: u64::from_ne_bytes(fields.take()),
+        interface: u32::from_ne_bytes(fields.take()),
+        reason: u32::from_ne_bytes(fields.take()),
+        slot: u32::from_ne_bytes(fields.take()),
+        flags: u32::from_ne_bytes(fields.take()),
+        frame_length: u32::from_ne_bytes(fields.take()),
+        vlan: u16::from_ne_bytes(fields.take()),
+        link_length: u16::from_ne_bytes(fields.take()),
+        ip_length: u16::from_ne_bytes(fields.take()),
+        transport_length: u16::from_ne_bytes(fields.take()),
+        protocol: u16::from_ne_bytes(fields.take()),
+        reserved: u16::from_ne_bytes(fields.take()),
+        link: fields.take(),
+        ip: fields.take(),
+        transport: fields.take(),
+        padding: fields.take(),
+    })
 }
 
 /// A cursor over a record's bytes; the fields lie in declared order without padding.

@@ -1,5 +1,5 @@
 //! The system calls that aya 0.14 lacks: creating maps of a size and kind of our own, reading an element
-//! of any size, the interface of an XDP link, waiting for running programs, locks, mounts and the flags of
+//! of any size, waiting for a ring, the interface of an XDP link, waiting for running programs, locks, mounts and the flags of
 //! a network card.
 //!
 //! Layouts follow `union bpf_attr` and `struct bpf_link_info` of include/uapi/linux/bpf.h.
@@ -11,6 +11,9 @@ use std::{
     os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
     path::Path,
 };
+
+use aya::maps::{MapData, RingBuf};
+use tokio::io::{Interest, unix::AsyncFd};
 
 /// `enum bpf_cmd`.
 const BPF_MAP_CREATE: libc::c_int = 0;
@@ -218,6 +221,13 @@ impl GracePeriod {
         };
         bpf(BPF_MAP_UPDATE_ELEM, &mut attributes).map(drop)
     }
+}
+
+/// Lets the runtime say when there is something in a ring.
+pub(super) fn watch_ring(ring: RingBuf<MapData>) -> io::Result<AsyncFd<RingBuf<MapData>>> {
+    // SAFETY: the ring owns the descriptor that it names, names the same one always, and keeps it open for as
+    // long as it lives.
+    unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }.map_err(io::Error::from)
 }
 
 /// What the kernel says about an XDP link.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use filter_common::{abi::ABI_VERSION, verdict::Reason};
 use jiff::Timestamp;
 
-use super::{Extras, Sample, family::Family};
+use super::{Extras, Sample, family::Family, traffic};
 use crate::{
     http::{
         push::monitor::PushCounts,
@@ -22,6 +22,7 @@ pub(super) fn families(sample: &Sample<'_>) -> Vec<Family> {
     families.extend(feeds(sample));
     families.extend(pulls(sample.extras));
     families.extend(push(&sample.extras.push));
+    families.extend(traffic::families(sample.extras));
     families.extend(letters(sample.extras));
     families.extend(sample.extras.trust.families());
     families

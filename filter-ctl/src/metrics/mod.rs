@@ -7,13 +7,14 @@
 //! - here: what goes in and what comes out;
 //! - [`durations`]: how long things took;
 //! - `family`: one metric with its series;
-//! - `list`: every metric; [`TrustExtras`]: those of the trust file.
+//! - `list`: every metric; `traffic`: those of samples and meters; [`TrustExtras`]: those of the trust file.
 
 pub mod durations;
 mod family;
 mod list;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ use crate::{
         push::monitor::PushCounts,
         wire::{Stats, Status},
     },
+    kernel::samples::Tallies,
+    observe::groups::GroupTally,
     order::FeedName,
 };
 
@@ -65,6 +68,10 @@ pub struct Extras {
     pub deadlines: Vec<Deadline>,
     /// How many of all such deadlines have passed.
     pub overdue: u64,
+    /// Samples of what was dropped.
+    pub samples: SampleCounts,
+    /// What has come for each host group.
+    pub groups: BTreeMap<String, GroupTally>,
     /// From the receipt of an order to its enforcement.
     pub enforce: Durations,
     /// From the receipt of what takes blocking away to its enforcement.
@@ -86,6 +93,15 @@ pub struct EvidenceCounts {
     pub failures: u64,
     /// What was removed before its time since the service started.
     pub removed_early: u64,
+}
+
+/// Samples of what was dropped, and what no sample was made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SampleCounts {
+    /// Since the service started, by reason.
+    pub by_reason: BTreeMap<&'static str, u64>,
+    /// Since the maps were made.
+    pub tallies: Tallies,
 }
 
 /// What the fetching of a feed has come to since the service started.

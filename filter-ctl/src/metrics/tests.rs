@@ -43,6 +43,23 @@ fn scrape() -> String {
             requests: [((Some(samples::feed()), 202), 3)].into(),
             handshakes_failed: 1,
         },
+        samples: SampleCounts {
+            by_reason: [("order", 20)].into(),
+            tallies: Tallies {
+                samples_over_rate: 980,
+                samples_lost: 4,
+                ..Tallies::default()
+            },
+        },
+        groups: [(
+            "web".to_owned(),
+            GroupTally {
+                packets: [0, 9, 0, 0, 0, 0, 0],
+                dropped_packets: 5,
+                ..GroupTally::default()
+            },
+        )]
+        .into(),
         ..Extras::default()
     };
     extras.publish.observe(Duration::from_millis(20));
@@ -77,6 +94,11 @@ fn series_have_their_labels_and_values() {
         "levee_push_handshakes_failed_total 1",
         "levee_order_deadline_seconds{order=\"298/VNCERT-DPUC\"} -60",
         "levee_orders_overdue 1",
+        "levee_samples_total{reason=\"order\"} 20",
+        "levee_samples_suppressed_total 980",
+        "levee_samples_lost_total 4",
+        "levee_group_packets_total{group=\"web\",class=\"syn\"} 9",
+        "levee_group_dropped_packets_total{group=\"web\"} 5",
         "levee_trust_version 3",
         "levee_trust_key_expiry_timestamp_seconds{key=\"ncsc-2026\"} 1798675200",
     ] {

@@ -18,6 +18,7 @@ use filter_common::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    groups::GroupCounts,
     known::KnownInterface,
     reading::{Gains, Reading},
     rules::{RuleSlots, RuleTotals},
@@ -125,6 +126,9 @@ pub struct Ledger {
     /// Totals by rule in force.
     #[serde(default, skip_serializing_if = "RuleTotals::is_empty")]
     rules: RuleTotals,
+    /// What has come for each host group.
+    #[serde(default, skip_serializing_if = "GroupCounts::is_empty")]
+    groups: GroupCounts,
     /// Sets of maps that not every interface may have left yet; no more than are pinned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     left: Vec<Reading>,
@@ -414,6 +418,17 @@ impl Ledger {
     #[must_use]
     pub const fn rules(&self) -> &RuleTotals {
         &self.rules
+    }
+
+    /// What has come for each host group.
+    #[must_use]
+    pub const fn groups(&self) -> &GroupCounts {
+        &self.groups
+    }
+
+    /// What has come for each host group, to add to it.
+    pub const fn groups_mut(&mut self) -> &mut GroupCounts {
+        &mut self.groups
     }
 
     /// A number that is another one after every change of the totals.

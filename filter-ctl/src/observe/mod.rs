@@ -2,11 +2,14 @@
 //!
 //! - [`ledger`]: what slots and interface numbers mean, and all totals, on disk;
 //! - `reading`: what was last read of one set of maps;
+//! - [`groups`]: totals of host groups; [`meters`]: rates between two readings of the meters;
 //! - [`report`]: the documents that `stats` prints, from the ledger;
 //! - [`offline`]: the same, and the kill switch, on the pins of a service that is dead.
 
+pub mod groups;
 pub mod known;
 pub mod ledger;
+pub mod meters;
 pub mod offline;
 mod reading;
 pub mod report;

@@ -106,6 +106,13 @@ impl RuleSlots {
         self.numbers.retain(|rule, _| rules.contains(rule.as_str()));
     }
 
+    /// Every rule with its number.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.numbers
+            .iter()
+            .map(|(rule, number)| (rule.as_str(), *number))
+    }
+
     /// What the counters have gained since they were last read. On an error nothing was read.
     pub(super) fn read(&mut self, maps: &Stable) -> Result<Vec<(String, RuleTally)>, KernelError> {
         let mut found = Vec::with_capacity(self.numbers.len());

@@ -3,6 +3,7 @@
 //! - [`run`]: the service itself;
 //! - [`check`]: the configuration, without changing anything;
 //! - [`status`], [`stats`], [`explain`], [`feed`]: looking;
+//! - [`events`], [`capture`], [`top`]: what is dropped and what comes, while it happens;
 //! - [`receipt`]: what was stated of a bundle;
 //! - [`order`], [`exception`], [`rule`]: what is blocked and what never is;
 //! - [`interface`], [`kill_switch`], [`reload`]: operating;
@@ -15,8 +16,10 @@
 
 pub mod audit;
 pub mod bundle;
+pub mod capture;
 pub mod check;
 pub mod clock;
+pub mod events;
 pub mod exception;
 pub mod explain;
 pub mod feed;
@@ -32,6 +35,7 @@ pub mod run;
 pub mod simulate;
 pub mod stats;
 pub mod status;
+pub mod top;
 pub mod trust;
 
 use std::{fs, path::Path};
@@ -71,6 +75,9 @@ pub fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Status(args) => status::run(&context, &args),
         Command::Stats(args) => stats::run(&context, &args),
         Command::Explain(args) => explain::run(&context, &args),
+        Command::Events(args) => events::run(&context, &args),
+        Command::Capture(args) => capture::run(&context, &args),
+        Command::Top(args) => top::run(&context, &args),
         Command::Simulate(args) => simulate::run(&context, &args),
         Command::Order(command) => order::run(&context, command),
         Command::Exception(command) => exception::run(&context, command),

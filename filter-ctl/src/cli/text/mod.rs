@@ -5,8 +5,10 @@
 //! - [`table`]: columns that line up;
 //! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`rule`], [`simulate`], [`trust`]: a
 //!   document each;
+//! - [`event`]: a line for each packet; [`top`]: the busiest destinations;
 //! - [`report`]: what became of an order, for the authority that asked.
 
+pub mod event;
 pub mod exception;
 pub mod explain;
 pub mod feed;
@@ -19,6 +21,7 @@ pub mod simulate;
 pub mod stats;
 pub mod status;
 pub mod table;
+pub mod top;
 pub mod trust;
 
 use std::borrow::Cow;

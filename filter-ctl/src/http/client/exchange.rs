@@ -37,6 +37,27 @@ pub(super) struct Ask {
 
 /// Sends a request and reads its whole answer.
 pub(super) async fn exchange(stream: UnixStream, ask: Ask) -> Result<(bool, Bytes), hyper::Error> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let answered = async {
+        let response = sender.send_request(request(ask)).await?;
+        let succeeded = response.status().is_success();
+        let body: Incoming = response.into_body();
+        Ok((succeeded, body.collect().await?.to_bytes()))
+    };
+    drive(connection, answered).await
+}
+
+/// Waits for an answer while the connection does its work.
+pub(super) async fn drive<T>(connection: impl Future, answered: impl Future<Output = T>) -> T {
+    tokio::pin!(connection, answered);
+    tokio::select! {
+        answer = &mut answered => answer,
+        // It ends first where the service closes early; what it has sent is still to be read.
+        _ = &mut connection => answered.await,
+    }
+}
+
+pub(super) fn request(ask: Ask) -> Request<Full<Bytes>> {
     let Ask {
         method,
         target,
@@ -44,7 +65,6 @@ pub(super) async fn exchange(stream: UnixStream, ask: Ask) -> Result<(bool, Byte
         body,
         time_max: _,
     } = ask;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let mut request = Request::new(Full::new(Bytes::from(body)));
     *request.method_mut() = method;
     if let Ok(uri) = target.parse() {
@@ -55,22 +75,15 @@ pub(super) async fn exchange(stream: UnixStream, ask: Ask) -> Result<(bool, Byte
     if let Ok(value) = content_type.parse() {
         headers.insert(CONTENT_TYPE, value);
     }
-    let answered = async {
-        let response = sender.send_request(request).await?;
-        let succeeded = response.status().is_success();
-        let body: Incoming = response.into_body();
-        Ok((succeeded, body.collect().await?.to_bytes()))
-    };
-    tokio::pin!(connection, answered);
-    tokio::select! {
-        answer = &mut answered => answer,
-        // It ends first where the service closes early; what it has sent is still to be read.
-        _ = &mut connection => answered.await,
-    }
+    request
 }
 
 pub(super) fn with_query(path: &str, name: &str, value: &str) -> String {
-    let mut target = format!("{path}?{name}=");
+    format!("{path}?{name}={}", escaped(value))
+}
+
+pub(super) fn escaped(value: &str) -> String {
+    let mut target = String::new();
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             target.push(char::from(byte));
