@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::local::Local;
 use crate::{
-    config::Config,
+    config::{Config, RuleConfig},
     policy::merge::earliest,
     rule::{
         RULES_MAX, Rule, RuleId,
@@ -157,7 +157,7 @@ pub(crate) struct Chosen {
 /// The service lets in nothing that conflicts. The file can have been changed while it did not run: then the file
 /// holds, and what was added is left out until the one or the other is changed.
 pub(crate) fn choose(config: &Config, local: &Local, now: Timestamp) -> Chosen {
-    let configured = config.rules.iter().map(|rule| rule.rule());
+    let configured = config.rules.iter().map(RuleConfig::rule);
     let added = local.rules.rules.iter().map(|added| &added.rule);
     let holding = added.filter(|rule| rule.holds(now)).cloned();
     let mut ids = BTreeSet::new();

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use proptest::{prelude::*, sample::select};
+use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::{generate, order::rank, rule};
 use crate::rule::{
@@ -10,6 +10,77 @@ use crate::rule::{
     numeric::Domain,
     text::{parse, parse_matching},
 };
+
+/// Pieces of rules, and some that are none.
+const WORDS: &[&str] = &[
+    "any",
+    "family",
+    "ip",
+    "ip6",
+    "role",
+    "customer",
+    "dst",
+    "src",
+    "proto",
+    "port",
+    "dport",
+    "sport",
+    "icmp",
+    "type",
+    "code",
+    "tcp",
+    "flags",
+    "length",
+    "dscp",
+    "fragment",
+    "label",
+    "192.0.2.0/24",
+    "2001:db8::/48",
+    "offset",
+    "0",
+    "1",
+    "255",
+    "65536",
+    "0x12",
+    "1-5",
+    "..",
+    "5",
+    "=",
+    "!=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "!",
+    "&&",
+    "||",
+    ",",
+    ";",
+    "(",
+    ")",
+    "all(",
+    "any(",
+    "none(",
+    "syn",
+    "ack",
+    "0x02/0x12",
+    "dont-fragment",
+    "is-fragment",
+    "first-fragment",
+    "echo-request",
+    "http",
+    "udp",
+    "ef",
+    "true",
+    "false",
+    "then",
+    "drop",
+    "\u{e9}",
+    "|",
+    "\t",
+    "1..5",
+    "2..",
+];
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
@@ -20,6 +91,22 @@ proptest! {
         prop_assert_eq!(parse(&text), Ok(written.clone()), "{}", text);
         let matching = written.matching;
         prop_assert_eq!(parse_matching(&matching.to_string()).unwrap(), matching);
+    }
+
+    #[test]
+    fn whatever_words_are_put_together_are_a_rule_that_reads_back_or_an_error_with_its_place(
+        words in vec((select(WORDS), any::<bool>()), 0..24),
+        action in select(vec!["", " then drop", " then limit 5 pps continue"]),
+    ) {
+        let matching: String = words
+            .iter()
+            .map(|(word, blank)| format!("{word}{}", if *blank { " " } else { "" }))
+            .collect();
+        let text = matching + action;
+        match parse(&text) {
+            Ok(written) => prop_assert_eq!(parse(&written.to_string()), Ok(written)),
+            Err(error) => prop_assert!((1..=text.chars().count() + 1).contains(&error.column), "{}", error),
+        }
     }
 
     #[test]

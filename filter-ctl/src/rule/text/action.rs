@@ -37,16 +37,16 @@ pub(super) const BURSTS: [Scale; 6] = [
 
 /// Reads an action, and whether no further rule is asked.
 pub(super) fn read(mut cursor: Cursor<'_>) -> Result<(Action, bool), TextError> {
-    let expected = "an action: drop, pass, monitor, or limit and a rate";
-    let word = cursor.word(expected)?;
-    let names: [(&str, Action); 5] = [
+    const NAMED: [(&str, Action); 5] = [
         ("drop", Action::Drop),
         ("discard", Action::Drop),
         ("pass", Action::Pass),
         ("accept", Action::Pass),
         ("monitor", Action::Monitor),
     ];
-    let named = names.iter().find(|(name, _)| word.is(name));
+    let expected = "an action: drop, pass, monitor, or limit and a rate";
+    let word = cursor.word(expected)?;
+    let named = NAMED.iter().find(|(name, _)| word.is(name));
     let action = match named {
         Some((_, action)) => *action,
         None if word.is("limit") || word.is("rate-limit") => Action::Limit(rate(&mut cursor)?),
@@ -69,12 +69,11 @@ pub(super) fn read(mut cursor: Cursor<'_>) -> Result<(Action, bool), TextError> 
 pub(super) fn rate(cursor: &mut Cursor<'_>) -> Result<Rate, TextError> {
     let expected = "a rate such as `1000 pps` or `10 Mbit/s`";
     let (unit, per_second) = amount(cursor, &RATES, None, expected)?;
-    let burst = match cursor.take(&["burst"]) {
-        None => None,
-        Some(_) => {
-            let expected = "a burst in the unit of the rate, such as `100` or `1 Mbit`";
-            Some(amount(cursor, &BURSTS, Some(unit), expected)?.1)
-        }
+    let burst = if cursor.take(&["burst"]).is_some() {
+        let expected = "a burst in the unit of the rate, such as `100` or `1 Mbit`";
+        Some(amount(cursor, &BURSTS, Some(unit), expected)?.1)
+    } else {
+        None
     };
     Ok(Rate {
         unit,

@@ -253,7 +253,7 @@ fn nothing_more(body: Cursor<'_>) -> Result<(), TextError> {
 }
 
 /// A prefix. RFC 8956 lets IPv6 prefixes begin at an offset, which no table here can look up.
-fn prefix<'a>(mut body: Cursor<'a>) -> Result<(&'a Token<'a>, IpNet), TextError> {
+fn prefix(mut body: Cursor<'_>) -> Result<(&Token<'_>, IpNet), TextError> {
     const OFFSET: &str =
         "an offset other than 0 cannot be represented: expected a prefix from bit 0";
     let word = body.word("a prefix such as 192.0.2.0/24 or 2001:db8::/48, or an address")?;

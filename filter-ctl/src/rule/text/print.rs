@@ -80,25 +80,25 @@ fn numeric(list: &Numeric, kind: Kind) -> String {
     let mut text = String::new();
     let mut rest = list.comparisons();
     while let [first, after @ ..] = rest {
-        if !text.is_empty() {
-            text.push_str(connective(first.and));
-        }
-        rest = match after {
+        let (piece, after) = match after {
             [second, after @ ..] if is_range(*first, *second) => {
-                text.push_str(&format!(
-                    "{}..{}",
-                    value(first.value, kind),
-                    value(second.value, kind)
-                ));
-                after
+                let [first, last] = [first, second].map(|end| value(end.value, kind));
+                (format!("{first}..{last}"), after)
             }
-            _ => {
-                text.push_str(&comparison(*first, kind));
-                after
-            }
+            _ => (comparison(*first, kind), after),
         };
+        append(&mut text, first.and, &piece);
+        rest = after;
     }
     text
+}
+
+/// Puts an operator behind those before it.
+fn append(text: &mut String, and: bool, piece: &str) {
+    if !text.is_empty() {
+        text.push_str(if and { " && " } else { " || " });
+    }
+    text.push_str(piece);
 }
 
 fn is_range(first: Comparison, second: Comparison) -> bool {
@@ -106,10 +106,6 @@ fn is_range(first: Comparison, second: Comparison) -> bool {
         && first.operator == Operator::AtLeast
         && second.operator == Operator::AtMost
         && first.value <= second.value
-}
-
-const fn connective(and: bool) -> &'static str {
-    if and { " && " } else { " || " }
 }
 
 fn comparison(comparison: Comparison, kind: Kind) -> String {
@@ -138,23 +134,24 @@ fn value(value: u32, kind: Kind) -> String {
 fn bitmask(component: &Bitmask) -> String {
     let mut text = String::new();
     for test in component.tests() {
-        if !text.is_empty() {
-            text.push_str(connective(test.and));
-        }
         let Bit {
-            not, all, value, ..
+            and,
+            not,
+            all,
+            value,
         } = *test;
         let names = bits(component, value);
-        let is_single = value.count_ones() == 1 && !names.starts_with("0x");
-        if is_single && all && !not {
-            text.push_str(&names);
-        } else if is_single && !all && not {
-            text.push_str(&format!("!{names}"));
-        } else {
-            let form = FORMS.iter().find(|form| form.all == all && form.not == not);
-            let form = form.map_or("!all", |Form { name, .. }| name);
-            text.push_str(&format!("{form}({names})"));
-        }
+        let is_single = names::bit_name(value, component.bits()).is_some();
+        let piece = match (is_single, all, not) {
+            (true, true, false) => names,
+            (true, false, true) => format!("!{names}"),
+            _ => {
+                let form = FORMS.iter().find(|form| form.all == all && form.not == not);
+                let form = form.map_or("!all", |Form { name, .. }| name);
+                format!("{form}({names})")
+            }
+        };
+        append(&mut text, and, &piece);
     }
     text
 }
