@@ -238,7 +238,7 @@ pub(crate) fn table(list: &List) -> Result<(Vec<u64>, RowsV4)> {
 pub(crate) fn verified(bundle: &Path, trust: &Path) -> Result<Arc<VerifiedOrder>> {
     let untrusted = UntrustedOrder {
         transport_feed: None,
-        bundle: fs::read(bundle)?,
+        bundle: fs::read(bundle)?.into(),
         signatures: signatures_beside(bundle)
             .iter()
             .map(fs::read)

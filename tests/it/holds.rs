@@ -47,7 +47,7 @@ fn source(nets: &[IpNet], now: Timestamp) -> Arc<VerifiedOrder> {
     };
     let lines: Vec<String> = nets.iter().map(IpNet::to_string).collect();
     let text = lines.join("\n") + "\n";
-    admit_list(&feed(), text.as_bytes(), &terms, None, now)
+    admit_list(&feed(), &text.as_bytes().to_vec().into(), &terms, None, now)
         .unwrap()
         .order
 }

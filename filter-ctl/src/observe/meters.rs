@@ -224,20 +224,20 @@ mod tests {
             limit: 2,
         };
         let time = Duration::from_secs(2);
-        let report = super::report(&gains, time, Timestamp::UNIX_EPOCH, &wanted);
-        let shown: Vec<_> = report.destinations.iter().collect();
+        let said = report(&gains, time, Timestamp::UNIX_EPOCH, &wanted);
+        let shown: Vec<_> = said.destinations.iter().collect();
         assert_eq!(shown.len(), 2);
         assert_eq!(shown[0].address.to_string(), "192.0.2.3");
         assert_eq!(shown[0].rates.packets_per_second, 1_500);
         assert_eq!(shown[0].rates.dropped_packets_per_second, 750);
         assert_eq!(shown[0].rates.classes["syn"].bytes_per_second, 90_000);
-        assert_eq!(report.destinations_total, 3);
-        assert_eq!(report.groups.len(), 1);
+        assert_eq!(said.destinations_total, 3);
+        assert_eq!(said.groups.len(), 1);
         let other = Wanted {
             group: Some("dns"),
             ..wanted
         };
-        let report = super::report(&gains, time, Timestamp::UNIX_EPOCH, &other);
+        let report = report(&gains, time, Timestamp::UNIX_EPOCH, &other);
         assert_eq!((report.destinations_total, report.groups.len()), (0, 0));
     }
 

@@ -49,7 +49,7 @@ impl Receiver {
     fn judge(&self, bundle: &[u8], signatures: &[&str]) -> Result<Admission, AdmissionError> {
         let untrusted = UntrustedOrder {
             transport_feed: Some("cert".to_owned().try_into().expect("a name")),
-            bundle: bundle.to_vec(),
+            bundle: bundle.to_vec().into(),
             signatures: signatures
                 .iter()
                 .map(|text| text.as_bytes().to_vec())

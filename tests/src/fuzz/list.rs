@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use filter_ctl::order::{
-    FeedName, OrderInfo,
+    FeedName, Input, OrderInfo,
     list::{Expected, ListFormat, parse},
     verify::{CommittedList, ListTerms, admit_list, encode_since, readmit_list},
 };
@@ -99,12 +99,13 @@ fn admit(data: &[u8], format: ListFormat) -> Option<CommittedList> {
             reason: "".into(),
         },
     };
-    let admitted = admit_list(&feed, data, &terms, None, now()).ok()?;
+    let input = Input::from(data.to_vec());
+    let admitted = admit_list(&feed, &input, &terms, None, now()).ok()?;
     assert_eq!(admitted.change, None, "a first list changes nothing");
     Some(CommittedList {
         since: Some(encode_since(&admitted.order)),
         feed,
         mark: admitted.mark,
-        bytes: data.to_vec(),
+        input,
     })
 }

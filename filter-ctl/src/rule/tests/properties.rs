@@ -128,7 +128,7 @@ proptest! {
 
     #[test]
     fn the_order_of_rules_is_the_one_of_the_rfc_whatever_order_they_come_in(
-        matches in proptest::collection::vec(generate::matching(), 2..8),
+        matches in vec(generate::matching(), 2..8),
     ) {
         let rules: Vec<Rule> = matches
             .iter()
