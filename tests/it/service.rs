@@ -221,7 +221,7 @@ fn an_operators_order_is_entered_from_a_letter_with_defanged_addresses() {
     let (site, _) = site(&layout, CONFIG);
     let _service = site.start();
     let list = "Annex 1\n203.0.113[.]7\n2001:db8:bad::7\nhxxp://evil.example/a\n";
-    std::fs::write(site.path("annex.txt"), list).unwrap();
+    fs::write(site.path("annex.txt"), list).unwrap();
     let arguments = [
         "order",
         "add",
@@ -324,7 +324,7 @@ fn a_bundle_in_the_watched_directory_is_taken_and_put_away() {
     let layout = Layout::new();
     let site = Site::new(&layout.router);
     let inbox = site.path("inbox");
-    std::fs::create_dir(&inbox).unwrap();
+    fs::create_dir(&inbox).unwrap();
     site.configure(&format!("{CONFIG}directory = {inbox:?}\n"));
     let authority = Authority::new(&site, "authority").trusted(&site);
     let _service = site.start();
@@ -337,7 +337,7 @@ fn a_bundle_in_the_watched_directory_is_taken_and_put_away() {
     until("the forged one is put away", || {
         inbox.join("refused/2.jsonl.reason").exists()
     });
-    let reason = std::fs::read_to_string(inbox.join("refused/2.jsonl.reason")).unwrap();
+    let reason = fs::read_to_string(inbox.join("refused/2.jsonl.reason")).unwrap();
     assert!(reason.starts_with("unknown_key"), "{reason}");
     assert!(!arrives(&layout, BAD_4));
 }
