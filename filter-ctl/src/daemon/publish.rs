@@ -73,13 +73,13 @@ impl Engine {
         let (deadlines, shown, overdue) = self.deadlines(now);
         let in_force = self.pinned.in_force(&self.sources, &self.local.pauses);
         let in_force = self.with_recovered(in_force);
-        let status = Status {
+        let document = Status {
             deadlines: shown,
             overdue,
             ..self.status(now, &in_force)
         };
         let view = View {
-            status,
+            status: document,
             stats,
             metrics: metrics::Extras {
                 v4_rows_capacity: u64::from(self.capacity().v4_rows()),

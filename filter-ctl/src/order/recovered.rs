@@ -38,12 +38,12 @@ impl Recovery {
     /// made here.
     pub fn take(&mut self, order: &OrderId, net: IpNet, terms: Terms) {
         let recovered = self.feeds.entry(order.feed.clone()).or_default();
-        let next = u32::try_from(recovered.orders.len()).unwrap_or(u32::MAX);
+        let free = u32::try_from(recovered.orders.len()).unwrap_or(u32::MAX);
         let number = *recovered
             .numbers
             .entry(order.reference.clone())
-            .or_insert(next);
-        if number == next {
+            .or_insert(free);
+        if number == free {
             recovered.orders.push(OrderInfo {
                 reference: order.reference.clone(),
                 issuer: "unknown: read from the table in force".into(),

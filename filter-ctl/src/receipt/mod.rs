@@ -182,14 +182,16 @@ pub(crate) mod tests {
 
     #[test]
     fn what_was_enforced_once_stays_said() {
-        use ReceiptStatus::{Admitted, Enforced, Partial, Refused, Test};
+        use ReceiptStatus::{Admitted, Enforced, Partial, Paused, Refused, Test};
         let replaces = |new, old| receipt("a", new).replaces(&receipt("a", old));
-        for new in [Admitted, Enforced, Partial, Refused, Test] {
+        for new in [Admitted, Enforced, Partial, Paused, Refused, Test] {
             assert!(!replaces(new, Enforced), "{new:?}");
             assert!(!replaces(new, Partial), "{new:?}");
         }
         assert!(replaces(Enforced, Admitted) && replaces(Partial, Admitted));
         assert!(!replaces(Admitted, Admitted) && !replaces(Refused, Admitted));
+        assert!(replaces(Paused, Admitted) && replaces(Enforced, Paused));
+        assert!(!replaces(Admitted, Paused) && !replaces(Refused, Paused));
         assert!(replaces(Enforced, Refused) && replaces(Test, Refused));
         assert!(!replaces(Refused, Refused), "the same refusal again");
         assert!(!replaces(Refused, Test) && replaces(Test, Test));

@@ -133,7 +133,7 @@ fn two_rollbacks_go_two_states_back_and_one_that_cannot_be_read_is_refused_by_na
     let mut stored = stored.map(|entry| entry.unwrap().path());
     let second = stored.find(|path| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        name.starts_with("1-2-") && name.ends_with(".jsonl")
+        name.starts_with("1-2-") && path.extension().is_some_and(|end| end == "jsonl")
     });
     fs::write(second.unwrap(), b"torn").unwrap();
     let arguments = [

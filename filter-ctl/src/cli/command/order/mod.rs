@@ -96,7 +96,6 @@ fn order_id(text: &str) -> Result<OrderId, String> {
 pub(super) fn run(context: &Context, command: OrderCommand) -> Result<Outcome, Failure> {
     let service = &context.service;
     match command {
-        OrderCommand::List(ListArgs { held: true }) => hold::holds(context),
         OrderCommand::List(ListArgs { held: false }) => {
             let orders = service.ask(async |client| client.orders().await)?;
             context.document(&orders, || text::order::list(&orders))
@@ -107,7 +106,7 @@ pub(super) fn run(context: &Context, command: OrderCommand) -> Result<Outcome, F
         }
         OrderCommand::Add(args) => add::run(context, args),
         OrderCommand::Apply(args) => apply::run(context, &args),
-        OrderCommand::Holds => hold::holds(context),
+        OrderCommand::Holds | OrderCommand::List(ListArgs { held: true }) => hold::holds(context),
         OrderCommand::Approve(args) => hold::approve(context, args),
         OrderCommand::Reject(args) => hold::reject(context, args),
         OrderCommand::Withdraw(args) => {
