@@ -297,7 +297,7 @@ const REFUSED: &[(&str, &str)] = &[
 fn what_cannot_be_said_exactly_is_refused_with_its_place_and_reason() {
     for (text, error) in REFUSED {
         let found = parse(text).unwrap_err();
-        assert_eq!(found.to_string(), error, "{text}");
+        assert_eq!(found.to_string(), *error, "{text}");
     }
 }
 
