@@ -98,11 +98,8 @@ proptest! {
         words in vec((select(WORDS), any::<bool>()), 0..24),
         action in select(vec!["", " then drop", " then limit 5 pps continue"]),
     ) {
-        let matching: String = words
-            .iter()
-            .map(|(word, blank)| format!("{word}{}", if *blank { " " } else { "" }))
-            .collect();
-        let text = matching + action;
+        let pieces = words.iter().flat_map(|(word, blank)| [*word, if *blank { " " } else { "" }]);
+        let text = pieces.chain([action]).collect::<String>();
         match parse(&text) {
             Ok(written) => prop_assert_eq!(parse(&written.to_string()), Ok(written)),
             Err(error) => prop_assert!((1..=text.chars().count() + 1).contains(&error.column), "{}", error),

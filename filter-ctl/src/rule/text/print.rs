@@ -76,9 +76,9 @@ impl Matching {
     }
 }
 
-fn numeric(list: &Numeric, kind: Kind) -> String {
+fn numeric(component: &Numeric, kind: Kind) -> String {
     let mut text = String::new();
-    let mut rest = list.comparisons();
+    let mut rest = component.comparisons();
     while let [first, after @ ..] = rest {
         let (piece, after) = match after {
             [second, after @ ..] if is_range(*first, *second) => {
