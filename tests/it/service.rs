@@ -11,6 +11,7 @@ mod pull;
 mod push;
 mod refused;
 mod restart;
+mod samples;
 mod swaps;
 mod trust;
 mod upgrade;

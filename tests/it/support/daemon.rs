@@ -154,14 +154,7 @@ impl<'a> Site<'a> {
     /// Runs a command of the CLI to its end.
     pub(crate) fn cli(&self, arguments: &[&str]) -> Ended {
         let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().unwrap());
-        let mut child = self.namespace.spawn(
-            Command::new(binary())
-                .args(arguments)
-                .env("LEVEE_SOCKET", self.socket())
-                .current_dir(self.directory.path())
-                .stdout(stdout.try_clone().unwrap())
-                .stderr(stderr.try_clone().unwrap()),
-        );
+        let mut child = self.command(arguments, &stdout, &stderr);
         let Some(status) = wait_for(PATIENCE, || child.try_wait().unwrap()) else {
             end(&mut child);
             panic!("{arguments:?} does not end within {PATIENCE:?}");
@@ -171,6 +164,24 @@ impl<'a> Site<'a> {
             stdout: contents(&mut stdout),
             stderr: contents(&mut stderr),
         }
+    }
+
+    /// Starts a command that goes on until it is killed; what it prints goes to the file of that name.
+    pub(crate) fn background(&self, arguments: &[&str], output: &str) -> Daemon {
+        let output = File::create(self.path(output)).unwrap();
+        let child = self.command(arguments, &output, &output);
+        Daemon { child }
+    }
+
+    fn command(&self, arguments: &[&str], stdout: &File, stderr: &File) -> Child {
+        self.namespace.spawn(
+            Command::new(binary())
+                .args(arguments)
+                .env("LEVEE_SOCKET", self.socket())
+                .current_dir(self.directory.path())
+                .stdout(stdout.try_clone().unwrap())
+                .stderr(stderr.try_clone().unwrap()),
+        )
     }
 
     /// Runs a command that must succeed, and returns what it printed.
@@ -188,7 +199,7 @@ impl<'a> Site<'a> {
     }
 }
 
-/// A running service. Killed when dropped.
+/// A running service, or another command. Killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Daemon {
     child: Child,
