@@ -21,6 +21,7 @@ mod refused;
 mod report;
 mod restart;
 mod rules;
+mod samples;
 mod stock;
 mod swaps;
 mod trust;

@@ -214,14 +214,7 @@ impl<'a> Site<'a> {
 
     fn run(&self, command: &mut Command, arguments: &[&str]) -> Ended {
         let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().unwrap());
-        let mut child = self.namespace.spawn(
-            command
-                .args(arguments)
-                .env("LEVEE_SOCKET", self.socket())
-                .current_dir(self.directory.path())
-                .stdout(stdout.try_clone().unwrap())
-                .stderr(stderr.try_clone().unwrap()),
-        );
+        let mut child = self.spawn(command, arguments, &stdout, &stderr);
         let Some(status) = wait_for(PATIENCE, || child.try_wait().unwrap()) else {
             end(&mut child);
             panic!("{arguments:?} does not end within {PATIENCE:?}");
@@ -261,6 +254,30 @@ impl<'a> Site<'a> {
         Some(alarm["message"].as_str().unwrap().to_owned())
     }
 
+    /// Starts a command that goes on until it is killed; what it prints goes to the file of that name.
+    pub(crate) fn background(&self, arguments: &[&str], output: &str) -> Daemon {
+        let output = File::create(self.path(output)).unwrap();
+        let child = self.spawn(&mut Command::new(binary()), arguments, &output, &output);
+        Daemon { child }
+    }
+
+    fn spawn(
+        &self,
+        command: &mut Command,
+        arguments: &[&str],
+        stdout: &File,
+        stderr: &File,
+    ) -> Child {
+        self.namespace.spawn(
+            command
+                .args(arguments)
+                .env("LEVEE_SOCKET", self.socket())
+                .current_dir(self.directory.path())
+                .stdout(stdout.try_clone().unwrap())
+                .stderr(stderr.try_clone().unwrap()),
+        )
+    }
+
     /// Runs a command that must succeed, and returns what it printed.
     pub(crate) fn done(&self, arguments: &[&str]) -> String {
         let ended = self.cli(arguments);
@@ -276,7 +293,7 @@ impl<'a> Site<'a> {
     }
 }
 
-/// A running service. Killed when dropped.
+/// A running service, or another command. Killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Daemon {
     child: Child,

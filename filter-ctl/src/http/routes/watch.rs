@@ -79,8 +79,12 @@ pub(super) async fn events(
     let hub = service.handle.events();
     if !follows {
         let events = hub.recent(filter).into_iter();
+        let tallies = service.handle.view().metrics.samples.tallies;
         return Answer(Ok(Events {
             per_second: hub.per_second(),
+            total: hub.by_reason().values().sum(),
+            suppressed: tallies.samples_over_rate,
+            lost: tallies.samples_lost,
             events: events.map(|event| event.as_ref().clone()).collect(),
         }))
         .into_response();

@@ -10,6 +10,13 @@ use crate::order::OrderId;
 pub struct Events {
     /// Samples of each reason in a second; 0 for none.
     pub per_second: u32,
+    /// Samples since the service started.
+    pub total: u64,
+    /// Packets of which no sample was made, because there were enough of their reason; since the maps were made, as
+    /// of a few seconds ago.
+    pub suppressed: u64,
+    /// Samples that were lost before the service read them; alike.
+    pub lost: u64,
     /// The last ones, oldest first.
     pub events: Vec<Event>,
 }
