@@ -106,13 +106,13 @@ pub fn count_in(
     chance: impl FnOnce() -> bool,
     forget: impl Fn(u64) -> u64,
 ) -> bool {
+    const NONE: u64 = METER_WAYS as u64;
     #[expect(
         clippy::cast_possible_truncation,
         reason = "ages are less than 2^32 ticks"
     )]
     let now = tick.count as u32;
     let idle = IDLE_SECONDS * tick.per_second();
-    const NONE: u64 = METER_WAYS as u64;
     let (mut own, mut free, mut smallest, mut least) = (NONE, NONE, 0, u64::MAX);
     for (way, entry) in (0..).zip(set.iter()) {
         let same = entry.group == packet.group

@@ -48,6 +48,7 @@ impl Guarding {
     /// The steps to take.
     #[inline(always)]
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the bits of the steps")]
     pub const fn guards(self) -> Guards {
         Guards::from_bits((self.0 >> Self::GUARDS_SHIFT) as u8)
     }
@@ -81,13 +82,11 @@ impl Guarding {
     }
 
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "16 bits of the word")]
     const fn source(self) -> u32 {
         (self.0 >> Self::SOURCE_SHIFT & Self::NUMBER) as u32
     }
 
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "16 bits of the word")]
     const fn destination(self) -> u32 {
         (self.0 & Self::NUMBER) as u32
     }
@@ -168,7 +167,6 @@ impl Guarded {
 
     /// Writes it into a verdict.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "fields of the word")]
     pub const fn tell(self, verdict: &mut Verdict) {
         let reason = (self.0 >> Self::REASON_SHIFT & 0x3f) as u32;
         if self.0 & (Self::WOULD_DROP | Self::DROP | Self::PASSED) != 0 {

@@ -90,7 +90,7 @@ pub fn find_way(
         if found.tag() == key.tag() {
             own = way;
         }
-        if found.tag() == 0 || found.age(tick) > tick.per_second() as u64 {
+        if found.tag() == 0 || found.age(tick) > u64::from(tick.per_second()) {
             free = way;
         }
         own = forget(own);

@@ -25,10 +25,9 @@ impl Tick {
     #[inline(always)]
     #[must_use]
     pub const fn per_second(self) -> u32 {
-        if self.units == 0 {
-            UNITS_PER_SECOND
-        } else {
-            UNITS_PER_SECOND / self.units
+        match UNITS_PER_SECOND.checked_div(self.units) {
+            Some(ticks) => ticks,
+            None => UNITS_PER_SECOND,
         }
     }
 }
@@ -173,7 +172,7 @@ impl Use {
     pub const fn with(self, limit: &Limit, cost: u64, tick: Tick) -> Option<Self> {
         let fallen = self.age(tick) * tick.units as u64 * limit.rate as u64;
         let level = self.level();
-        let level = if level > fallen { level - fallen } else { 0 };
+        let level = level.saturating_sub(fallen);
         // A packet that costs more than the burst passes an empty bucket, or it never would; the level stays
         // above the burst until it is paid.
         if level != 0 && level + cost > limit.burst as u64 {

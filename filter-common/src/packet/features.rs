@@ -21,8 +21,8 @@ impl FragmentBits {
     #[must_use]
     pub const fn of(is_first: bool, has_more: bool) -> u8 {
         (!is_first as u8) << 1
-            | ((is_first & has_more) as u8) << 2
-            | ((!is_first & !has_more) as u8) << 3
+            | ((is_first && has_more) as u8) << 2
+            | ((!is_first && !has_more) as u8) << 3
     }
 }
 
@@ -61,7 +61,9 @@ impl Features {
     #[inline(always)]
     #[must_use]
     pub(super) const fn of_v4(traffic_class: u8, length: usize, fragment_field: u16) -> Self {
-        let is_first = fragment_field & 0x1fff == 0;
+        /// The fragment offset, in units of 8 bytes.
+        const OFFSET: u16 = 0x1fff;
+        let is_first = fragment_field & OFFSET == 0;
         let has_more = fragment_field & 0x2000 != 0;
         let dont_fragment = (fragment_field >> 14 & 1) as u8;
         let fragment = dont_fragment | FragmentBits::of(is_first, has_more);

@@ -71,6 +71,8 @@ macro_rules! fields {
 
 const PORTS: u32 = 1 << 16;
 const BYTES: u32 = 1 << 8;
+#[expect(clippy::cast_possible_truncation, reason = "a small number")]
+const LABELS: u32 = crate::limits::FLOW_LABELS_MAX as u32;
 
 fields! {
     /// See [`family_role_protocol`].
@@ -92,7 +94,7 @@ fields! {
     /// See [`tos_fragment`]; always known.
     TOS_FRAGMENT: 1 << 10;
     /// Sets by flow label, in the order of [`flow_label_number`]; the first is that of packets without one.
-    LABEL: crate::limits::FLOW_LABELS_MAX as u32 + 1;
+    LABEL: LABELS + 1;
 }
 
 /// Values in the array.
@@ -202,7 +204,7 @@ pub fn flow_label_number(label: u32, count: u32, start: impl Fn(u32) -> u32) -> 
         if low >= high {
             break;
         }
-        let middle = (low + high) / 2;
+        let middle = low.midpoint(high);
         if start(middle) <= label {
             low = middle + 1;
         } else {

@@ -141,6 +141,7 @@ pub struct Found {
 impl Found {
     /// Before the first.
     #[inline(always)]
+    #[must_use]
     pub fn start(sets: &Sets<'_>) -> Self {
         Self {
             summary: sets.summary(),
@@ -175,6 +176,7 @@ impl Found {
 
     /// Whether all were found.
     #[inline(always)]
+    #[must_use]
     pub const fn is_end(&self) -> bool {
         self.bits == 0 && self.summary == 0
     }

@@ -85,9 +85,10 @@ impl Writer {
     #[must_use]
     pub fn missing(&mut self, packets: u64, now: Timestamp) -> Vec<u8> {
         let mut file = Vec::new();
-        let interface = match self.interfaces.is_empty() {
-            true => self.interface("unknown", &mut file),
-            false => 0,
+        let interface = if self.interfaces.is_empty() {
+            self.interface("unknown", &mut file)
+        } else {
+            0
         };
         let mut body = Vec::new();
         body.extend(interface.to_le_bytes());
@@ -123,8 +124,7 @@ impl Writer {
 /// A time in the two halves of the format, the upper one first; none is before 1970.
 fn time(time: Timestamp) -> Vec<u8> {
     let ticks = u64::try_from(time.as_nanosecond()).unwrap_or(0);
-    let [a, b, c, d, e, f, g, h] = ticks.to_le_bytes();
-    vec![e, f, g, h, a, b, c, d]
+    ticks.rotate_left(32).to_le_bytes().to_vec()
 }
 
 fn block(file: &mut Vec<u8>, kind: u32, body: &[u8]) {

@@ -445,6 +445,6 @@ fn takes_away(before: &VerifiedOrder, after: &VerifiedOrder) -> bool {
         let same = |known: &&Entry<'_>| {
             known.id == entry.id && known.net == entry.net && known.terms.mean_the_same(entry.terms)
         };
-        after_by_id.peek().filter(same).is_none()
+        !after_by_id.peek().is_some_and(|known| same(&known))
     })
 }

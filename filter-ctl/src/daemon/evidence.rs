@@ -17,7 +17,11 @@ use crate::{
     },
     http::wire::{ApplyReport, RefusalKind},
     metrics::EvidenceCounts,
-    order::{FeedName, Input, OrderId, sign::signatures_beside, verify::UntrustedOrder},
+    order::{
+        FeedName, Input, OrderId,
+        sign::signatures_beside,
+        verify::{Mark, UntrustedOrder},
+    },
 };
 
 const ALARM: &str = "evidence_failed";
@@ -174,7 +178,7 @@ impl Engine {
         if self.clock.doubt(now).is_some() {
             return;
         }
-        let bundles = self.marks.values().flat_map(|mark| mark.bundles());
+        let bundles = self.marks.values().flat_map(Mark::bundles);
         let lists = self.lists.iter().flat_map(|(feed, mark)| {
             let held = self.store.held_list(feed).ok().flatten();
             [Some(mark.sha256), held.map(|held| held.sha256)]

@@ -57,7 +57,7 @@ pub enum Command {
     Apply(Upload, Actor, oneshot::Sender<Answer<ApplyReport>>),
     /// Enter an operator's order, with the list that came with the letter.
     AddOrder(
-        AddOrder,
+        Box<AddOrder>,
         Option<Input>,
         Actor,
         oneshot::Sender<Answer<ApplyReport>>,
@@ -214,7 +214,7 @@ impl Handle {
         attachment: Option<Input>,
         actor: Actor,
     ) -> Answer<ApplyReport> {
-        self.ask(|answer| Command::AddOrder(order, attachment, actor, answer))
+        self.ask(|answer| Command::AddOrder(Box::new(order), attachment, actor, answer))
             .await
     }
 

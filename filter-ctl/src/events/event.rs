@@ -88,13 +88,16 @@ pub fn comment(event: &Event) -> String {
         separator = ", ";
     }
     if event.orders_more > 0 {
-        text += &format!(" and {} more", event.orders_more);
+        text += " and ";
+        text += &event.orders_more.to_string();
+        text += " more";
     }
     if let Some(rule) = &event.rule {
         text += " ";
         text += rule;
     }
-    text += &format!("; generation {}", event.generation);
+    text += "; generation ";
+    text += &event.generation.to_string();
     text
 }
 

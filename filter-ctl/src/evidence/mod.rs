@@ -38,7 +38,7 @@ pub const DIRECTORY: &str = "evidence";
 pub const EVIDENCE_INPUTS_MAX: usize = 65_536;
 /// Of either bound, the part that refused inputs may take: they push out no more of what was admitted.
 const REFUSED_SHARE: u64 = 4;
-const REFUSED_INPUTS_MAX: usize = EVIDENCE_INPUTS_MAX / REFUSED_SHARE as usize;
+const REFUSED_INPUTS_MAX: usize = EVIDENCE_INPUTS_MAX / 4;
 
 /// How much is kept, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

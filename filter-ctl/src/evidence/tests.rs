@@ -1,3 +1,5 @@
+//! What is kept, for how long, and what a full disk does.
+
 use super::{
     note::{Became, Kind},
     *,

@@ -268,7 +268,8 @@ impl Client {
         limit: usize,
     ) -> Result<Meters, ClientError> {
         let mut target = with_query(path::METERS, "limit", &limit.to_string());
-        target += &format!("&seconds={seconds}");
+        target += "&seconds=";
+        target += &seconds.to_string();
         if let Some(group) = group {
             target += "&group=";
             target += &escaped(group);

@@ -24,6 +24,11 @@ const ENTRY_WORDS: usize = size_of::<MeterEntry>() / 8;
 type RawMeter = [u64; METER_WORDS];
 type RawSet = [u64; METER_WAYS * ENTRY_WORDS];
 
+#[expect(clippy::cast_possible_truncation, reason = "small numbers")]
+const METER_SETS_U32: u32 = METER_SETS as u32;
+#[expect(clippy::cast_possible_truncation, reason = "small numbers")]
+const GROUP_METERS_U32: u32 = GROUP_METERS as u32;
+
 /// A protected destination on one CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MeterKey {
@@ -54,7 +59,7 @@ impl MeterReader {
     /// Everything.
     pub fn read(&self) -> Result<MeterReading, KernelError> {
         let mut destinations = HashMap::new();
-        for index in 0..METER_SETS as u32 {
+        for index in 0..METER_SETS_U32 {
             let set = self.destinations.get(&index, 0);
             for (cpu, set) in (0..).zip(set.map_err(map_error(map::METERS))?.iter()) {
                 for entry in set.as_chunks::<ENTRY_WORDS>().0 {
@@ -77,7 +82,7 @@ impl MeterReader {
 
     /// Those of the host groups, by number; none has 0.
     pub fn read_groups(&self) -> Result<Vec<Meter>, KernelError> {
-        (0..GROUP_METERS as u32)
+        (0..GROUP_METERS_U32)
             .map(|group| {
                 let values = self.groups.get(&group, 0);
                 let mut total = Meter::default();

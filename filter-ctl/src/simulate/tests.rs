@@ -136,6 +136,7 @@ fn a_line_says_everything_and_the_summary_adds_it_up() {
         "orders": ["operator:1", "operator:2"],
         "feed": "operator",
         "rule": null,
+        "rules": [],
         "time": "2026-11-23T08:00:00Z",
         "length": 46,
         "vlan": null,

@@ -1,3 +1,5 @@
+//! The spool is bounded, and leaves nothing behind.
+
 use std::{fs, time::Duration};
 
 use sha2::{Digest as _, Sha256};

@@ -182,13 +182,13 @@ impl Rules {
         let placed: Vec<IpNet> = self.placed().into_iter().map(|(net, _)| net).collect();
         let [v4, v6] =
             [Family::V4, Family::V6].map(|family| intervals(&rule_nets, family, &mut value));
-        let mut places = vec![PlaceRecord::default()];
+        let mut records = vec![PlaceRecord::default()];
         let mut place = |address: IpAddr| {
             let record = PlaceRecord::new(self.place(address), 0, 0);
-            let known = places.iter().position(|known| *known == record);
+            let known = records.iter().position(|known| *known == record);
             let number = known.unwrap_or_else(|| {
-                places.push(record);
-                places.len() - 1
+                records.push(record);
+                records.len() - 1
             });
             u32::try_from(number).unwrap()
         };
@@ -202,7 +202,7 @@ impl Rules {
             v6: plain::rows_v6(&v6),
             places_v4: plain::rows_v4(&places4),
             places_v6: plain::rows_v6(&places6),
-            places,
+            places: records,
             guard: GuardTable::default(),
             clauses: runs.clauses,
             settings: self.settings.clone(),

@@ -212,8 +212,8 @@ ipv4 = -1
         [
             "line 1: statedir: unknown field `statedir`, expected one of `state_dir`, \
              `control_socket`, `pin_dir`, `trust_file`, `metrics_listen`, `timezone`, \
-             `never_block`, `own_space`, `shared_infrastructure`, `approval`, `nat64_prefixes`, `tunnels`, `policies`, `host_group`, `rule`, `interface`, `feed`, \
-             `push`, `orders`, `evidence`, `capacity`, `log`",
+             `never_block`, `own_space`, `shared_infrastructure`, `approval`, `nat64_prefixes`, `tunnels`, `policies`, `host_group`, `reflector_ports`, `rule`, `interface`, `feed`, \
+             `push`, `orders`, `evidence`, `capacity`, `samples`, `log`",
             "line 2: never_block: `x` is not a prefix: expected one such as 192.0.2.0/24 or \
              2001:db8::/32",
             "line 2: never_block.scop: unknown field `scop`, expected one of `net`, `scope`, \

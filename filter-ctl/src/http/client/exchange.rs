@@ -101,7 +101,9 @@ pub(super) fn escaped(value: &str) -> String {
 pub(super) fn multipart(parts: &[(&str, &[u8])]) -> (String, Vec<u8>) {
     // Nothing can hold the hash of itself.
     let mut hash = Sha256::new();
-    parts.iter().for_each(|(_, bytes)| hash.update(bytes));
+    for (_, bytes) in parts {
+        hash.update(bytes);
+    }
     let boundary = format!("levee-{}", hex::encode(&hash.finalize()));
     let length: usize = parts.iter().map(|(_, bytes)| bytes.len()).sum();
     let mut body = Vec::with_capacity(length + 4096);

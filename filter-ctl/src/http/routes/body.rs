@@ -186,6 +186,10 @@ async fn signature(mut field: Field<'_>) -> Result<Vec<u8>, Response> {
     Ok(bytes)
 }
 
+#[expect(
+    clippy::result_large_err,
+    reason = "axum's answer, made once for a request"
+)]
 fn document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Response> {
     serde_json::from_slice(bytes)
         .map_err(|error| refuse(invalid(format!("the request is not understood: {error}"))))

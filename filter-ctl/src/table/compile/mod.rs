@@ -242,7 +242,7 @@ pub fn compile(
     Part::Settings.check(settings.len(), INTERFACES_MAX)?;
     Part::HostGroups.check(rules.perimeter.groups.len(), HOST_GROUPS_MAX)?;
     guard::check(&rules.perimeter.rules)?;
-    let mut places = Places::new(rules, capacity.limit_lines)?;
+    let mut places = Places::new(rules, capacity.limit_lines);
     let spaces = (
         places.rows::<Row4>(Part::PlaceV4Prefixes)?,
         places.rows::<Row6>(Part::PlaceV6Prefixes)?,
@@ -250,11 +250,11 @@ pub fn compile(
     let places = places.finish()?;
     let mut cells = Cells::new(rules, CLAUSES_CAPACITY);
     let room = (Part::V4Prefixes, capacity.v4_prefixes);
-    let (intervals_v4, prefixes_v4) = orders::<Row4>(&mut cells, &spaces.0, &places.records, room)?;
+    let (intervals_v4, prefixes_v4) = orders::<Row4>(&mut cells, &spaces.0, &places.all, room)?;
     let pack_v4 = || (marks(&intervals_v4), rows_v4(&intervals_v4));
     let sweep_v6 = || {
         let room = (Part::V6Prefixes, capacity.v6_prefixes);
-        let (intervals, prefixes) = orders::<Row6>(&mut cells, &spaces.1, &places.records, room)?;
+        let (intervals, prefixes) = orders::<Row6>(&mut cells, &spaces.1, &places.all, room)?;
         Ok((rows_v6_with_filter(&intervals), prefixes))
     };
     // The cells of both families are numbered together, one family after the other; what follows from the
@@ -283,7 +283,7 @@ pub fn compile(
         v6,
         places_v4: rows_v4(&spaces.0),
         places_v6: rows_v6(&spaces.1),
-        places: places.records,
+        places: places.all,
         guard: GuardTable {
             limits: rules.perimeter.limits(),
             reflectors: rules.perimeter.reflector_words(),

@@ -32,7 +32,7 @@ pub(super) struct Places {
 
 /// Records of places.
 pub(super) struct Records {
-    pub(super) records: Vec<PlaceRecord>,
+    pub(super) all: Vec<PlaceRecord>,
     pub(super) sets: Sets,
     /// Lines of buckets in use.
     pub(super) lines: u32,
@@ -74,7 +74,7 @@ impl Content {
 
 impl Places {
     /// Gathers what is said. Networks get lines in the order of the configuration, as long as there are any.
-    pub(super) fn new(rules: &RuleSet, lines: u32) -> Result<Self, CapacityError> {
+    pub(super) fn new(rules: &RuleSet, lines: u32) -> Self {
         let never_block = rules.never_block.iter();
         let never_block = never_block.map(|entry| (entry.net, Place::scope(entry.scope)));
         let places = never_block.chain(rules.perimeter.places());
@@ -104,13 +104,13 @@ impl Places {
             from,
             lines: None,
         };
-        Ok(Self {
+        Self {
             said,
             contents: vec![nothing],
             numbers: HashMap::from([(nothing, 0)]),
             lines: used,
             rules: rules.perimeter.rules.len(),
-        })
+        }
     }
 
     /// The rows of one family.
@@ -127,21 +127,21 @@ impl Places {
             // Of one prefix each says something else, but for the scopes, of which the stronger holds; the
             // order makes no difference.
             let here = group.iter().fold(around, |all, one| all.with(one.what));
-            self.number(here)
+            self.number(&here)
         };
         let rows = sweep(&prefixes[..], &[], inside)?;
         part.check(distinct, PLACE_PREFIXES_MAX)?;
         Ok(rows)
     }
 
-    fn number(&mut self, content: Content) -> Result<u32, CapacityError> {
-        if let Some(number) = self.numbers.get(&content) {
+    fn number(&mut self, content: &Content) -> Result<u32, CapacityError> {
+        if let Some(number) = self.numbers.get(content) {
             return Ok(*number);
         }
         let number = super::number(self.contents.len());
         Part::Places.check(self.contents.len() + 1, PLACES_MAX)?;
-        self.contents.push(content);
-        self.numbers.insert(content, number);
+        self.contents.push(*content);
+        self.numbers.insert(*content, number);
         Ok(number)
     }
 
@@ -158,7 +158,7 @@ impl Places {
             });
         }
         Ok(Records {
-            records,
+            all: records,
             sets,
             lines: self.lines,
         })
