@@ -43,7 +43,11 @@ pub use self::{
     samples::SamplesConfig,
     validate::log_filter,
 };
-use crate::{kernel::attach::Mode, order::FeedName, policy::hold::Guarded};
+use crate::{
+    kernel::attach::Mode,
+    order::FeedName,
+    policy::{hold::Guarded, perimeter::REFLECTORS},
+};
 
 /// Where the configuration is looked for unless the command line says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/levee/levee.toml";
@@ -90,8 +94,8 @@ pub struct Config {
     /// Networks inside that are protected alike.
     #[serde(rename = "host_group")]
     pub host_groups: Vec<HostGroupConfig>,
-    /// Source ports of UDP that count as those of reflectors, in place of the built-in list.
-    pub reflector_ports: Option<Vec<u16>>,
+    /// Source ports of UDP that count as those of reflectors.
+    pub reflector_ports: Vec<u16>,
     /// What is done about packets by what they are.
     #[serde(rename = "rule")]
     pub rules: Vec<RuleConfig>,
@@ -315,7 +319,7 @@ impl Default for Config {
             tunnels: Vec::new(),
             policies: PoliciesConfig::default(),
             host_groups: Vec::new(),
-            reflector_ports: None,
+            reflector_ports: REFLECTORS.to_vec(),
             rules: Vec::new(),
             interfaces: Vec::new(),
             feeds: Vec::new(),

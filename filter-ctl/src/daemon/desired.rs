@@ -27,7 +27,7 @@ use crate::{
         HoldReason, NeverBlock, Perimeter, RuleSet,
         hold::HoldPolicy,
         merge::{FeedPolicy, PolicyInput, ShortestPrefix, earliest, merge},
-        perimeter::{HostGroup, REFLECTORS},
+        perimeter::HostGroup,
         special_space::special_space,
         special_use,
         traffic::TrafficRule,
@@ -291,10 +291,7 @@ fn perimeter(config: &Config, ledger: &Ledger) -> Perimeter {
         nat64: nat64.collect(),
         vlans: vlans.collect(),
         special: special_space(),
-        reflectors: match &config.reflector_ports {
-            Some(ports) => ports.clone(),
-            None => REFLECTORS.to_vec(),
-        },
+        reflectors: config.reflector_ports.clone(),
         rules: Vec::new(),
     }
 }

@@ -168,6 +168,7 @@ fn a_line_says_everything_and_the_summary_adds_it_up() {
             "undecided": 0,
             "by_reason": {"clean": 1, "order": 1},
             "by_order": {"operator:1": 1, "operator:2": 1},
+            "by_rule": {},
             "would_drop": 0,
             "interface": "upstream",
             "at": "2026-11-23T08:00:00Z",
