@@ -57,6 +57,11 @@ const TOOLS: [Tool; 6] = [
         why: "the tests push as an authority does",
     },
     Tool {
+        program: "tcpdump",
+        package: "tcpdump",
+        why: "the tests read captures as others do",
+    },
+    Tool {
         program: "openssl",
         package: "openssl",
         why: "the tests make certificates as an authority does",

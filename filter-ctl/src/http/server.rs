@@ -114,7 +114,7 @@ mod tests {
             client::{Bundle, Client, ClientError},
             peer::{Peer, Role},
             samples,
-            wire::RefusalKind,
+            wire::{CaptureRequest, RefusalKind},
         },
     };
 
@@ -157,6 +157,15 @@ mod tests {
         let expected = "alice may not change this: it takes root or a member of the group \
                         `levee-admin`";
         assert_eq!(refusal.error, expected);
+        let capture = |whole_addresses| CaptureRequest {
+            seconds: 1,
+            packets: 1,
+            reason: None,
+            whole_addresses,
+        };
+        let asked = async |whole| client.capture(&capture(whole), |_| Ok(())).await.map(drop);
+        assert_eq!(refused(asked(true).await).kind, RefusalKind::Forbidden);
+        assert_eq!(refused(asked(false).await).code, "samples_off");
         // The answer comes while the body is still on its way.
         let bundle = Bundle {
             feed: None,

@@ -5,7 +5,7 @@ mod capture;
 mod privacy;
 mod top;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -213,7 +213,6 @@ fn followers_see_what_comes_and_one_that_comes_late_begins_where_it_wants() {
     // Until it is there it sees nothing.
     until("the follower sees an event", || {
         upstream.send(&frame);
-        std::thread::sleep(Duration::from_millis(20));
         followed().lines().count() > 2
     });
     let text = followed();

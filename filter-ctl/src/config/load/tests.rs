@@ -82,6 +82,7 @@ fn the_example_has_every_setting() {
         "[orders]",
         "[policies]",
         "[capacity]",
+        "[samples]",
         "[log]",
         "[[interface]]",
         "[[interface.vlan]]",

@@ -164,6 +164,15 @@ async fn open_capture(
     service: &Service,
     request: CaptureRequest,
 ) -> Result<AnswerBody, Refusal> {
+    let addresses = if request.whole_addresses {
+        Addresses::Whole
+    } else {
+        Addresses::Masked
+    };
+    let actor = match addresses {
+        Addresses::Whole => Some(allow(Some(&peer), Role::Admin, "see whole addresses")?),
+        Addresses::Masked => None,
+    };
     for (name, value, most) in [
         ("seconds", request.seconds, CAPTURE_SECONDS_MAX),
         ("packets", request.packets, CAPTURE_PACKETS_MAX),
@@ -183,15 +192,6 @@ async fn open_capture(
         let error = "no samples are made: [samples] per_second is 0 in the configuration";
         return Err(refusal(RefusalKind::Refused, "samples_off", error));
     }
-    let addresses = if request.whole_addresses {
-        Addresses::Whole
-    } else {
-        Addresses::Masked
-    };
-    let actor = match addresses {
-        Addresses::Whole => Some(allow(Some(&peer), Role::Admin, "see whole addresses")?),
-        Addresses::Masked => None,
-    };
     let (_, subscription) = hub.follow(filter, addresses).ok_or_else(too_many)?;
     let end = Capture {
         end: Instant::now() + Duration::from_secs(request.seconds.into()),

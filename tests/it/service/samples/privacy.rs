@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use aya::maps::{Map, MapData, RingBuf};
+
 use super::{super::site, CONFIG, MANY, block, blocked, capture::capturing, document, dropped};
 use crate::support::{
     daemon::{Site, until},
@@ -130,6 +132,50 @@ fn no_address_inside_is_shown_or_written_whatever_the_packet_is_wrapped_in() {
     assert_eq!(names_inside(shown(&site).as_bytes()), None, "events");
     let followed = fs::read(site.path("followed")).unwrap();
     assert_eq!(names_inside(&followed), None, "events --follow");
+}
+
+/// What lies in the ring, as the kernel has written it.
+fn ring(site: &Site<'_>) -> Vec<Vec<u8>> {
+    let instance = fs::read_dir(site.pins()).unwrap().find_map(|entry| {
+        let path = entry.unwrap().path().join("SAMPLES");
+        path.exists().then_some(path)
+    });
+    let data = MapData::from_pin(instance.expect("a pinned ring")).unwrap();
+    let mut ring = RingBuf::try_from(Map::RingBuf(data)).unwrap();
+    let mut samples = Vec::new();
+    while let Some(sample) = ring.next() {
+        samples.push(sample.to_vec());
+    }
+    samples
+}
+
+#[test]
+fn no_address_inside_leaves_the_kernel() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, _) = site(&layout, &format!("{TUNNELS}{CONFIG}{MANY}"));
+    let service = site.start();
+    block(&site, &[BAD_4, BAD_6]);
+    // The program goes on, and what it writes is read by nobody but this test.
+    service.kill();
+    let upstream = layout.tap_upstream();
+    let frames = frames();
+    let mut samples = 0;
+    for some in frames.chunks(100) {
+        some.iter().for_each(|(_, frame)| upstream.send(frame));
+        let mut found = Vec::new();
+        until("every frame is in the ring", || {
+            found.extend(ring(&site));
+            found.len() == some.len()
+        });
+        for (sample, (name, _)) in found.iter().zip(some) {
+            assert_eq!(names_inside(sample), None, "{name}: {sample:02x?}");
+        }
+        samples += found.len();
+    }
+    assert_eq!(samples, frames.len());
 }
 
 #[test]
