@@ -67,10 +67,8 @@ fn passed(timed: &mut Timed, frame: &[u8], per_second: u64, seconds: u64) -> u64
     for millisecond in 0..seconds * SECOND {
         timed.at(1_000_000 + millisecond);
         let due = per_second * (millisecond + 1) / SECOND;
-        let times = u32::try_from(due - sent).unwrap();
-        if times > 0 {
-            timed.run(frame, times);
-        }
+        let more = u32::try_from(due - sent).unwrap();
+        timed.run(frame, more);
         sent = due;
     }
     timed.passed() - before
@@ -218,10 +216,10 @@ fn a_limit_is_of_one_class_and_of_one_destination() {
 
 #[test]
 fn a_million_destinations_in_a_minute_take_nothing_from_each_other() {
+    const DESTINATIONS: u64 = 1_000_000;
     if skipped() {
         return;
     }
-    const DESTINATIONS: u64 = 1_000_000;
     let mut timed = Timed::new(limited(&["10.0.0.0/8"], Class::Udp, packets(1_000)));
     let victim = udp("10.255.255.1");
     let mut frame = udp("10.0.0.1");
@@ -286,7 +284,7 @@ fn limits_hold_for_the_sum_of_all_cpus() {
     });
     let idle = came.lock().unwrap().1;
     let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap();
-    let [least, most] = [began.elapsed() - idle, began.elapsed()].map(milliseconds);
+    let [least, most] = [began.elapsed().saturating_sub(idle), began.elapsed()].map(milliseconds);
     let counted = kernel.instance.verdict_counters(0).unwrap().into_iter();
     let passed = counted.filter(|counted| counted.action == Action::Pass);
     let passed: u64 = passed.map(|counted| counted.counter.packets).sum();

@@ -30,7 +30,7 @@ pub(crate) struct Tool {
     pub(crate) why: &'static str,
 }
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 7] = [
     Tool {
         program: "git",
         package: "git",

@@ -208,7 +208,7 @@ fn a_file_that_was_changed_meanwhile_holds_and_damage_is_an_alarm() {
 
     std::fs::write(site.path("state/rules.json"), "{").unwrap();
     let _service = site.start();
-    let damaged = ("state_damaged".to_owned(), "rules".to_owned());
+    let damaged = ("state_damaged".to_owned(), "rules.json".to_owned());
     assert!(alarms(&site).contains(&damaged));
     assert_eq!(
         refused(&site, 1, &["rule", "add", "any then drop"]),

@@ -69,7 +69,9 @@ fn a_capture_is_read_by_our_reader_and_by_tcpdump_and_says_why() {
         "all.pcapng",
         &["--packets", "3", "--seconds", "60"],
         || {
-            sent.iter().for_each(|frame| upstream.send(frame));
+            for frame in &sent {
+                upstream.send(frame);
+            }
         },
     );
     let path = site.path("all.pcapng");
@@ -134,7 +136,7 @@ fn a_capture_ends_in_time_and_holds_one_reason_if_one_is_named() {
     assert_eq!(frames(&site.path("none.pcapng")), []);
     let arguments = ["--seconds", "30", "--packets", "1", "--reason", "order"];
     capturing(&site, "one.pcapng", &arguments, || {
-        upstream.send(&blocked(BAD_4, CUSTOMER_4))
+        upstream.send(&blocked(BAD_4, CUSTOMER_4));
     });
     assert_eq!(frames(&site.path("one.pcapng")).len(), 1);
 }

@@ -36,15 +36,17 @@ fn frames() -> Vec<(String, Vec<u8>)> {
         let address = octets(inside.parse().unwrap());
         let quoted = Flow::udp(inside, bad, [53, 40_000]).packet(b"x");
         let body = [vec![0; 4], quoted].concat();
-        let (protocol, error) = match flow.source.is_ipv4() {
-            true => (number::ICMP, transport::icmp(3, 1, &body)),
-            false => (number::ICMPV6, transport::icmpv6(&flow, 1, 3, &body)),
+        let (protocol, error) = if flow.source.is_ipv4() {
+            (number::ICMP, transport::icmp(3, 1, &body))
+        } else {
+            (number::ICMPV6, transport::icmpv6(&flow, 1, 3, &body))
         };
         let carry = |protocol: u8, segment: &[u8]| {
             let flow = Flow::udp(bad, inside, [0, 0]).protocol(protocol);
-            let packet = match flow.source.is_ipv4() {
-                true => v4(&flow, segment),
-                false => v6(&flow, segment),
+            let packet = if flow.source.is_ipv4() {
+                v4(&flow, segment)
+            } else {
+                v6(&flow, segment)
             };
             Frame::new(flow.ethertype(), packet).bytes()
         };
@@ -164,7 +166,9 @@ fn no_address_inside_leaves_the_kernel() {
     let frames = frames();
     let mut samples = 0;
     for some in frames.chunks(100) {
-        some.iter().for_each(|(_, frame)| upstream.send(frame));
+        for (_, frame) in some {
+            upstream.send(frame);
+        }
         let mut found = Vec::new();
         until("every frame is in the ring", || {
             found.extend(ring(&site));
