@@ -195,3 +195,46 @@ fn every_wrapping_decodes_to_the_addresses_that_tcpdump_prints() {
         assert_eq!(found, expected.collect(), "{name}");
     }
 }
+
+/// A profile, for the attacked address of the recorded attacks.
+fn profile(name: &str) -> Setting {
+    let profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../etc/profiles");
+    let text = fs::read_to_string(profiles.join(name)).unwrap();
+    Setting::new(&text.replace("192.0.2.0/24", "10.10.10.10/32"))
+}
+
+#[test]
+fn the_web_server_profile_drops_recorded_attacks() {
+    let files = captures();
+    let setting = profile("web-server.toml");
+    for (name, percent) in [
+        ("amp.UDP.isakmp.pcap", 98),
+        ("pkt.TCP.synflood.spoofed.pcap", 98),
+        ("amp.dns.RRSIG.fragmented.pcap", 28),
+    ] {
+        let Some(path) = named(&files, name) else {
+            continue;
+        };
+        let summary = setting.summary(&path, &[]);
+        let [packets, dropped] =
+            ["packets", "dropped"].map(|field| summary[field].as_u64().unwrap());
+        assert!(dropped * 100 >= packets * percent, "{name}: {summary}");
+    }
+}
+
+#[test]
+fn host_and_kernel_agree_under_every_profile() {
+    if crate::support::skipped() {
+        return;
+    }
+    for name in ["web-server.toml", "resolver.toml", "access-network.toml"] {
+        let setting = profile(name);
+        for path in captures() {
+            let summary = setting.summary(&path, &["--kernel", "--cut-headers"]);
+            assert_eq!(
+                summary["kernel"]["differences"], 0,
+                "{name}, {path:?}: {summary}"
+            );
+        }
+    }
+}
