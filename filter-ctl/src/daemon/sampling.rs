@@ -105,6 +105,8 @@ impl Engine {
                 format!("whole addresses are captured only if the audit log can say so: {error}"),
             )
         })?;
+        // Those that could not say that they had ended.
+        self.sampling.whole.retain(|_, until| *until > now);
         self.sampling.last += 1;
         let id = self.sampling.last;
         self.sampling

@@ -56,8 +56,8 @@ pub const RECEIPTS: &str = "/v1/receipts";
 pub const TRUST: &str = "/v1/trust";
 /// [`super::wire::AcceptClock`].
 pub const CLOCK_ACCEPT: &str = "/v1/clock/accept";
-/// [`super::wire::Events`]; with `follow=1` a line for each [`super::wire::EventLine`]. The query may name a `reason`, and
-/// the number of the event `after` which to begin.
+/// [`super::wire::Events`]; with `follow=1` a line for each [`super::wire::EventLine`]. The query may name a `reason`,
+/// and the number of the event `after` which to begin.
 pub const EVENTS: &str = "/v1/events";
 /// [`super::wire::CaptureRequest`]; the answer is a pcapng file.
 pub const CAPTURE: &str = "/v1/capture";
