@@ -86,7 +86,9 @@ fn what_a_silent_feed_has_ordered_stays_after_its_bundle_has_expired() {
     stays("after it has expired");
     service.kill();
     let _service = site.start();
-    assert!(site.alarm("feed_stale").is_some());
+    until("the feed is stale again", || {
+        site.alarm("feed_stale").is_some()
+    });
     stays("after a restart");
     let again = site.cli(&["order", "apply", path.to_str().unwrap()]);
     assert_eq!(
