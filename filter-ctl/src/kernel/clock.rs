@@ -1,5 +1,10 @@
 //! The kernel's clock, against the wall clock, and whether that is kept right.
 
+use nix::{
+    sys::time::TimeValLike as _,
+    time::{ClockId, clock_gettime},
+};
+
 use super::{KernelError, sys};
 use crate::table::clock::BootClock;
 
@@ -23,11 +28,12 @@ pub fn boottime_seconds() -> Result<u64, KernelError> {
 }
 
 fn boottime_ns() -> Result<i64, KernelError> {
-    sys::boottime_ns().map_err(|source| KernelError::Syscall {
+    let time = clock_gettime(ClockId::CLOCK_BOOTTIME).map_err(|errno| KernelError::Syscall {
         call: "clock_gettime",
         what: "CLOCK_BOOTTIME".to_owned(),
-        source,
-    })
+        source: errno.into(),
+    })?;
+    Ok(time.num_nanoseconds())
 }
 
 /// Whether the kernel says that the wall clock is kept right, by NTP or otherwise.

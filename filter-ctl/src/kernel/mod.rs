@@ -16,7 +16,7 @@
 //! - [`links`]: finds the links again when interfaces have got other names;
 //! - [`count`]: reads the counters; [`meters`]: what goes to each protected destination;
 //! - [`samples`]: some of the packets that were dropped;
-//! - [`clock`]: the kernel's clock;
+//! - [`clock`]: the kernel's clock; `ticks`: how long its tick is;
 //! - [`offload`]: what a network card does to frames first;
 //! - [`sys`]: the system calls that aya lacks; all of this room's `unsafe` is there and in `mapped`.
 

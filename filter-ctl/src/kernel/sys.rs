@@ -1,6 +1,6 @@
 //! The system calls that aya 0.14 lacks: creating maps of a size and kind of our own, reading an element
-//! of any size, waiting for a ring, the interface of an XDP link, waiting for running programs, locks, mounts and the flags of
-//! a network card.
+//! of any size, waiting for a ring, the interface of an XDP link, waiting for running programs, locks,
+//! mounts and the flags of a network card.
 //!
 //! Layouts follow `union bpf_attr` and `struct bpf_link_info` of include/uapi/linux/bpf.h.
 
@@ -19,12 +19,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 const BPF_MAP_CREATE: libc::c_int = 0;
 const BPF_MAP_LOOKUP_ELEM: libc::c_int = 1;
 const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
-const BPF_PROG_LOAD: libc::c_int = 5;
-const BPF_PROG_TEST_RUN: libc::c_int = 10;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
-
-/// `enum bpf_prog_type`.
-const BPF_PROG_TYPE_XDP: u32 = 6;
 
 /// `enum bpf_map_type`.
 pub(super) const BPF_MAP_TYPE_ARRAY: u32 = 2;
@@ -422,19 +417,6 @@ pub(super) fn mount_bpffs(path: &Path) -> io::Result<()> {
     }
 }
 
-/// CLOCK_BOOTTIME in nanoseconds.
-pub(super) fn boottime_ns() -> io::Result<i64> {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: a live, writable record.
-    if unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(time.tv_sec * 1_000_000_000 + time.tv_nsec)
-}
-
 /// Whether the wall clock is synchronised. Changes nothing.
 pub(super) fn clock_is_synchronised() -> io::Result<bool> {
     // SAFETY: all-zero bytes are a valid record, and one that asks for no change.
@@ -450,76 +432,4 @@ pub(super) fn clock_is_synchronised() -> io::Result<bool> {
 fn c_path(path: &Path) -> io::Result<CString> {
     use std::os::unix::ffi::OsStrExt as _;
     CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
-}
-
-/// A program that returns the lower 32 bits of the kernel's count of ticks.
-#[derive(Debug)]
-pub(super) struct TickReader(OwnedFd);
-
-impl TickReader {
-    /// `struct bpf_insn` twice: a call of `bpf_jiffies64`, and the end.
-    const PROGRAM: [u64; 2] = [(118 << 32 | 0x85_u64).to_le(), 0x95_u64.to_le()];
-
-    /// Loads it.
-    pub(super) fn load() -> io::Result<Self> {
-        /// The attributes of `BPF_PROG_LOAD`, up to the kernel version.
-        #[repr(C)]
-        struct ProgramLoad {
-            kind: u32,
-            instructions: u32,
-            instruction_address: u64,
-            license: u64,
-            log_level: u32,
-            log_size: u32,
-            log: u64,
-            kernel_version: u32,
-            flags: u32,
-        }
-        let license = c"Dual MIT/GPL";
-        let mut attributes = ProgramLoad {
-            kind: BPF_PROG_TYPE_XDP,
-            instructions: 2,
-            instruction_address: Self::PROGRAM.as_ptr() as u64,
-            license: license.as_ptr() as u64,
-            log_level: 0,
-            log_size: 0,
-            log: 0,
-            kernel_version: 0,
-            flags: 0,
-        };
-        let fd = bpf(BPF_PROG_LOAD, &mut attributes)?;
-        // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
-        Ok(Self(unsafe {
-            OwnedFd::from_raw_fd(i32::try_from(fd).map_err(io::Error::other)?)
-        }))
-    }
-
-    /// Runs it.
-    pub(super) fn read(&self) -> io::Result<u32> {
-        /// The attributes of `BPF_PROG_TEST_RUN`, up to the duration.
-        #[repr(C)]
-        struct TestRun {
-            program: u32,
-            result: u32,
-            data_size_in: u32,
-            data_size_out: u32,
-            data_in: u64,
-            data_out: u64,
-            repeat: u32,
-            duration: u32,
-        }
-        let frame = [0_u8; 64];
-        let mut attributes = TestRun {
-            program: u32::try_from(self.0.as_raw_fd()).map_err(io::Error::other)?,
-            result: 0,
-            data_size_in: 64,
-            data_size_out: 0,
-            data_in: frame.as_ptr() as u64,
-            data_out: 0,
-            repeat: 1,
-            duration: 0,
-        };
-        bpf(BPF_PROG_TEST_RUN, &mut attributes)?;
-        Ok(attributes.result)
-    }
 }

@@ -1,58 +1,42 @@
 //! How long the kernel's tick is.
 //!
-//! The kernel does not say: it is a choice of whoever built it (`CONFIG_HZ`), and the frequency that user space
-//! can ask for is another. So a program of two instructions reads the count of ticks twice, some time apart.
+//! It is a choice of whoever built the kernel (`CONFIG_HZ`), and the frequency that `sysconf` knows is another.
+//! But the coarse clocks are set once in a tick, and their resolution is given as the length of one
+//! (`KTIME_LOW_RES` of include/linux/hrtimer_defs.h).
 
-use std::{
-    sync::OnceLock,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{io, ops::RangeInclusive, time::Duration};
 
 use filter_common::limit::UNITS_PER_SECOND;
+use nix::time::{ClockId, clock_getres};
 
-use super::{KernelError, sys};
+use super::KernelError;
 
-/// Ticks per second that kernels are built with (kernel/Kconfig.hz; 1,024 on some other architectures).
-const FREQUENCIES: [u32; 4] = [100, 250, 300, 1_000];
+/// The units of the shortest tick and of the longest that kernels are built with (kernel/Kconfig.hz).
+const UNITS: RangeInclusive<u32> = UNITS_PER_SECOND / 1_000..=UNITS_PER_SECOND / 100;
 
-/// Time between two readings: twelve ticks of the slowest, so that the two nearest frequencies are five ticks
-/// apart.
-const BETWEEN: Duration = Duration::from_millis(120);
-
-/// The units of a tick, see [`filter_common::limit::Tick`]. Measured once in the life of a process.
+/// The units of a tick, see [`filter_common::limit::Tick`].
 pub(super) fn units() -> Result<u32, KernelError> {
-    static UNITS: OnceLock<u32> = OnceLock::new();
-    if let Some(units) = UNITS.get() {
-        return Ok(*units);
-    }
-    let units = UNITS_PER_SECOND / measure()?;
-    Ok(*UNITS.get_or_init(|| units))
-}
-
-fn measure() -> Result<u32, KernelError> {
     let failed = |source| KernelError::Syscall {
-        call: "bpf(BPF_PROG_TEST_RUN)",
-        what: "the program that reads the kernel's ticks".to_owned(),
+        call: "clock_getres",
+        what: "CLOCK_MONOTONIC_COARSE".to_owned(),
         source,
     };
-    let reader = sys::TickReader::load().map_err(failed)?;
-    let read =
-        || -> Result<_, KernelError> { Ok((reader.read().map_err(failed)?, Instant::now())) };
-    let (first, began) = read()?;
-    thread::sleep(BETWEEN);
-    let (last, ended) = read()?;
-    Ok(nearest(last.wrapping_sub(first), ended - began))
+    let tick =
+        clock_getres(ClockId::CLOCK_MONOTONIC_COARSE).map_err(|errno| failed(errno.into()))?;
+    units_of(tick.into()).ok_or_else(|| {
+        failed(io::Error::other(format!(
+            "a tick of {tick}, expected 1 to 10 milliseconds"
+        )))
+    })
 }
 
-/// The frequency that so many ticks in a time are nearest to.
-fn nearest(ticks: u32, time: Duration) -> u32 {
-    let measured = f64::from(ticks) / time.as_secs_f64();
-    let distance = |frequency: &u32| (f64::from(*frequency) / measured).ln().abs();
-    let nearest = FREQUENCIES
-        .into_iter()
-        .min_by(|a, b| distance(a).total_cmp(&distance(b)));
-    nearest.unwrap_or(FREQUENCIES[0])
+/// The units nearest to the length of a tick; nothing if no kernel is built with one so short or so long.
+fn units_of(tick: Duration) -> Option<u32> {
+    const SECOND: u128 = Duration::from_secs(1).as_nanos();
+    let units = (tick.as_nanos() * u128::from(UNITS_PER_SECOND) + SECOND / 2) / SECOND;
+    u32::try_from(units)
+        .ok()
+        .filter(|units| UNITS.contains(units))
 }
 
 #[cfg(test)]
@@ -60,15 +44,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_frequency_is_found_though_a_tick_is_missing_or_over() {
-        for frequency in FREQUENCIES {
-            for milliseconds in [120, 200, 1_000] {
-                let ticks = frequency * milliseconds / 1_000;
-                let time = Duration::from_millis(u64::from(milliseconds));
-                for seen in [ticks - 1, ticks, ticks + 1] {
-                    assert_eq!(nearest(seen, time), frequency, "{seen} in {time:?}");
-                }
-            }
+    fn every_length_that_a_tick_has_is_so_many_units() {
+        // As the kernel rounds them; 1,024 on some other architectures.
+        for (nanoseconds, units) in [
+            (10_000_000, 30),
+            (4_000_000, 12),
+            (3_333_333, 10),
+            (1_000_000, 3),
+            (976_563, 3),
+        ] {
+            assert_eq!(units_of(Duration::from_nanos(nanoseconds)), Some(units));
+        }
+    }
+
+    #[test]
+    fn the_resolution_of_no_coarse_clock_is_refused() {
+        for nanoseconds in [0, 1, 100_000, 20_000_000, 1_000_000_000] {
+            assert_eq!(units_of(Duration::from_nanos(nanoseconds)), None);
         }
     }
 }
