@@ -174,12 +174,6 @@ impl Instance {
         Mapped::new(map_named(&self.maps, name)?, HALVES * half).map_err(mmap_error(name))
     }
 
-    /// Sets the tick of a simulation, in units of [`crate::table::host::Buckets::TICK_UNITS`].
-    pub fn set_tick(&self, count: u64) -> Result<(), KernelError> {
-        self.array::<u64>(map::TICK, 1)?.write(0, &[count]);
-        Ok(())
-    }
-
     /// Maps an array of so many elements that has no halves.
     pub(super) fn array<T: Record>(
         &self,

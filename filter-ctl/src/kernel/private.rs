@@ -9,6 +9,7 @@ use super::{
     KernelError,
     attach::{Constants, LoadedProgram, Time},
     instance::{Instance, Maps},
+    mapped::Mapped,
     shape::{self, CheckError},
     sys::MapSpec,
     ticks,
@@ -20,8 +21,24 @@ use crate::table::{compile::Capacity, host::Buckets};
 pub enum Ticks {
     /// Those of the kernel.
     Kernel,
-    /// Those that [`Instance::set_tick`] sets.
+    /// Those that a [`SimulatedClock`] shows.
     Simulated,
+}
+
+/// The clock of programs that go by [`Ticks::Simulated`].
+#[derive(Debug)]
+pub struct SimulatedClock(Mapped<u64>);
+
+impl SimulatedClock {
+    /// That of the programs over these maps.
+    pub fn of(instance: &Instance) -> Result<Self, KernelError> {
+        Ok(Self(instance.array(map::TICK, 1)?))
+    }
+
+    /// Sets it, in ticks of [`Buckets::TICK_UNITS`].
+    pub fn set(&mut self, ticks: u64) {
+        self.0.write(0, &[ticks]);
+    }
 }
 
 /// Makes maps of this capacity and loads the program over them, as if for the interface of that number.

@@ -16,7 +16,7 @@ use crate::{
         clock::boot_clock,
         instance::Instance,
         object,
-        private::{self, Ticks},
+        private::{self, SimulatedClock, Ticks},
         sync::Publisher,
     },
     table::{Slot, clock::BootClock, compile::Capacity},
@@ -38,6 +38,7 @@ const CLOCK_LEAD: i64 = 7 * 86_400;
 
 /// The program over its own maps.
 pub(super) struct KernelRun {
+    clock: SimulatedClock,
     instance: Instance,
     program: LoadedProgram,
     interface: u32,
@@ -84,6 +85,7 @@ impl KernelRun {
         let clock = clock_for(boot_clock()?, Timestamp::now(), scene.at);
         Publisher::new()?.publish(&mut instance, &scene.table, [0; 32], clock, 1)?;
         Ok(Self {
+            clock: SimulatedClock::of(&instance)?,
             instance,
             program,
             interface: scene.interface,
@@ -104,7 +106,7 @@ impl KernelRun {
         expected: &Verdict,
         tick: Tick,
     ) -> Result<Ran, KernelError> {
-        self.instance.set_tick(tick.count)?;
+        self.clock.set(tick.count);
         let length = length.max(bytes.len());
         if length < FRAME_MIN {
             return Ok(Ran::TooShort);

@@ -10,7 +10,7 @@ use filter_ctl::{
         clock::boot_clock,
         instance::Instance,
         object::embedded,
-        private::{self, Ticks},
+        private::{self, SimulatedClock, Ticks},
         sync::Publisher,
     },
     policy::{RuleSet, perimeter::Perimeter},
@@ -29,6 +29,7 @@ pub(crate) const LIMITS: Capacity = Capacity {
 
 /// A program that filters one interface that faces upstream.
 pub(crate) struct Timed {
+    clock: SimulatedClock,
     pub(crate) instance: Instance,
     program: LoadedProgram,
     publisher: Publisher,
@@ -41,6 +42,7 @@ impl Timed {
         let object = embedded().unwrap();
         let (instance, program) = private::load(LIMITS, object, 0, Ticks::Simulated).unwrap();
         let mut timed = Self {
+            clock: SimulatedClock::of(&instance).unwrap(),
             instance,
             program,
             publisher: Publisher::new().unwrap(),
@@ -61,8 +63,8 @@ impl Timed {
     }
 
     /// Sets the clock, in milliseconds.
-    pub(crate) fn at(&self, milliseconds: u64) {
-        self.instance.set_tick(milliseconds).unwrap();
+    pub(crate) fn at(&mut self, milliseconds: u64) {
+        self.clock.set(milliseconds);
     }
 
     /// Whether a frame passes.
