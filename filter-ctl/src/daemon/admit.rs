@@ -119,9 +119,12 @@ impl Engine {
         if let Err(error) = self.store.prune(&feed) {
             tracing::warn!(%feed, %error, "cannot remove old bundles");
         }
-        for code in ReadmitAlarm::CODES {
-            self.clear_alarm(code, feed.as_str());
+        if mark.chain.is_empty() {
+            for code in ReadmitAlarm::FILES {
+                self.clear_alarm(code, feed.as_str());
+            }
         }
+        self.judge_signers(&feed, &mark);
         self.end_equivocation(&feed);
         if self.damaged.remove(feed.as_str()) {
             self.clear_alarm("state_damaged", feed.as_str());

@@ -7,15 +7,12 @@
 //!    a new key before everyone knows it);
 //! 3. every signature by a known key is over exactly these bytes;
 //! 4. the first line: its form; a key may sign for its feed; the feed is that of the way it came; enough
-//!    distinct keys have signed; (epoch, seq) is above the stored mark; it has not expired; it is not
-//!    issued in the future; enough of the keys have not expired;
+//!    distinct keys have signed, and enough of them are not revoked; (epoch, seq) is above the stored mark;
+//!    the trust file and the bundle have not expired; it is not issued in the future; enough of the keys
+//!    have not expired;
 //! 5. of a delta: its base is what was admitted last;
 //! 6. the entries, against the feed's scope;
 //! 7. of a delta: it leads to the state whose digest it gives.
-//!    distinct keys have signed, revoked ones not counted; (epoch, seq) is above the stored mark; the trust
-//!    file and the bundle have not expired; it is not issued in the future; enough of the keys have not
-//!    expired;
-//! 5. the entries, against the feed's scope.
 //!
 //! Everything here is a decision about bytes and a time that are passed in. Nothing is stored.
 
@@ -44,7 +41,7 @@ pub use self::{
         AdmittedList, CHANGE_FLOOR, CommittedList, ListCaps, ListChange, ListMark,
         ListReadmitError, ListTerms, admit_list, list_digest, readmit_list,
     },
-    readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit, revoked_signers},
+    readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, authority_alarms, readmit},
     since::encode_since,
 };
 use super::{
@@ -112,6 +109,9 @@ pub struct Link {
     pub sha256: [u8; 32],
     /// When it was admitted.
     pub admitted_at: Timestamp,
+    /// The names of the keys that signed it; none in a mark that does not say so yet.
+    #[serde(default)]
+    pub signers: Vec<String>,
     /// The scope that its entries were judged by.
     pub scope: Scope,
 }
@@ -141,6 +141,7 @@ impl Mark {
             seq: self.seq,
             sha256: self.sha256,
             admitted_at: self.admitted_at,
+            signers: self.signers.clone(),
             scope: self.scope.clone(),
         }
     }

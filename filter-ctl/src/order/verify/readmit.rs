@@ -5,7 +5,10 @@
 //! because only an order, an `until` or the kill switch takes protection away. Such a thing is an alarm
 //! for the operator, who decides.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
@@ -55,7 +58,7 @@ pub enum ReadmitAlarm {
     /// The feed has left the trust file.
     #[error("feed `{0}` is no longer in the trust file: what it ordered stays in force")]
     UnknownFeed(FeedName),
-    /// Keys that signed it have left the trust file, or the feed's keys.
+    /// Keys that signed it, or a bundle that it builds on, have left the trust file, or the feed's keys.
     #[error(
         "feed `{feed}` was signed by {keys}, no longer trusted: what it ordered stays in force"
     )]
@@ -65,10 +68,10 @@ pub enum ReadmitAlarm {
         /// The keys.
         keys: String,
     },
-    /// Keys that signed it are revoked.
+    /// Keys that signed it, or a bundle that it builds on, are revoked.
     #[error(
         "feed `{feed}` was signed by {keys}, revoked since: what it ordered stays in force until it is \
-         withdrawn or a bundle by another key takes its place"
+         withdrawn or a snapshot by another key takes its place"
     )]
     KeyRevoked {
         /// The feed.
@@ -76,7 +79,7 @@ pub enum ReadmitAlarm {
         /// The keys, with the times of their revocation.
         keys: String,
     },
-    /// Fewer trusted keys than the threshold have signed it.
+    /// Fewer trusted keys than the threshold have signed it, or a bundle that it builds on.
     #[error(
         "feed `{feed}` is signed by {found} of {threshold} keys: what it ordered stays in force"
     )]
@@ -98,8 +101,12 @@ pub enum ReadmitAlarm {
         /// Which, counted from 1.
         number: usize,
     },
-    /// The feed's scope is another by now. What was admitted stays as it was judged.
-    #[error("feed `{0}` has another scope by now: it holds from the next bundle on")]
+    /// The feed's scope is another by now. What was admitted stays as it was judged, also where a delta
+    /// leaves it alone.
+    #[error(
+        "feed `{0}` has another scope by now: it holds for what is added, and for all from the next \
+         snapshot on"
+    )]
     ScopeChanged(FeedName),
     /// The record of the times since which entries hold is damaged or missing.
     #[error(
@@ -116,16 +123,16 @@ pub enum ReadmitAlarm {
 }
 
 impl ReadmitAlarm {
-    /// Every [`Self::code`].
-    pub const CODES: [&'static str; 7] = [
+    /// The codes of what [`authority_alarms`] finds.
+    pub const AUTHORITY: [&'static str; 5] = [
         "unknown_feed",
         "key_not_trusted",
         "key_revoked",
         "threshold_not_met",
-        "bad_signature",
         "scope_changed",
-        "since_lost",
     ];
+    /// The codes of what is found of the files of a snapshot and its signatures; a new snapshot ends them.
+    pub const FILES: [&'static str; 2] = ["bad_signature", "since_lost"];
 
     /// The stable name of the alarm.
     #[must_use]
@@ -205,11 +212,11 @@ pub fn readmit(
         signatures: _,
         since,
     } = committed;
-    let mut alarms = authority_alarms(committed, trust);
+    let mut alarms = stored_alarms(committed, trust);
     let mut order: Option<VerifiedOrder> = None;
     for (link, bytes) in mark.bundles().zip(chain.iter().chain([bundle])) {
         let (manifest, mut judged) = rejudge(feed, &link, bytes, timezone)?;
-        let of_link = mark_of(&link, mark);
+        let of_link = mark_of(&link);
         match order {
             None => {
                 let restored = match since {
@@ -242,14 +249,14 @@ pub fn readmit(
 }
 
 /// What an order takes from the mark of a bundle of a chain.
-fn mark_of(link: &Link, last: &Mark) -> Mark {
+fn mark_of(link: &Link) -> Mark {
     Mark {
         epoch: link.epoch,
         seq: link.seq,
         sha256: link.sha256,
         admitted_at: link.admitted_at,
         scope: link.scope.clone(),
-        signers: last.signers.clone(),
+        signers: link.signers.clone(),
         chain: Vec::new(),
         has_entries: true,
     }
@@ -294,72 +301,98 @@ fn out_of_scope(feed: &FeedName, error: AdmissionError) -> ReadmitError {
     }
 }
 
-/// What to say of a bundle in force whose signers the trust file revokes, from now or from a later day on.
+/// What the trust file says by now of those who signed what is in force of a feed: the last bundle and all that
+/// it builds on.
 #[must_use]
-pub fn revoked_signers(feed: &FeedName, mark: &Mark, trust: &TrustFile) -> Option<ReadmitAlarm> {
-    let keys = mark.signers.iter().filter_map(|name| {
-        let revoked = trust.key(name)?.revoked?;
-        Some(format!("{name} (from {revoked} on)"))
-    });
-    let keys: Vec<String> = keys.collect();
-    (!keys.is_empty()).then(|| ReadmitAlarm::KeyRevoked {
-        feed: feed.clone(),
-        keys: listed(keys.iter()),
-    })
+pub fn authority_alarms(feed: &FeedName, mark: &Mark, trust: &TrustFile) -> Vec<ReadmitAlarm> {
+    judge_signers(feed, mark, trust, None)
 }
 
-/// What the trust file and the stored signatures say by now.
-fn authority_alarms(committed: &Committed, trust: &TrustFile) -> Vec<ReadmitAlarm> {
-    let feed = || committed.feed.clone();
+/// The same, where it is known which keys' signatures beside the last bundle fit it.
+fn judge_signers(
+    feed: &FeedName,
+    mark: &Mark,
+    trust: &TrustFile,
+    fitting: Option<&[&str]>,
+) -> Vec<ReadmitAlarm> {
+    let feed = || feed.clone();
     let mut alarms = Vec::new();
-    let mut signers = Vec::new();
-    for (number, signature) in (1..).zip(&committed.signatures) {
-        let Some(signature) = Detached::decode(signature) else {
-            alarms.push(ReadmitAlarm::BadSignature {
-                feed: feed(),
-                number,
-            });
-            continue;
-        };
-        let Some(index) = trust.key_by_id(signature.key) else {
-            continue;
-        };
-        if !signature.verifies(&committed.bundle, &trust.keys()[index].public_key) {
-            alarms.push(ReadmitAlarm::BadSignature {
-                feed: feed(),
-                number,
-            });
-        } else if !signers.contains(&index) {
-            signers.push(index);
+    let mut revoked = BTreeMap::new();
+    for name in mark.bundles().flat_map(|link| link.signers) {
+        if let Some(from) = trust.key(&name).and_then(|key| key.revoked) {
+            revoked.insert(name, from);
         }
     }
-    let Some(trusted) = trust.feed(&committed.feed) else {
+    if !revoked.is_empty() {
+        let keys = revoked.iter();
+        let keys = keys.map(|(name, from)| format!("{name} (from {from} on)"));
+        alarms.push(ReadmitAlarm::KeyRevoked {
+            feed: feed(),
+            keys: listed(keys),
+        });
+    }
+    let Some(trusted) = trust.feed(&feed()) else {
         alarms.push(ReadmitAlarm::UnknownFeed(feed()));
         return alarms;
     };
-    signers.retain(|index| trusted.keys.contains(index));
-    let is_gone = |name: &&String| {
-        !signers
-            .iter()
-            .any(|index| trust.keys()[*index].name == **name)
-    };
-    let vanished: Vec<_> = committed.mark.signers.iter().filter(is_gone).collect();
+    let keys = trusted.keys.iter().map(|index| &*trust.keys()[*index].name);
+    let keys: BTreeSet<&str> = keys.collect();
+    let mut vanished = BTreeSet::new();
+    let mut fewest = usize::MAX;
+    for link in mark.bundles() {
+        let signers: Vec<&str> = match fitting {
+            Some(fitting) if link.sha256 == mark.sha256 => fitting.to_vec(),
+            _ => link.signers.iter().map(|name| &**name).collect(),
+        };
+        let stands = |name: &&str| keys.contains(name);
+        let standing: Vec<&str> = signers.into_iter().filter(stands).collect();
+        fewest = fewest.min(standing.len());
+        let gone = link.signers.iter();
+        vanished.extend(gone.filter(|name| !standing.contains(&&***name)).cloned());
+    }
     if !vanished.is_empty() {
         alarms.push(ReadmitAlarm::KeyNotTrusted {
             feed: feed(),
             keys: listed(vanished.iter()),
         });
     }
-    alarms.extend(revoked_signers(&committed.feed, &committed.mark, trust));
-    if signers.len() < trusted.threshold {
+    if fewest < trusted.threshold {
         alarms.push(ReadmitAlarm::ThresholdNotMet {
             feed: feed(),
-            found: signers.len(),
+            found: fewest,
             threshold: trusted.threshold,
         });
     }
-    if trusted.scope != committed.mark.scope {
+    if mark.bundles().any(|link| link.scope != trusted.scope) {
         alarms.push(ReadmitAlarm::ScopeChanged(feed()));
     }
+    alarms
+}
+
+/// What the trust file and the stored signatures say by now.
+fn stored_alarms(committed: &Committed, trust: &TrustFile) -> Vec<ReadmitAlarm> {
+    let Committed { feed, mark, .. } = committed;
+    let mut alarms = Vec::new();
+    let mut fitting: Vec<&str> = Vec::new();
+    for (number, signature) in (1..).zip(&committed.signatures) {
+        let bad = || ReadmitAlarm::BadSignature {
+            feed: feed.clone(),
+            number,
+        };
+        let Some(signature) = Detached::decode(signature) else {
+            alarms.push(bad());
+            continue;
+        };
+        let Some(index) = trust.key_by_id(signature.key) else {
+            continue;
+        };
+        let key = &trust.keys()[index];
+        if !signature.verifies(&committed.bundle, &key.public_key) {
+            alarms.push(bad());
+        } else if !fitting.contains(&&*key.name) {
+            fitting.push(&key.name);
+        }
+    }
+    alarms.extend(judge_signers(feed, mark, trust, Some(&fitting)));
     alarms
 }
