@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{Judgement, NeverBlock, Perimeter, WithheldReason};
-use crate::order::{Entries, Entry, FeedName, OrderId, OrderInfo, RefusalReason};
+use crate::order::{Entries, Entry, FeedName, OrderId, OrderInfo, RefusalReason, Terms};
 
 /// What shall hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub struct Withheld<'a> {
     pub entry: &'a str,
     /// The prefix.
     pub net: IpNet,
+    /// All else that it says; `None` if it was refused at admission.
+    pub terms: Option<&'a Terms>,
     /// Why.
     pub why: WithheldReason,
 }
@@ -235,6 +237,7 @@ impl RuleSet {
                 reference,
                 entry: entry.id,
                 net: entry.net,
+                terms: Some(entry.terms),
                 why: WithheldReason::Refused(RefusalReason::OverlapLimit),
             }
         });
