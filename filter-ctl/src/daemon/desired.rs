@@ -10,7 +10,7 @@ use filter_common::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::local::Local;
+use super::{feed_switch::FeedMode, local::Local};
 use crate::{
     config::{ActionSetting, Config, NeverBlockSetting, RoleSetting, ScopeSetting},
     observe::{
@@ -155,9 +155,8 @@ pub(super) fn feed_policy(config: &Config, local: &Local, feed: &FeedName) -> Fe
     } else {
         ShortestPrefix::default()
     };
-    let is_off = local.feeds_off.iter().any(|off| off.feed == *feed);
     FeedPolicy {
-        monitor: is_off || configured.is_some_and(|feed| feed.mode == ActionSetting::Monitor),
+        monitor: FeedMode::of(config, local, feed) != FeedMode::Enforce,
         hold: HoldPolicy {
             shortest,
             own_space: hold.own_space && waits(HoldReason::OwnSpace),
