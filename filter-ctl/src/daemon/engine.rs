@@ -53,7 +53,7 @@ use crate::{
     table::compile::Capacity,
 };
 
-/// Seconds after which what failed with an interface is tried again.
+/// Seconds after which what failed with an interface or the tables is tried again.
 pub(super) const RETRY_EVERY_SECONDS: u64 = 5;
 
 /// The state.
@@ -148,7 +148,10 @@ impl Engine {
     /// Plans and enforces what is desired now.
     pub(super) fn enforce_desired(&mut self) -> Answer<u64> {
         let (sources, local) = (self.sources.clone(), self.local.clone());
-        let plan = self.plan(&sources, &local)?;
+        let plan = self.plan(&sources, &local);
+        let plan = plan.inspect_err(|refusal| {
+            self.raise("capacity", "tables", refusal.error.clone());
+        })?;
         self.enforce_plan(plan)
     }
 
@@ -322,8 +325,12 @@ impl Engine {
         self.seconds += 1;
         let clock_set = self.clock_was_set();
         let due = clock_set || self.rules.next_change.is_some_and(|change| change <= now);
-        let retry = self.has_alarm("enforce_failed", "kernel");
-        if (due || retry) && self.damaged.is_empty() && self.clock.doubt(Timestamp::now()).is_none()
+        let failing =
+            self.has_alarm("enforce_failed", "kernel") || self.has_alarm("capacity", "tables");
+        let retry = failing && self.seconds.is_multiple_of(RETRY_EVERY_SECONDS);
+        if (due && !failing || retry)
+            && self.damaged.is_empty()
+            && self.clock.doubt(Timestamp::now()).is_none()
         {
             // A failure has raised its alarm and is tried again at a later tick.
             let _alarmed = self.enforce_desired();
