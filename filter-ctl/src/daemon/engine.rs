@@ -346,6 +346,13 @@ impl Engine {
                 self.clear_alarm("state_not_writable", "exceptions.json");
             }
         }
+        // What was only counted so far may be enforced by now, without a new generation.
+        if let Some(generation) = self
+            .generation()
+            .filter(|_| !failing && self.damaged.is_empty())
+        {
+            self.note_enforced(generation);
+        }
         self.check_drift_regularly();
         self.attach_all();
         self.leave_old_maps();

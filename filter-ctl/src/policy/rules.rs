@@ -202,7 +202,20 @@ impl RuleSet {
 
     /// What is in force of each order, one time for each list that has rules of it.
     pub fn tallies(&self) -> impl Iterator<Item = (&RuleOrder, Tally)> {
-        self.lists.iter().flat_map(|list| {
+        self.tallies_of(|_| true)
+    }
+
+    /// The same of what is dropped, without what is only counted.
+    pub fn enforced_tallies(&self) -> impl Iterator<Item = (&RuleOrder, Tally)> {
+        self.tallies_of(|list| !list.monitor)
+    }
+
+    fn tallies_of(
+        &self,
+        wanted: impl Fn(&RuleList) -> bool,
+    ) -> impl Iterator<Item = (&RuleOrder, Tally)> {
+        let lists = self.lists.iter().filter(move |list| wanted(list));
+        lists.flat_map(|list| {
             let held = (0..)
                 .zip(list.tallies())
                 .filter(|(_, tally)| tally.entries > 0);
