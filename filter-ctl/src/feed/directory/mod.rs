@@ -59,7 +59,7 @@ pub async fn watch(feed: FeedName, directory: PathBuf, bundle_bytes_max: u64, ha
     loop {
         tokio::time::sleep(POLL).await;
         let (path, before) = (directory.clone(), mem::take(&mut seen));
-        let (watched, ready) = match blocking(move || look(&path, before)).await {
+        let (watched, ready) = match blocking(move || look(&path, &before)).await {
             Ok((watched, sightings, ready)) => {
                 failing = false;
                 seen = sightings;
@@ -121,7 +121,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// The directory, what is in it, and the bundles that have not changed since the last look, by name.
-fn look(directory: &Path, before: Sightings) -> io::Result<(Watched, Sightings, Vec<Sighting>)> {
+fn look(directory: &Path, before: &Sightings) -> io::Result<(Watched, Sightings, Vec<Sighting>)> {
     let watched = Watched::open(directory)?;
     let files = watched.files()?;
     let mut sightings = Sightings::new();
