@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
 use filter_ctl::{
     order::{
-        FeedName, OrderId, OrderInfo, VerifiedOrder,
+        FeedName, OrderId, OrderInfo, Terms, VerifiedOrder,
         list::ListFormat,
         verify::{ListTerms, admit_list},
     },
     policy::{
         HoldReason, RuleSet, WithheldReason,
-        hold::{Approval, Decision, Guarded, HoldPolicy},
+        hold::{Approval, Decision, Guarded, HoldPolicy, SeenTerms},
         merge::{FeedPolicy, PolicyInput, ShortestPrefix, Withdrawal, merge},
     },
 };
@@ -77,7 +77,7 @@ proptest! {
         nets in vec(net(), 1..12),
         (own, shared) in (vec(net(), 0..3), vec(net(), 0..3)),
         (shortest, own_space, shared_infrastructure) in (0..33_u8, any::<bool>(), any::<bool>()),
-        decided in vec((net(), proptest::option::of(reasons())), 0..8),
+        decided in vec((net(), proptest::option::of((reasons(), any::<bool>()))), 0..8),
         withdrawn in vec(net(), 0..3),
     ) {
         let now: Timestamp = "2026-11-25T00:00:00Z".parse().unwrap();
@@ -86,13 +86,19 @@ proptest! {
             own_space,
             shared_infrastructure,
         };
+        let sources = [source(&nets, now)];
+        let terms = sources[0].entries().at(0).terms;
+        let seen = SeenTerms::of(terms);
+        let narrower = SeenTerms::of(&Terms { protocol: Some(17), ..terms.clone() });
         // One decision about each entry, as the service keeps them.
-        let decided: BTreeMap<IpNet, Option<Vec<HoldReason>>> = decided.into_iter().collect();
+        let decided: BTreeMap<IpNet, Option<(Vec<HoldReason>, bool)>> = decided.into_iter().collect();
         let approvals: Vec<Approval> = decided.iter().map(|(net, approved)| Approval {
             order: order(),
             entry: net.to_string().into(),
             net: *net,
-            decision: approved.clone().map_or(Decision::Rejected, Decision::Approved),
+            decision: approved.clone().map_or(Decision::Rejected, |(reasons, as_it_is)| {
+                Decision::Approved(reasons, if as_it_is { seen.clone() } else { narrower.clone() })
+            }),
         }).collect();
         let withdrawals: Vec<Withdrawal> = withdrawn.iter().map(|net| Withdrawal {
             order: order(),
@@ -100,7 +106,6 @@ proptest! {
         }).collect();
         let guarded = Arc::new(Guarded::new(&own, &shared));
         let feeds = BTreeMap::from([(feed(), FeedPolicy { monitor: false, hold })]);
-        let sources = [source(&nets, now)];
         let input = PolicyInput {
             sources: &sources,
             feeds: &feeds,
@@ -132,7 +137,9 @@ proptest! {
             } else if decision == Some(&None) {
                 Some(WithheldReason::Rejected)
             } else {
-                let approved = decision.cloned().flatten().unwrap_or_default();
+                // Of other packets than the entry's, an approval is void.
+                let approved = decision.cloned().flatten().filter(|(_, as_it_is)| *as_it_is);
+                let approved = approved.unwrap_or_default().0;
                 // All of them have to be approved; the first is told.
                 let missing = reasons.iter().any(|reason| !approved.contains(reason));
                 missing.then(|| WithheldReason::Held(reasons[0]))

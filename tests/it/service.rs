@@ -10,6 +10,7 @@ mod damaged;
 mod dead;
 mod delta;
 mod drift;
+mod evidence;
 mod incidents;
 mod kills;
 mod multipart;

@@ -23,6 +23,7 @@ use crate::{
         letter::{Entered, Letter, LetterEntry, LetterLimits, enter},
         verify::{Admission, Admitted, Context, Mark, ReadmitAlarm, UntrustedOrder, admit},
     },
+    policy::RuleSet,
 };
 
 /// Withheld entries that a report lists; their number is always complete.
@@ -91,7 +92,7 @@ impl Engine {
                 self.repair(untrusted, &feed, &mark, actor, received_at)
             }
             Admission::Repeat { feed, .. } => self.repeat(&feed, received_at),
-            Admission::Test(order) => self.test_bundle(order, received_at),
+            Admission::Test(order) => self.test_bundle(&order, received_at),
             Admission::New(admitted) => self.commit(untrusted, *admitted, actor, received_at),
         }
     }
@@ -199,33 +200,33 @@ impl Engine {
     /// A test bundle goes the whole way, up to what it would amount to, and is not enforced.
     fn test_bundle(
         &mut self,
-        order: Arc<VerifiedOrder>,
+        order: &Arc<VerifiedOrder>,
         received_at: Timestamp,
     ) -> Answer<ApplyReport> {
-        let report = self.report(&order, "test", received_at);
-        let refused_entries = order.refused().iter().map(|entry| WithheldEntry {
-            id: order.order_id(entry.order),
-            entry: entry.id.to_string(),
-            net: entry.net,
-            status: "refused".to_owned(),
-            reason: Some(entry.reason.name().to_owned()),
-        });
-        let withheld: Vec<WithheldEntry> = refused_entries.take(REPORTED_MAX).collect();
-        let withheld_total = order.refused().len() as u64;
-        let sources = self.sources_with(SourceKey::Bundle(order.feed().clone()), order);
+        let key = SourceKey::Bundle(order.feed().clone());
+        let sources = self.sources_with(key, Arc::clone(order));
         let local = self.local.clone();
-        self.plan(&sources, &local)?;
+        let plan = self.plan(&sources, &local)?;
         Ok(ApplyReport {
             enforced: 0,
-            withheld,
-            withheld_total,
-            ..report
+            ..self.report_under(&plan.rules, order, "test", received_at)
         })
     }
 
     /// What became of the entries of a source that is in force.
     pub(super) fn report(
         &self,
+        order: &VerifiedOrder,
+        status: &str,
+        received_at: Timestamp,
+    ) -> ApplyReport {
+        self.report_under(&self.rules, order, status, received_at)
+    }
+
+    /// What becomes of the entries of a source under these rules.
+    fn report_under(
+        &self,
+        rules: &RuleSet,
         order: &VerifiedOrder,
         status: &str,
         received_at: Timestamp,
@@ -241,7 +242,7 @@ impl Engine {
         let is_mine = |feed: &FeedName, reference: &str| {
             feed == order.feed() && references.contains(reference)
         };
-        let withheld = self.rules.withheld_of(order.feed());
+        let withheld = rules.withheld_of(order.feed());
         let mut mine = withheld.filter(|entry| is_mine(entry.feed, entry.reference));
         let withheld: Vec<WithheldEntry> = mine
             .by_ref()
@@ -251,7 +252,7 @@ impl Engine {
         let withheld_total = withheld.len() + mine.count();
         let received = order.entries().len() + order.refused().len();
         let paused = self.pause_of(order.feed()).is_some();
-        let tallies = self.rules.tallies();
+        let tallies = rules.tallies();
         let tallies = tallies.filter(|(order, _)| is_mine(&order.id.feed, &order.id.reference));
         let enforced: u64 = tallies.map(|(_, tally)| tally.entries).sum();
         // Of a feed that stands still, what it sends beyond that is not listed one by one.

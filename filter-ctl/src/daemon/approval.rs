@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::{
     desired::feed_policy,
@@ -20,7 +21,7 @@ use crate::{
     audit::Event,
     config::ApprovalConfig,
     http::wire::{Changed, DecideHold, Person},
-    order::OrderId,
+    order::{OrderId, hex},
     policy::{
         HoldReason, Withheld, WithheldReason,
         hold::{Approval, Decision, SeenTerms},
@@ -29,6 +30,9 @@ use crate::{
 
 /// Entries about which persons can have decided at a time. A further one is refused.
 pub(super) const APPROVALS_MAX: usize = 65_536;
+
+/// Hexadecimal digits of what persons have seen.
+const SEEN_DIGITS: usize = 16;
 
 /// What persons have said of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +91,23 @@ impl ApprovalRecord {
     fn key(&self) -> (OrderId, Box<str>) {
         (self.order.clone(), self.entry.clone())
     }
+}
+
+/// What persons look at before they decide, in short: 16 hexadecimal digits of a SHA-256 over the entries, their
+/// prefixes and which packets they mean, in the order in which they are asked for.
+pub(super) fn seen<'a>(entries: impl IntoIterator<Item = &'a Withheld<'a>>) -> String {
+    let mut digest = Sha256::new();
+    for entry in entries {
+        let terms = entry.terms.map(SeenTerms::of);
+        // Lengths, so that no two lists of entries are the same bytes.
+        for part in [entry.entry, &entry.net.to_string(), &format!("{terms:?}")] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+    }
+    let mut digits = hex::encode(&digest.finalize());
+    digits.truncate(SEEN_DIGITS);
+    digits
 }
 
 /// The records while a request changes them, found by order and entry.
@@ -177,13 +198,24 @@ impl Engine {
             let error = "an approval or a rejection needs a reason".to_owned();
             return Err(invalid("reason", error));
         }
-        let mut withheld = self.rules.withheld_of(&request.id.feed);
-        if !withheld.any(|waiting| is_meant(request, &waiting)) {
+        let withheld = self.rules.withheld_of(&request.id.feed);
+        let meant = withheld.filter(|waiting| is_meant(request, waiting));
+        let meant: Vec<Withheld<'_>> = meant.collect();
+        if meant.is_empty() {
             let error = format!(
                 "nothing of {} waits for an approval; see `filter-ctl order holds`",
                 subject(request)
             );
             return Err(not_found("not_held", error));
+        }
+        if let Some(seen) = &request.seen
+            && !seen.eq_ignore_ascii_case(&self::seen(&meant))
+        {
+            let error = format!(
+                "what waits of {} is not what was seen as `{seen}`: look again with `filter-ctl order holds`",
+                subject(request)
+            );
+            return Err(refused("holds_changed", error));
         }
         let Some(uid) = actor.uid else {
             let error = "only a person can decide about an entry that waits".to_owned();

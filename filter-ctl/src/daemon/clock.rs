@@ -5,6 +5,10 @@
 //! floor is wrong. One that is more than a day ahead, of the floor at a start or of its own course while it
 //! runs, is in doubt, unless the kernel says that it is synchronised.
 //!
+//! A floor that a synchronised clock has set stands, until an operator says otherwise. What a clock that nobody kept
+//! right has added to it does not outweigh a synchronised one: a machine that boots some hours ahead, and is
+//! then set right, admits at once.
+//!
 //! While it is wrong or in doubt nothing is admitted, because an old bundle would look fresh, and nothing
 //! ends: time goes on from where it was known, by the clock since boot. Withdrawals and exceptions work.
 
@@ -41,10 +45,10 @@ const AHEAD_MAX_SECONDS: i64 = 24 * 60 * 60;
 /// What is known of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Clock {
-    /// The latest time that was seen.
-    floor: Timestamp,
+    /// What was seen.
+    seen: Seen,
     /// What of it is on disk.
-    saved: Timestamp,
+    saved: Seen,
     /// Where the wall clock stood when it was last known to be right.
     reference: BootClock,
     /// Whether the wall clock is ahead of the reference without an excuse.
@@ -62,10 +66,34 @@ pub(super) struct Reading {
     synchronised: bool,
 }
 
-#[derive(Serialize, Deserialize)]
+/// The times that were seen here, as they are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stored {
+struct Seen {
+    /// The latest.
     floor: Timestamp,
+    /// The latest of a synchronised clock; the file of an earlier version does not say, and then the floor counts as
+    /// such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    synchronised: Option<Timestamp>,
+}
+
+impl Seen {
+    /// Nothing yet.
+    const NOTHING: Self = Self {
+        floor: Timestamp::UNIX_EPOCH,
+        synchronised: Some(Timestamp::UNIX_EPOCH),
+    };
+
+    /// The latest time that is beyond doubt.
+    fn certain(self) -> Timestamp {
+        self.synchronised.unwrap_or(self.floor)
+    }
+}
+
+/// Whether one time is before another by more than a correction.
+fn is_behind(now: Timestamp, time: Timestamp) -> bool {
+    now.duration_since(time) < -TOLERANCE
 }
 
 impl Reading {
@@ -102,23 +130,22 @@ impl Clock {
         state_dir: &Path,
         instance: &Instance,
     ) -> Result<(Self, Option<String>), KernelError> {
-        let (floor, problem) = load_floor(state_dir);
+        let (seen, problem) = load_seen(state_dir);
         let in_force = instance.live()?.map(|live| live.clock);
-        Ok((Self::start(floor, in_force, Reading::take()?), problem))
+        Ok((Self::start(seen, in_force, Reading::take()?), problem))
     }
 
-    fn start(floor: Option<Timestamp>, in_force: Option<BootClock>, reading: Reading) -> Self {
-        let by_floor = floor.map(|floor| standing_at(floor, reading));
+    fn start(seen: Option<Seen>, in_force: Option<BootClock>, reading: Reading) -> Self {
+        let by_floor = seen.map(|seen| standing_at(seen.floor, reading));
         // Whichever says that it is later: a generation may be from a time when the clock was wrong.
         let reference = [in_force, by_floor]
             .into_iter()
             .flatten()
             .min_by_key(|clock| clock.boottime_at_unix_0);
-        let floor = floor.unwrap_or(Timestamp::UNIX_EPOCH);
-        let is_behind = reading.now.duration_since(floor) < -TOLERANCE;
+        let seen = seen.unwrap_or(Seen::NOTHING);
         let mut clock = Self {
-            floor,
-            saved: floor,
+            seen,
+            saved: seen,
             reference: reading.clock,
             is_ahead: false,
         };
@@ -127,18 +154,27 @@ impl Clock {
         {
             clock.is_ahead = ahead(reading.clock, reference) > AHEAD_MAX_SECONDS;
             // A clock that is wrong already is nothing to compare a later one with.
-            if clock.is_ahead || is_behind {
+            if clock.is_ahead || is_behind(reading.now, seen.floor) {
                 clock.reference = reference;
             }
         }
+        clock.follow(reading);
         clock
     }
 
     /// Goes by another reading.
-    const fn follow(&mut self, reading: Reading) {
+    fn follow(&mut self, reading: Reading) {
         if reading.synchronised {
             self.reference = reading.clock;
             self.is_ahead = false;
+            let certain = self.seen.certain();
+            if is_behind(reading.now, certain) {
+                return;
+            }
+            self.seen.synchronised = Some(certain.max(reading.now));
+            if is_behind(reading.now, self.seen.floor) {
+                self.seen.floor = reading.now;
+            }
         } else if ahead(reading.clock, self.reference) > AHEAD_MAX_SECONDS {
             self.is_ahead = true;
         }
@@ -146,7 +182,7 @@ impl Clock {
 
     /// What is wrong with a clock that says `now`: the stable name of it, and a sentence.
     pub(super) fn doubt(&self, now: Timestamp) -> Option<(&'static str, String)> {
-        let floor = self.floor;
+        let floor = self.seen.floor;
         if self.is_ahead {
             return Some((
                 "clock_unsynchronised",
@@ -157,7 +193,7 @@ impl Clock {
                 ),
             ));
         }
-        (now.duration_since(floor) < -TOLERANCE).then(|| {
+        is_behind(now, floor).then(|| {
             let error = format!(
                 "the clock says {now}, but it has been {floor} here already: nothing is admitted and \
                  nothing ends until it is set right, or until `filter-ctl clock accept`"
@@ -178,21 +214,25 @@ impl Clock {
             .checked_sub(SignedDuration::from_secs(ahead))
             .unwrap_or(now);
         // A clock behind the floor would bring back what has ended.
-        if now.duration_since(self.floor) < -TOLERANCE {
-            self.floor
+        if is_behind(now, self.seen.floor) {
+            self.seen.floor
         } else {
             now
         }
     }
 
-    /// Raises the floor to `now`, and writes it if the one on disk has fallen behind.
+    /// Raises the floor to `now`, and writes it if the one on disk has fallen behind, or is above it.
     fn raise_floor(
         &mut self,
         now: Timestamp,
         state_dir: &Path,
     ) -> Result<(), durable::DurableError> {
-        self.floor = self.floor.max(now);
-        if self.floor.duration_since(self.saved) >= SAVE_EVERY {
+        self.seen.floor = self.seen.floor.max(now);
+        let (seen, saved) = (self.seen, self.saved);
+        if seen.floor < saved.floor
+            || seen.floor.duration_since(saved.floor) >= SAVE_EVERY
+            || seen.certain().duration_since(saved.certain()) >= SAVE_EVERY
+        {
             self.save(state_dir)?;
         }
         Ok(())
@@ -200,21 +240,20 @@ impl Clock {
 
     fn save(&mut self, state_dir: &Path) -> Result<(), durable::DurableError> {
         let path = state_dir.join(FILE);
-        let stored = Stored { floor: self.floor };
-        let bytes = serde_json::to_vec(&stored)
+        let bytes = serde_json::to_vec(&self.seen)
             .map_err(|error| durable::DurableError::at("write", &path)(io::Error::other(error)))?;
         durable::write_atomic(&path, &bytes)?;
-        self.saved = self.floor;
+        self.saved = self.seen;
         Ok(())
     }
 }
 
-/// The floor on disk, and what is wrong with the file.
-fn load_floor(state_dir: &Path) -> (Option<Timestamp>, Option<String>) {
+/// What is on disk, and what is wrong with the file.
+fn load_seen(state_dir: &Path) -> (Option<Seen>, Option<String>) {
     let path = state_dir.join(FILE);
     let problem = match std::fs::read(&path) {
-        Ok(bytes) => match serde_json::from_slice::<Stored>(&bytes) {
-            Ok(stored) => return (Some(stored.floor), None),
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(seen) => return (Some(seen), None),
             Err(error) => error.to_string(),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (None, None),
@@ -278,11 +317,15 @@ impl Engine {
             let error = format!("the clock says {now}, and nothing is held against it");
             return Err(refused("clock_not_in_doubt", error));
         }
-        let before = self.clock.floor;
+        let before = self.clock.seen.floor;
         let clock = boot_clock().map_err(|error| failed("clock", error.to_string()))?;
-        let mut accepted = Clock {
+        let seen = Seen {
             floor: now,
-            saved: now,
+            synchronised: Some(now),
+        };
+        let mut accepted = Clock {
+            seen,
+            saved: seen,
             reference: clock,
             is_ahead: false,
         };
@@ -326,6 +369,14 @@ mod tests {
         }
     }
 
+    /// What a clock that was always kept right has seen.
+    fn floor(seconds: i64) -> Seen {
+        Seen {
+            floor: at(seconds),
+            synchronised: Some(at(seconds)),
+        }
+    }
+
     fn code(clock: &Clock, reading: Reading) -> Option<&'static str> {
         clock.doubt(reading.now).map(|(code, _)| code)
     }
@@ -335,9 +386,9 @@ mod tests {
         let state = tempfile::tempdir().expect("a temporary directory");
         let mut clock = Clock::start(None, None, reading(100, 0, true));
         clock.raise_floor(at(100), state.path()).expect("writes");
-        let (floor, problem) = load_floor(state.path());
-        assert_eq!((floor, problem), (Some(at(100)), None));
-        let restarted = Clock::start(floor, None, reading(100, -61, true));
+        let (seen, problem) = load_seen(state.path());
+        assert_eq!((seen, problem), (Some(floor(100)), None));
+        let restarted = Clock::start(seen, None, reading(100, -61, true));
         assert_eq!(code(&restarted, reading(100, 0, true)), None);
         assert_eq!(code(&restarted, reading(100, -59, true)), None);
         assert_eq!(
@@ -358,12 +409,12 @@ mod tests {
         let right = reading(160, 0, false);
         // Of the generation in force before, and of one that was published with the wrong clock.
         for in_force in [None, Some(right.clock), Some(back.clock)] {
-            let mut clock = Clock::start(Some(at(90)), in_force, back);
+            let mut clock = Clock::start(Some(floor(90)), in_force, back);
             assert_eq!(code(&clock, back), Some("clock_behind"));
             clock.follow(right);
             assert_eq!(code(&clock, right), None, "{in_force:?}");
             assert_eq!(clock.time(right.now, right.clock), at(160));
-            let restarted = Clock::start(Some(at(90)), in_force, right);
+            let restarted = Clock::start(Some(floor(90)), in_force, right);
             assert_eq!(code(&restarted, right), None, "{in_force:?}");
         }
     }
@@ -371,7 +422,7 @@ mod tests {
     #[test]
     fn a_clock_far_ahead_at_a_start_waits_for_synchronisation_and_time_goes_on_meanwhile() {
         let ahead = reading(50, 300 * DAY, false);
-        let mut clock = Clock::start(Some(at(0)), None, ahead);
+        let mut clock = Clock::start(Some(floor(0)), None, ahead);
         assert_eq!(code(&clock, ahead), Some("clock_unsynchronised"));
         assert_eq!(clock.time(ahead.now, ahead.clock), at(0));
         let later = reading(60, 300 * DAY, false);
@@ -388,13 +439,16 @@ mod tests {
         let in_force = reading(0, 0, false).clock;
         let now = reading(3 * DAY, 0, false);
         assert_eq!(
-            code(&Clock::start(Some(at(0)), Some(in_force), now), now),
+            code(&Clock::start(Some(floor(0)), Some(in_force), now), now),
             None
         );
         assert_eq!(code(&Clock::start(None, None, now), now), None);
         let synchronised = reading(3 * DAY, 0, true);
         assert_eq!(
-            code(&Clock::start(Some(at(0)), None, synchronised), synchronised),
+            code(
+                &Clock::start(Some(floor(0)), None, synchronised),
+                synchronised
+            ),
             None
         );
     }
@@ -417,12 +471,51 @@ mod tests {
     }
 
     #[test]
+    fn what_an_unsynchronised_clock_has_seen_gives_way_to_a_synchronised_one_and_only_down_to_another()
+     {
+        let state = tempfile::tempdir().expect("a temporary directory");
+        let mut clock = Clock::start(Some(floor(0)), None, reading(10, 7 * 3600, false));
+        clock
+            .raise_floor(at(10 + 7 * 3600), state.path())
+            .expect("writes");
+        let unsynchronised = reading(20, 0, false);
+        clock.follow(unsynchronised);
+        assert_eq!(code(&clock, unsynchronised), Some("clock_behind"));
+        let right = reading(30, 0, true);
+        let (seen, _) = load_seen(state.path());
+        let restarted = Clock::start(seen, None, right);
+        clock.follow(right);
+        for (mut clock, what) in [(clock, "running"), (restarted, "restarted")] {
+            assert_eq!(code(&clock, right), None, "{what}");
+            assert_eq!(clock.time(right.now, right.clock), at(30), "{what}");
+            clock.raise_floor(at(30), state.path()).expect("writes");
+            assert_eq!(load_seen(state.path()).0, Some(floor(30)), "{what}");
+            // A server of the time that lies has no such way back.
+            let back = reading(40, -100, true);
+            clock.follow(back);
+            assert_eq!(code(&clock, back), Some("clock_behind"), "{what}");
+        }
+    }
+
+    #[test]
+    fn the_floor_of_an_earlier_version_stands_as_if_it_were_certain() {
+        let state = tempfile::tempdir().expect("a temporary directory");
+        let text = format!("{{\"floor\":\"{}\"}}", at(100));
+        std::fs::write(state.path().join(FILE), text).expect("written");
+        let (seen, problem) = load_seen(state.path());
+        assert_eq!(problem, None);
+        let back = reading(100, -61, true);
+        let clock = Clock::start(seen, None, back);
+        assert_eq!(code(&clock, back), Some("clock_behind"));
+    }
+
+    #[test]
     fn a_damaged_floor_is_said() {
         let state = tempfile::tempdir().expect("a temporary directory");
-        assert_eq!(load_floor(state.path()), (None, None));
+        assert_eq!(load_seen(state.path()), (None, None));
         std::fs::write(state.path().join(FILE), "{\"floor\":").expect("written");
-        let (floor, problem) = load_floor(state.path());
-        assert_eq!(floor, None);
+        let (seen, problem) = load_seen(state.path());
+        assert_eq!(seen, None);
         assert!(problem.expect("said").contains("clock.json"));
     }
 }

@@ -181,6 +181,8 @@ pub(crate) fn report(
     } = detail;
     let enforced = letter.as_ref().and_then(|letter| letter.enforced);
     let deadline = letter.as_ref().and_then(|letter| letter.deadline);
+    // Nothing can be late of a letter that names no address.
+    let deadline = deadline.filter(|_| summary.status != "not_enforceable");
     let deadline_met = deadline.and_then(|deadline| match enforced {
         Some(enforced) => Some(enforced.at <= deadline),
         None => (deadline <= now).then_some(false),

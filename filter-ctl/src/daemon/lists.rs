@@ -14,7 +14,7 @@ use crate::{
     audit::Event,
     evidence::note::Became,
     feed::pull::PullFailure,
-    http::wire::{Changed, HeldUpdate},
+    http::wire::{Changed, DecideUpdate, HeldUpdate},
     metrics::PullCount,
     order::{
         FeedName, Input, Provenance, hex,
@@ -44,7 +44,7 @@ pub enum PullCommand {
         oneshot::Sender<Answer<()>>,
     ),
     /// Enforce the update of a list that is held, or (false) never.
-    Decide(FeedName, bool, Actor, oneshot::Sender<Answer<Changed>>),
+    Decide(DecideUpdate, bool, Actor, oneshot::Sender<Answer<Changed>>),
 }
 
 impl Handle {
@@ -65,14 +65,17 @@ impl Handle {
     /// See [`PullCommand::Decide`].
     pub async fn decide_update(
         &self,
-        feed: FeedName,
+        request: DecideUpdate,
         approve: bool,
         actor: Actor,
     ) -> Answer<Changed> {
-        self.ask(|answer| Command::Pull(PullCommand::Decide(feed, approve, actor, answer)))
+        self.ask(|answer| Command::Pull(PullCommand::Decide(request, approve, actor, answer)))
             .await
     }
 }
+
+/// The fewest digits of a SHA-256 that name an update.
+const DIGITS_MIN: usize = 8;
 
 /// What is remembered of a fetched feed while the service runs.
 #[derive(Clone, Debug, Default)]
@@ -95,11 +98,11 @@ impl Engine {
                 self.note_pull(&feed, outcome);
                 self.reply(answer, Ok(()));
             }
-            PullCommand::Decide(feed, approve, actor, answer) => {
+            PullCommand::Decide(request, approve, actor, answer) => {
                 let result = if approve {
-                    self.approve_update(&feed, &actor)
+                    self.approve_update(&request, &actor)
                 } else {
-                    self.reject_update(&feed, &actor)
+                    self.reject_update(&request, &actor)
                 };
                 self.reply(answer, result);
             }
@@ -238,6 +241,7 @@ impl Engine {
         );
         self.raise("update_held", feed.as_str(), message);
         self.pulls.entry(feed.clone()).or_default().held = Some(HeldUpdate {
+            sha256: hex::encode(&held.sha256),
             fetched_at: held.fetched_at,
             before,
             added,
@@ -257,15 +261,33 @@ impl Engine {
         held.map_err(|error| failed("stored_list", error.to_string()))
     }
 
-    fn waiting_update(&self, feed: &FeedName) -> Answer<HeldList> {
+    /// The update that a request means: the one that was looked at, if it says which.
+    fn waiting_update(&self, request: &DecideUpdate) -> Answer<HeldList> {
+        let DecideUpdate { feed, sha256 } = request;
         let held = self.read_held(feed)?;
         let held = held.filter(|held| held.rejected_by.is_none());
-        held.ok_or_else(|| not_found("nothing_held", format!("no update of `{feed}` is held")))
+        let held = held
+            .ok_or_else(|| not_found("nothing_held", format!("no update of `{feed}` is held")))?;
+        let Some(seen) = sha256 else { return Ok(held) };
+        let digest = hex::encode(&held.sha256);
+        if seen.len() < DIGITS_MIN || !digest.starts_with(&seen.to_ascii_lowercase()) {
+            let error = format!(
+                "the update of `{feed}` that is held has SHA-256 {digest}, expected `{seen}`: look at it with \
+                 `filter-ctl feed show {feed}`"
+            );
+            return Err(refused("update_changed", error));
+        }
+        Ok(held)
     }
 
     /// Enforces the update that is held, whatever it changes.
-    pub(super) fn approve_update(&mut self, feed: &FeedName, actor: &Actor) -> Answer<Changed> {
-        let held = self.waiting_update(feed)?;
+    pub(super) fn approve_update(
+        &mut self,
+        request: &DecideUpdate,
+        actor: &Actor,
+    ) -> Answer<Changed> {
+        let held = self.waiting_update(request)?;
+        let feed = &request.feed;
         let mut input = self
             .store
             .list_input(feed, &held.sha256)
@@ -286,8 +308,13 @@ impl Engine {
     }
 
     /// Keeps the last good list. The very same update is not held again.
-    pub(super) fn reject_update(&mut self, feed: &FeedName, actor: &Actor) -> Answer<Changed> {
-        let mut held = self.waiting_update(feed)?;
+    pub(super) fn reject_update(
+        &mut self,
+        request: &DecideUpdate,
+        actor: &Actor,
+    ) -> Answer<Changed> {
+        let mut held = self.waiting_update(request)?;
+        let feed = &request.feed;
         held.rejected_by = Some(actor_name(actor));
         self.store
             .save_held(feed, &held)

@@ -253,7 +253,7 @@ impl Engine {
             last_refusal: record.last_refusal,
             paused,
             last_success: pull.and_then(|pull| pull.last_success),
-            held_update: pull.and_then(|pull| pull.held),
+            held_update: pull.and_then(|pull| pull.held.clone()),
             drift,
         }
     }

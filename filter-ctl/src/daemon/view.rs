@@ -1,18 +1,21 @@
 //! A snapshot of the service, from which all reads are answered.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     net::IpAddr,
     sync::Arc,
 };
 
 use jiff::Timestamp;
 
-use super::{approval::ApprovalRecord, letters::letter_info};
+use super::{
+    approval::{ApprovalRecord, seen},
+    letters::letter_info,
+};
 use crate::{
     http::wire::{
-        Count, CoveringEntry, Explanation, HeldEntry, Holds, NeverBlockEntry, OrderDetail,
-        OrderSummary, RuleEntry, Stats, Status, TrustStatus, WithheldEntry,
+        Count, CoveringEntry, Explanation, HeldEntry, HeldOrder, Holds, NeverBlockEntry,
+        OrderDetail, OrderSummary, RuleEntry, Stats, Status, TrustStatus, WithheldEntry,
     },
     metrics,
     observe::{
@@ -238,11 +241,18 @@ impl View {
                 WithheldReason::Partial | WithheldReason::Ended => {}
             }
         }
+        let without_address = self.letters.iter().filter(|l| l.entries.is_empty());
+        let without_address: HashSet<&str> = without_address
+            .map(|letter| &*letter.info.reference)
+            .collect();
         for (id, summary) in &mut summaries {
+            let asks_nothing =
+                id.feed.as_str() == FeedName::OPERATOR && without_address.contains(&*id.reference);
             let withheld = withheld.get(&(&id.feed, &*id.reference));
             let withheld = withheld.copied().unwrap_or_default();
             summary.withheld = withheld.entries;
             let status = match (summary.enforced, summary.withheld) {
+                (0, _) if asks_nothing => "not_enforceable",
                 (0, _) if withheld.withdrawn => "withdrawn",
                 (0, _) if withheld.held => "held",
                 (0, _) if withheld.refused => "refused",
@@ -265,25 +275,44 @@ impl View {
             .map(|record| ((&record.order, &*record.entry), record))
             .collect();
         let (mut entries, mut total) = (Vec::new(), 0);
+        let mut by_order: BTreeMap<OrderId, Vec<Withheld<'_>>> = BTreeMap::new();
         for waiting in self.rules.withheld() {
             let WithheldReason::Held(reason) = waiting.why else {
                 continue;
             };
             total += 1;
-            if entries.len() < HOLDS_LISTED_MAX {
-                let id = waiting.order();
+            let id = waiting.order();
+            if let Some(terms) = waiting.terms
+                && entries.len() < HOLDS_LISTED_MAX
+            {
                 let known = by_entry.get(&(&id, waiting.entry));
                 let known = known.filter(|record| record.net == waiting.net);
                 entries.push(HeldEntry {
                     entry: waiting.entry.to_owned(),
                     net: waiting.net,
+                    dir: terms.direction,
+                    proto: terms.protocol.map(protocol),
+                    ports: terms.ports.iter().map(|range| port_range(*range)).collect(),
+                    until: terms.until,
+                    seen: seen([&waiting]),
                     reason,
                     approved_by: known.map_or_else(Vec::new, |record| record.approved.clone()),
-                    id,
+                    id: id.clone(),
                 });
             }
+            by_order.entry(id).or_default().push(waiting);
         }
-        Holds { entries, total }
+        let orders = by_order.into_iter().take(HOLDS_LISTED_MAX);
+        let orders = orders.map(|(id, waiting)| HeldOrder {
+            id,
+            waiting: waiting.len() as u64,
+            seen: seen(&waiting),
+        });
+        Holds {
+            entries,
+            total,
+            orders: orders.collect(),
+        }
     }
 
     /// See [`super::handle::Handle::order`].

@@ -22,8 +22,8 @@ use super::{
     path,
     wire::{
         AcceptClock, AddException, AddOrder, AddRule, ApplyReport, CaptureRequest, Changed,
-        DecideHold, Events, Explanation, FeedRequest, Holds, InterfaceRequest, Meters,
-        NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest, PauseFeed,
+        DecideHold, DecideUpdate, Events, Explanation, FeedRequest, Holds, InterfaceRequest,
+        Meters, NeverBlockEntry, OrderDetail, OrderReport, OrderSummary, PanicRequest, PauseFeed,
         RemoveException, ReportSent, RollBack, RuleAdded, RuleEntry, SignedReceipt, Stats, Status,
         TrustStatus, Withdraw,
     },
@@ -308,12 +308,12 @@ impl Client {
     }
 
     /// Enforces the update of a list that is held.
-    pub async fn approve_update(&self, request: &FeedRequest) -> Result<Changed, ClientError> {
+    pub async fn approve_update(&self, request: &DecideUpdate) -> Result<Changed, ClientError> {
         self.post(path::FEED_APPROVE, request).await
     }
 
     /// Never enforces it.
-    pub async fn reject_update(&self, request: &FeedRequest) -> Result<Changed, ClientError> {
+    pub async fn reject_update(&self, request: &DecideUpdate) -> Result<Changed, ClientError> {
         self.post(path::FEED_REJECT, request).await
     }
 

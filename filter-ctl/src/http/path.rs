@@ -46,9 +46,9 @@ pub const FEED_SYNC: &str = "/v1/feeds/sync";
 pub const FEED_PAUSE: &str = "/v1/feeds/{feed}/pause";
 /// [`super::wire::RollBack`].
 pub const FEED_ROLLBACK: &str = "/v1/feeds/{feed}/rollback";
-/// [`super::wire::FeedRequest`]: enforce the update of its list that is held.
+/// [`super::wire::DecideUpdate`]: enforce the update of its list that is held.
 pub const FEED_APPROVE: &str = "/v1/feeds/approve";
-/// [`super::wire::FeedRequest`]: never enforce it.
+/// [`super::wire::DecideUpdate`]: never enforce it.
 pub const FEED_REJECT: &str = "/v1/feeds/reject";
 /// [`super::wire::SignedReceipt`], of the query's `feed` and `id`.
 pub const RECEIPTS: &str = "/v1/receipts";

@@ -20,9 +20,9 @@ use super::{
     path,
     peer::{CHANGE_GROUP, Peer, READ_GROUP, Role},
     wire::{
-        AcceptClock, AddException, AddRule, DecideHold, FeedRequest, InterfaceRequest,
-        PanicRequest, PauseFeed, Refusal, RefusalKind, RemoveException, ReportSent, RollBack,
-        SignedReceipt, Withdraw,
+        AcceptClock, AddException, AddRule, DecideHold, DecideUpdate, FeedRequest,
+        InterfaceRequest, PanicRequest, PauseFeed, Refusal, RefusalKind, RemoveException,
+        ReportSent, RollBack, SignedReceipt, Withdraw,
     },
 };
 use crate::{
@@ -408,17 +408,17 @@ async fn roll_back(
 async fn approve_update(
     Admin(actor): Admin,
     State(service): State<Service>,
-    Body(FeedRequest { feed }): Body<FeedRequest>,
+    Body(request): Body<DecideUpdate>,
 ) -> Response {
-    Answer(service.handle.decide_update(feed, true, actor).await).into_response()
+    Answer(service.handle.decide_update(request, true, actor).await).into_response()
 }
 
 async fn reject_update(
     Admin(actor): Admin,
     State(service): State<Service>,
-    Body(FeedRequest { feed }): Body<FeedRequest>,
+    Body(request): Body<DecideUpdate>,
 ) -> Response {
-    Answer(service.handle.decide_update(feed, false, actor).await).into_response()
+    Answer(service.handle.decide_update(request, false, actor).await).into_response()
 }
 
 async fn no_such_route(method: Method, uri: Uri) -> Response {

@@ -21,11 +21,11 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 pub use self::event::{CaptureRequest, Event, EventLine, Events, EventsLost};
-pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
+pub use self::hold::{DecideHold, HeldEntry, HeldOrder, Holds, Person};
 pub use self::letter::{LetterInfo, OpenDeadline, OrderReport, ReportItem, ReportSent};
 pub use self::meter::{ClassRate, DestinationMeter, GroupMeter, MeterRates, Meters};
 pub use self::pause::{FeedPaused, PauseFeed, RollBack};
-pub use self::pull::{FeedRequest, HeldUpdate};
+pub use self::pull::{DecideUpdate, FeedRequest, HeldUpdate};
 pub use self::push::{
     PushAnswer, PushFeedStatus, PushNotice, PushNoticed, PushRefusal, SignedReceipt,
 };
@@ -411,7 +411,8 @@ pub struct OrderSummary {
     pub basis: String,
     /// Why.
     pub reason: String,
-    /// `in_force`, `partial`, `withdrawn`, `held`, `refused`, `paused` or `ended`.
+    /// `in_force`, `partial`, `withdrawn`, `held`, `refused`, `paused`, `ended`, or `not_enforceable` where a letter names
+    /// no address.
     pub status: String,
     /// Entries in force.
     pub enforced: u64,

@@ -89,7 +89,16 @@ fn whatever_a_publisher_serves_in_place_of_a_list_nothing_flushes() {
         "a restart forgets nothing"
     );
     assert!(!arrives(&layout, BAD_4), "the list is read back");
-    site.done(&["feed", "approve", "list"]);
+    let held = site.json(&["feed", "show", "list"])["held_update"]["sha256"].clone();
+    let held = held.as_str().expect("the digest of the update");
+    let approve = ["feed", "approve", "list", "--update"];
+    for other in ["0000000000", &held[..7]] {
+        let ended = site.cli(&[&approve[..], &[other]].concat());
+        assert_eq!(ended.code, Some(3), "{ended:?}");
+        assert!(ended.stderr.contains(held), "{ended:?}");
+    }
+    assert!(!arrives(&layout, BAD_4), "what was not looked at waits");
+    site.done(&[&approve[..], &[&held[..16]]].concat());
     assert!(arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
 
     publisher.expires(&ca);

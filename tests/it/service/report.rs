@@ -117,3 +117,64 @@ fn a_report_says_what_was_asked_done_and_refused_in_both_languages_and_all_forms
     let missing = site.cli(&["report", "299/VNCERT"]);
     assert_eq!(missing.code, Some(2), "{missing:?}");
 }
+
+#[test]
+fn a_letter_that_names_no_address_is_entered_and_answered() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, _) = site(&layout, CONFIG);
+    let service = site.start();
+    std::fs::write(
+        site.path("annex.txt"),
+        "hxxp://evil.example/a\nevil[.]example\nd41d8cd98f00b204e9800998ecf8427e\n",
+    )
+    .unwrap();
+    let deadline = Timestamp::now() + SignedDuration::from_secs(1);
+    let order = format!(
+        "order add --reference 299/VNCERT --issuer VNCERT/CC --until 30d --deadline {deadline} --file annex.txt"
+    );
+    let order: Vec<&str> = order.split(' ').collect();
+    let ended = site.cli(&order);
+    assert_eq!(ended.code, Some(3), "nothing of it can be done: {ended:?}");
+    let check = |when: &str| {
+        let shown = site.json(&["order", "show", "operator:299/VNCERT"]);
+        assert_eq!(shown["status"], "not_enforceable", "{when}: {shown}");
+        let report = site.done(&["report", "299/VNCERT", "--format", "json"]);
+        let report: Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(
+            report["items"].as_array().map(Vec::len),
+            Some(3),
+            "{report}"
+        );
+        assert_eq!(report["deadline_met"], Value::Null, "{when}: {report}");
+        let text = site.done(&["report", "299/VNCERT"]);
+        assert!(
+            text.contains("Not enforceable by address: 3"),
+            "{when}: {text}"
+        );
+        assert!(text.contains("Blocked: 0"), "{when}: {text}");
+    };
+    check("at once");
+    service.kill();
+    let _service = site.start();
+    check("after a restart, when it is due");
+    // An address that comes later makes it an order like any other.
+    site.done(&[
+        "order",
+        "add",
+        BAD_4,
+        "--reference",
+        "299/VNCERT",
+        "--issuer",
+        "VNCERT/CC",
+        "--until",
+        "1d",
+    ]);
+    assert!(!arrives(&layout, BAD_4));
+    assert_eq!(
+        site.json(&["order", "show", "operator:299/VNCERT"])["status"],
+        "in_force"
+    );
+}

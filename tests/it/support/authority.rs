@@ -26,6 +26,8 @@ pub(crate) struct Bundle {
     pub(crate) seq: u64,
     pub(crate) issued_at: Timestamp,
     pub(crate) expires_at: Timestamp,
+    /// Whether it is a rehearsal.
+    pub(crate) test: bool,
     /// The entry lines, without braces.
     pub(crate) entries: Vec<String>,
 }
@@ -40,6 +42,7 @@ impl Bundle {
             seq,
             issued_at: now,
             expires_at: now + SignedDuration::from_hours(24),
+            test: false,
             entries: Vec::new(),
         };
         for net in nets {
@@ -64,11 +67,13 @@ impl Bundle {
             seq,
             issued_at,
             expires_at,
+            test,
             entries,
         } = self;
         let mut text = format!(
             "{{\"type\":\"levee-bundle\",\"version\":1,\"feed\":\"{feed}\",\"epoch\":1,\"seq\":{seq},\
              \"kind\":\"snapshot\",\"issued_at\":\"{issued_at}\",\"expires_at\":\"{expires_at}\",\
+             \"test\":{test},\
              \"entries\":{},\"order\":{{\"reference\":\"{reference}\",\"issuer\":\"CERT\",\
              \"basis\":\"law\",\"reason\":\"botnet\"}}}}\n",
             entries.len()

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::Context;
 use crate::{
     cli::{failure::Failure, output::Outcome, text},
-    http::wire::{FeedRequest, PauseFeed},
+    http::wire::{DecideUpdate, FeedRequest, PauseFeed},
     order::FeedName,
 };
 
@@ -22,12 +22,12 @@ pub enum FeedCommand {
     /// Pause a feed where it is; what it sends is admitted and waits, withdrawals apply
     Pause(PauseArgs),
     /// Enforce the update of a list that is held
-    Approve(ShowArgs),
+    Approve(DecideArgs),
     /// Never enforce it; the last good list stays
-    Reject(ShowArgs),
+    Reject(DecideArgs),
 }
 
-/// The arguments of all but `list`.
+/// The arguments of `show` and `sync`.
 #[derive(Args, Clone, Debug)]
 pub struct ShowArgs {
     /// The feed
@@ -44,6 +44,27 @@ pub struct PauseArgs {
     /// Why; it goes to the audit log
     #[arg(long)]
     reason: String,
+}
+
+/// The arguments of `approve` and `reject`.
+#[derive(Args, Clone, Debug)]
+pub struct DecideArgs {
+    /// The feed
+    #[arg(value_parser = parse_feed)]
+    name: FeedName,
+    /// The update that was looked at: the first 8 digits or more of its SHA-256, as `feed show` prints it; if another
+    /// one is held by now, nothing is done
+    #[arg(long, value_name = "SHA256")]
+    update: Option<String>,
+}
+
+impl From<&DecideArgs> for DecideUpdate {
+    fn from(DecideArgs { name, update }: &DecideArgs) -> Self {
+        Self {
+            feed: name.clone(),
+            sha256: update.clone(),
+        }
+    }
 }
 
 /// Reads the name of a feed.
@@ -66,11 +87,11 @@ pub(super) fn run(context: &Context, command: &FeedCommand) -> Result<Outcome, F
             };
             service.ask(async |client| client.pause_feed(name, &request).await)
         }
-        FeedCommand::Approve(ShowArgs { name }) => {
-            service.ask(async |client| client.approve_update(&request(name)).await)
+        FeedCommand::Approve(args) => {
+            service.ask(async |client| client.approve_update(&args.into()).await)
         }
-        FeedCommand::Reject(ShowArgs { name }) => {
-            service.ask(async |client| client.reject_update(&request(name)).await)
+        FeedCommand::Reject(args) => {
+            service.ask(async |client| client.reject_update(&args.into()).await)
         }
     };
     context.changed(&changed?)

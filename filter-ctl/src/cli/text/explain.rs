@@ -85,7 +85,11 @@ fn covering(entry: &CoveringEntry, now: Timestamp) -> String {
         ""
     };
     let paused = if entry.paused { ", feed paused" } else { "" };
-    let head = format!("{} {}{monitored}{paused}", entry.net, packets(entry));
+    let head = format!(
+        "{} {}{monitored}{paused}",
+        entry.net,
+        packets(entry.dir, entry.proto.as_deref(), &entry.ports)
+    );
     format!(
         "{}\n{}",
         sanitize::line(&head),

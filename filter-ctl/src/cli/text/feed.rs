@@ -112,9 +112,10 @@ pub fn text(feed: &FeedStatus, now: Timestamp) -> String {
         let name = number.map_or(digest, |(epoch, seq)| format!("{epoch}/{seq}"));
         format!("{name}, {}", at(&paused.admitted_at))
     });
-    let update = held_update.map_or_else(String::new, |update| {
+    let update = held_update.as_ref().map_or_else(String::new, |update| {
+        let digest: String = update.sha256.chars().take(16).collect();
         format!(
-            "+{} -{} of {}, fetched {}; `filter-ctl feed approve {name}` or `feed reject {name}`",
+            "+{} -{} of {}, fetched {}; `filter-ctl feed approve {name} --update {digest}` or `feed reject` so",
             number(update.added),
             number(update.removed),
             number(update.before),

@@ -132,7 +132,7 @@ fn entry_table(entries: &[CoveringEntry]) -> String {
     for entry in entries {
         table.row([
             entry.net.to_string(),
-            packets(entry),
+            packets(entry.dir, entry.proto.as_deref(), &entry.ports),
             entry.mode.clone(),
             time(entry.until),
             entry.entry.clone(),
@@ -143,18 +143,18 @@ fn entry_table(entries: &[CoveringEntry]) -> String {
 
 /// Which packets an entry is about.
 #[must_use]
-pub fn packets(entry: &CoveringEntry) -> String {
-    let mut text = match entry.dir {
+pub fn packets(dir: Direction, proto: Option<&str>, ports: &[String]) -> String {
+    let mut text = match dir {
         Direction::From => "from it",
         Direction::To => "to it",
         Direction::Both => "from and to it",
     }
     .to_owned();
-    if let Some(protocol) = &entry.proto {
+    if let Some(protocol) = proto {
         text += &format!(", {protocol}");
     }
-    if !entry.ports.is_empty() {
-        text += &format!(", ports {}", entry.ports.join(" "));
+    if !ports.is_empty() {
+        text += &format!(", ports {}", ports.join(" "));
     }
     text
 }

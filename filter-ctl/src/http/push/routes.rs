@@ -33,8 +33,13 @@ use crate::{
     spool::Way,
 };
 
-/// How long a bundle may take to arrive; past it, 408.
+/// How long a bundle may take to arrive, however long it is; past it, 408.
 const UPLOAD_TIME_MAX: Duration = Duration::from_mins(2);
+/// How long even the shortest may take.
+const UPLOAD_TIME_MIN: Duration = Duration::from_secs(20);
+/// Beyond that, so many bytes have to come in a second: who says that little comes, and lets it trickle, holds his
+/// place no longer than that takes.
+const UPLOAD_BYTES_PER_SECOND_MIN: u64 = 512 << 10;
 /// How long a bundle may wait for room in the spool; past it, 503.
 const ROOM_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long an answer waits for the engine; past it, it is `received`.
@@ -79,7 +84,9 @@ async fn bundle(State(push): State<Push>, allowed: Allowed, request: Request) ->
         );
     };
     let spool = push.handle.spool();
-    let room = spool.room(Way::Sent, body::bundle_bytes(request.headers()));
+    let bytes_max = body::bundle_bytes(request.headers());
+    let time_max = upload_time(bytes_max);
+    let room = spool.room(Way::Sent, bytes_max);
     let Ok(room) = timeout(ROOM_TIME_MAX, room).await else {
         return refuse_for_now(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -88,7 +95,7 @@ async fn bundle(State(push): State<Push>, allowed: Allowed, request: Request) ->
             ROOM_TIME_MAX,
         );
     };
-    let upload = match timeout(UPLOAD_TIME_MAX, body::upload(request, &(), spool, room)).await {
+    let upload = match timeout(time_max, body::upload(request, &(), spool, room)).await {
         Ok(Ok(upload)) => upload,
         // Nothing else that a sender is told before its bundle is judged will end by itself.
         Ok(Err(response)) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
@@ -96,7 +103,7 @@ async fn bundle(State(push): State<Push>, allowed: Allowed, request: Request) ->
         }
         Ok(Err(response)) => return response,
         Err(_) => {
-            let error = format!("expected the bundle within {} s", UPLOAD_TIME_MAX.as_secs());
+            let error = format!("expected the bundle within {} s", time_max.as_secs());
             return refuse_with(
                 StatusCode::REQUEST_TIMEOUT,
                 refuse(RefusalKind::Invalid, "too_slow", error),
@@ -124,6 +131,12 @@ async fn bundle(State(push): State<Push>, allowed: Allowed, request: Request) ->
         Ok(Err(_)) | Err(_) => None,
     };
     told(&push, feed, id, answer).await
+}
+
+/// How long a bundle of at most so many bytes may take to arrive.
+fn upload_time(bytes_max: u64) -> Duration {
+    let by_length = Duration::from_secs(bytes_max / UPLOAD_BYTES_PER_SECOND_MIN);
+    (UPLOAD_TIME_MIN + by_length).min(UPLOAD_TIME_MAX)
 }
 
 /// What the sender of a bundle is told.

@@ -4,7 +4,10 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{order::OrderId, policy::HoldReason};
+use crate::{
+    order::{Direction, OrderId},
+    policy::HoldReason,
+};
 
 /// `POST /v1/approve` and `POST /v1/reject`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +18,10 @@ pub struct DecideHold {
     /// One entry of it only; otherwise all that wait.
     #[serde(default)]
     pub entry: Option<String>,
+    /// What [`HeldEntry::seen`] or [`HeldOrder::seen`] said when the person looked. If something else waits by now,
+    /// nothing is decided. Without it, whatever waits is meant.
+    #[serde(default)]
+    pub seen: Option<String>,
     /// Why; it goes to the audit log.
     pub reason: String,
 }
@@ -26,6 +33,21 @@ pub struct Holds {
     pub entries: Vec<HeldEntry>,
     /// How many wait.
     pub total: u64,
+    /// The first 1,000 orders of which something waits.
+    #[serde(default)]
+    pub orders: Vec<HeldOrder>,
+}
+
+/// An order of which something waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldOrder {
+    /// The order.
+    pub id: OrderId,
+    /// How many of its entries wait.
+    pub waiting: u64,
+    /// What they are, in short: 16 hexadecimal digits, which are others when an entry is added or comes to mean
+    /// other packets.
+    pub seen: String,
 }
 
 /// An entry that waits.
@@ -37,6 +59,16 @@ pub struct HeldEntry {
     pub entry: String,
     /// The prefix.
     pub net: IpNet,
+    /// Which packets.
+    pub dir: Direction,
+    /// The protocol, by name or number; absent for all.
+    pub proto: Option<String>,
+    /// Ports, such as `443` or `8000-8010`; empty for all.
+    pub ports: Vec<String>,
+    /// Until when.
+    pub until: Timestamp,
+    /// What it is, in short: 16 hexadecimal digits, which are others when it comes to mean other packets.
+    pub seen: String,
     /// The first reason that nobody has approved.
     pub reason: HoldReason,
     /// Who has approved so far.

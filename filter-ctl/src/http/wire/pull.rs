@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::order::FeedName;
 
-/// `POST /v1/feeds/sync`, `/v1/feeds/approve` and `/v1/feeds/reject`.
+/// `POST /v1/feeds/sync`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeedRequest {
@@ -13,9 +13,24 @@ pub struct FeedRequest {
     pub feed: FeedName,
 }
 
+/// `POST /v1/feeds/approve` and `POST /v1/feeds/reject`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecideUpdate {
+    /// The feed.
+    pub feed: FeedName,
+    /// The SHA-256 of the update that was looked at, in hexadecimal, or its first 8 digits or more. With another
+    /// update held by now, nothing is decided. Without it, whatever is held is meant.
+    #[serde(default)]
+    pub sha256: Option<String>,
+}
+
 /// An update of a list that changes too much to be enforced by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldUpdate {
+    /// SHA-256 of its bytes, in hexadecimal.
+    #[serde(default)]
+    pub sha256: String,
     /// When it was fetched first.
     pub fetched_at: Timestamp,
     /// Entries of the list in force.

@@ -178,7 +178,7 @@ pub fn enter(
 fn check_letter(letter: &Letter) -> Result<(), EnterError> {
     check_info(&letter.info)?;
     parse::check_length("user", &letter.user, USER_NAME_BYTES_MAX).map_err(EnterError::Text)?;
-    if letter.entries.is_empty() {
+    if letter.entries.is_empty() && letter.not_enforceable.is_empty() {
         return Err(EnterError::NoEntries(excerpt(&letter.info.reference)));
     }
     Ok(())

@@ -120,7 +120,7 @@ impl Store {
 
     /// Stores what was admitted: the bytes, then the mark. It is in force only after this.
     /// After an error [`Self::mark`] says what holds: almost always the old mark, but the new one if only
-    /// the last synchronising of the directory failed.
+    /// the last synchronising of the directory failed. So the very same may be stored once more.
     pub fn commit(
         &self,
         untrusted: &mut UntrustedOrder,
@@ -133,8 +133,11 @@ impl Store {
             return Err(StoreError::OtherBytes(feed.clone()));
         }
         let stored = self.mark(feed)?;
+        let is_same =
+            |stored: &Mark| (stored.number(), stored.sha256) == (mark.number(), mark.sha256);
         if let Some(stored) = &stored
             && stored.number() >= mark.number()
+            && !is_same(stored)
         {
             return Err(StoreError::Stale {
                 feed: feed.clone(),
@@ -144,7 +147,8 @@ impl Store {
         }
         let directory = self.feed_directory(feed);
         durable::create_directory(&directory)?;
-        if let Some(stored) = stored.filter(|stored| stored.has_entries) {
+        let before = stored.filter(|stored| stored.has_entries && !is_same(stored));
+        if let Some(stored) = before {
             let bundle = directory.join(BundleName::of(&stored).to_string());
             write_json(&names::past_mark_path(&bundle), &stored)?;
         }

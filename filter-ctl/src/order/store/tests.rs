@@ -152,6 +152,18 @@ fn a_commit_never_goes_back_and_stores_only_what_was_admitted() {
 }
 
 #[test]
+fn what_was_stored_but_not_known_to_be_durable_is_stored_once_more() {
+    let (_directory, store) = store();
+    let authority = Authority::new();
+    authority.commit(&store, 41);
+    authority.commit(&store, 42);
+    let once = files(&store);
+    let again = authority.commit(&store, 42);
+    assert_eq!(files(&store), once);
+    assert_eq!(store.mark(&feed()).expect("a mark"), Some(again.mark));
+}
+
+#[test]
 fn a_kill_between_bundle_and_mark_leaves_the_old_mark() {
     let (directory, store) = store();
     let authority = Authority::new();

@@ -149,8 +149,12 @@ pub(super) fn run(context: &Context, args: AddArgs) -> Result<Outcome, Failure> 
         not_enforceable,
         attachment,
     } = asked(&args)?;
-    if nets.is_empty() {
-        return Err(nothing_to_enter(&not_enforceable));
+    // A letter that names nothing but domains is an order too, and is answered.
+    if nets.is_empty() && not_enforceable.is_empty() {
+        return Err(Failure::invalid(
+            "no_entries",
+            "there is nothing to block: give prefixes, or a list with --file",
+        ));
     }
     let request = AddOrder {
         reference: args.reference,
@@ -256,23 +260,6 @@ fn read_list(file: &Path) -> Result<String, Failure> {
     })
 }
 
-fn nothing_to_enter(not_enforceable: &[CannotBlock]) -> Failure {
-    if not_enforceable.is_empty() {
-        Failure::invalid(
-            "no_entries",
-            "there is nothing to block: give prefixes, or a list with --file",
-        )
-    } else {
-        Failure::refused(
-            "nothing_enforceable",
-            format!(
-                "nothing was entered, because nothing in it can be blocked by address.\n{}",
-                not_enforceable_text(not_enforceable).trim_end()
-            ),
-        )
-    }
-}
-
 fn not_enforceable_text(items: &[CannotBlock]) -> String {
     if items.is_empty() {
         return String::new();
@@ -347,6 +334,14 @@ mod tests {
     }
 
     #[test]
+    fn a_list_without_any_address_is_asked_for_all_the_same() {
+        let asked = asked(&args(&["evil.example"])).unwrap();
+        assert_eq!(asked.nets, []);
+        let text = not_enforceable_text(&asked.not_enforceable);
+        assert!(text.contains("host name  evil.example"), "{text}");
+    }
+
+    #[test]
     fn mistakes_name_their_place() {
         let failure = asked(&args(&["203.0.113.7", "203.0.113.1/24"])).unwrap_err();
         assert_eq!(failure.exit, Exit::Usage);
@@ -357,14 +352,5 @@ mod tests {
         );
         let failure = asked(&args(&["--file", "/nonexistent"])).unwrap_err();
         assert_eq!(failure.exit, Exit::Usage);
-    }
-
-    #[test]
-    fn a_list_without_any_address_is_refused_with_its_reasons() {
-        let asked = asked(&args(&["evil.example"])).unwrap();
-        let failure = nothing_to_enter(&asked.not_enforceable);
-        assert_eq!(failure.exit, Exit::Refused);
-        assert!(failure.refusal.error.contains("host name  evil.example"));
-        assert_eq!(nothing_to_enter(&[]).exit, Exit::Usage);
     }
 }

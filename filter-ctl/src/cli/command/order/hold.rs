@@ -18,6 +18,9 @@ pub struct DecideArgs {
     /// One entry of it only; otherwise all that wait
     #[arg(long)]
     entry: Option<String>,
+    /// What `order holds` said as SEEN, of the entry or of the order; if something else waits by now, nothing is done
+    #[arg(long)]
+    seen: Option<String>,
     /// Why; it goes to the audit log
     #[arg(long)]
     reason: String,
@@ -25,8 +28,18 @@ pub struct DecideArgs {
 
 impl From<DecideArgs> for DecideHold {
     fn from(args: DecideArgs) -> Self {
-        let DecideArgs { id, entry, reason } = args;
-        Self { id, entry, reason }
+        let DecideArgs {
+            id,
+            entry,
+            seen,
+            reason,
+        } = args;
+        Self {
+            id,
+            entry,
+            seen,
+            reason,
+        }
     }
 }
 

@@ -228,6 +228,17 @@ fn a_letter_that_cannot_be_taken_exactly_is_refused() {
         Err("malformed")
     );
     assert_eq!(code(&|letter| letter.entries.clear()), Err("no_entries"));
+    let domain = || Indicator {
+        kind: Kind::Domain,
+        text: "evil.example".to_owned(),
+    };
+    assert_eq!(
+        code(&|letter| {
+            letter.entries.clear();
+            letter.not_enforceable.push(domain());
+        }),
+        Ok(())
+    );
     assert_eq!(
         code(&|letter| letter.entries[0].net = "203.0.113.7/24".parse().expect("a prefix")),
         Err("host_bits")
