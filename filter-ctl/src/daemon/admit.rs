@@ -200,11 +200,11 @@ impl Engine {
     /// A test bundle goes the whole way, up to what it would amount to, and is not enforced.
     fn test_bundle(
         &mut self,
-        order: &Arc<VerifiedOrder>,
+        order: &VerifiedOrder,
         received_at: Timestamp,
     ) -> Answer<ApplyReport> {
         let key = SourceKey::Bundle(order.feed().clone());
-        let sources = self.sources_with(key, Arc::clone(order));
+        let sources = self.sources_with(key, Arc::new(order.rehearsed()));
         let local = self.local.clone();
         let plan = self.plan(&sources, &local)?;
         Ok(ApplyReport {

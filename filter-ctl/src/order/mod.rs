@@ -323,6 +323,17 @@ impl VerifiedOrder {
         self
     }
 
+    /// What a rehearsal stands for: the same, as a bundle that is to be enforced. The policy passes over rehearsals, so
+    /// a plan of what one would amount to is made of this, and nothing else is.
+    #[must_use]
+    pub fn rehearsed(&self) -> Self {
+        let mut order = self.clone();
+        if let Provenance::Bundle { test, .. } = &mut order.provenance {
+            *test = false;
+        }
+        order
+    }
+
     /// The feed it belongs to.
     #[must_use]
     pub const fn feed(&self) -> &FeedName {
