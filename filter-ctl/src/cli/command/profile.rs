@@ -172,7 +172,7 @@ fn group_shown(config: &Config, group: &HostGroupConfig) -> Option<GroupShown> {
     })
 }
 
-fn profile_shown(profile: &Profile) -> ProfileShown {
+pub(in crate::cli) fn profile_shown(profile: &Profile) -> ProfileShown {
     ProfileShown {
         about: about(profile),
         settings: settings(&InForce::of_profile(profile.clone().into())),

@@ -122,3 +122,45 @@ fn tail(about: &About) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cli::command::profile::profile_shown,
+        config::profile::{ProfileText, Shelf},
+    };
+
+    const MANUAL: &str = include_str!("../../../../docs/profiles.md");
+
+    /// The block of the manual's page that follows a heading.
+    fn block(heading: &str) -> &'static str {
+        let (_, after) = MANUAL.split_once(heading).expect("a heading");
+        let (_, block) = after.split_once("```text\n").expect("a block");
+        block.split_once("```").expect("its end").0
+    }
+
+    #[test]
+    fn the_manual_shows_every_built_in_profile_with_what_it_may_break() {
+        let shelf = Shelf::built_in();
+        for name in shelf.names().unwrap() {
+            let shown = profile_shown(&shelf.find(&name).unwrap());
+            let text = profile(&shown);
+            assert_eq!(block(&format!("\n## {name}\n")), text);
+            assert!(!shown.about.may_break.is_empty());
+            for sentence in &shown.about.may_break {
+                assert!(text.contains(sentence), "{name}: {sentence}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_example_of_the_manual_can_be_used() {
+        let (_, own) = MANUAL
+            .split_once("\n## Profiles of your own\n")
+            .expect("a heading");
+        let (_, own) = own.split_once("```toml\n").expect("a block");
+        let (own, _) = own.split_once("```").expect("its end");
+        ProfileText::parse(own).unwrap();
+    }
+}
