@@ -223,6 +223,25 @@ fn the_web_server_profile_drops_recorded_attacks() {
 }
 
 #[test]
+fn the_web_server_profile_passes_good_tcp_amid_a_recorded_attack() {
+    let Some(path) = named(&captures(), "amp.dns.RRSIG.fragmented.pcap") else {
+        return;
+    };
+    let mut lines = profile("web-server").simulate(&path, &[]);
+    lines.pop();
+    let tcp = lines.iter().filter(|line| line["protocol"] == "tcp");
+    let [passed, dropped]: [Vec<_>; 2] = ["pass", "drop"].map(|verdict| {
+        tcp.clone()
+            .filter(|line| line["verdict"] == verdict)
+            .collect()
+    });
+    for line in &dropped {
+        assert_eq!(line["reason"], "tcp_syn_without_options", "{line}");
+    }
+    assert!(passed.len() > 10 * dropped.len(), "{}", passed.len());
+}
+
+#[test]
 fn host_and_kernel_agree_under_every_profile() {
     if crate::support::skipped() {
         return;
