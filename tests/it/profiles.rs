@@ -143,7 +143,12 @@ fn check_says_what_a_profile_sets_whose_word_it_is_and_what_it_may_break() {
     let file = place.path("profiles/games.toml").display().to_string();
     let head = format!("Host group games, 1 rule, profile games ({file}): game servers");
     assert!(text.contains(&head), "{text}");
+}
 
+#[test]
+fn the_json_of_check_has_the_same() {
+    let place = Place::new(GROUPS).profile("games.toml", OWN);
+    let file = place.path("profiles/games.toml").display().to_string();
     let profiles = place.json(&["check"])["profiles"].take();
     let [web, games] = profiles.as_array().unwrap().as_slice() else {
         panic!("{profiles}");

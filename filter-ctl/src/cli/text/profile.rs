@@ -5,7 +5,7 @@ use super::{
     table::{Side, Table},
 };
 use crate::cli::{
-    command::profile::{About, GroupShown, ProfileShown, SettingShown},
+    command::profile::{About, GroupShown, ProfileShown, SettingShown, ValueShown},
     sanitize,
 };
 
@@ -47,12 +47,7 @@ pub fn profile(ProfileShown { about, settings }: &ProfileShown) -> String {
         ("MATCH", Side::Left),
     ]);
     for setting in settings {
-        table.row([
-            setting.kind.to_owned(),
-            setting.name.clone(),
-            setting.value.value.clone(),
-            setting.value.matching.clone().unwrap_or_default(),
-        ]);
+        table.row(cells(setting));
     }
     format!("Profile {}{}{}", head(about), table.render(2), tail(about))
 }
@@ -74,13 +69,8 @@ pub fn group(group: &GroupShown) -> String {
         ("MATCH", Side::Left),
     ]);
     for setting in settings {
-        table.row([
-            setting.kind.to_owned(),
-            setting.name.clone(),
-            setting.value.value.clone(),
-            set_by(setting),
-            setting.value.matching.clone().unwrap_or_default(),
-        ]);
+        let [kind, name, value, matching] = cells(setting);
+        table.row([kind, name, value, set_by(setting), matching]);
     }
     format!(
         "Host group {host_group}, {}, profile {}{}{}",
@@ -89,6 +79,12 @@ pub fn group(group: &GroupShown) -> String {
         table.render(2),
         tail(profile)
     )
+}
+
+fn cells(setting: &SettingShown) -> [String; 4] {
+    let ValueShown { value, matching } = setting.value.clone();
+    let (kind, name) = (setting.kind.to_owned(), setting.name.clone());
+    [kind, name, value, matching.unwrap_or_default()]
 }
 
 fn set_by(setting: &SettingShown) -> String {

@@ -7,7 +7,7 @@ use filter_common::{
     policy::{Policy, PolicyAction, PolicySet},
 };
 
-use super::{GroupRule, Profile, Switched};
+use super::{GroupRule, Profile, ProfileText, Switched};
 use crate::{
     config::perimeter::{ClassLimits, PolicyActions},
     policy::traffic::limit,
@@ -68,7 +68,7 @@ impl InForce {
         Self {
             policies: overlay(text.map(|text| &text.policies.0), &policies.0),
             limits: overlay(text.map(|text| &text.limits.0), &limits.0),
-            rules: overlay(text.map(|text| text.rules()).as_ref(), rules),
+            rules: overlay(text.map(ProfileText::rules).as_ref(), rules),
             profile,
         }
     }
