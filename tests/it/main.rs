@@ -18,6 +18,7 @@ mod holds;
 mod limits;
 mod networks;
 mod policies;
+mod profiles;
 mod rules;
 mod service;
 mod simulate;

@@ -16,6 +16,7 @@ mod kills;
 mod multipart;
 mod pause;
 mod perimeter;
+mod profiles;
 mod pull;
 mod push;
 mod refused;

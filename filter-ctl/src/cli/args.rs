@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use super::{
     command::{
         audit, bundle, capture, check, clock, events, exception, explain, feed, generate,
-        interface, kill_switch, order, receipt, reload, report, rule, run, simulate, stats, status,
-        top, trust,
+        interface, kill_switch, order, profile, receipt, reload, report, rule, run, simulate,
+        stats, status, top, trust,
     },
     output::Format,
 };
@@ -88,6 +88,9 @@ pub enum Command {
     /// What is done about packets by what they are
     #[command(subcommand)]
     Rule(rule::RuleCommand),
+    /// Ready sets of policies, limits and rules for host groups. Needs no service
+    #[command(subcommand)]
+    Profile(profile::ProfileCommand),
     /// Where orders come from
     #[command(subcommand)]
     Feed(feed::FeedCommand),

@@ -35,11 +35,20 @@ pub struct OfflineArgs {
     state_dir: Option<PathBuf>,
 }
 
-/// The two settings that matter here. Others may be wrong, which may be why the service is dead.
+/// The settings that matter here. Others may be wrong, which may be why the service is dead.
 #[derive(Deserialize, Default)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the file")]
 struct Settings {
     pin_dir: Option<PathBuf>,
     state_dir: Option<PathBuf>,
+    profile_dir: Option<PathBuf>,
+}
+
+impl Settings {
+    fn read(config: &Path) -> Self {
+        let text = fs::read_to_string(config).unwrap_or_default();
+        toml::from_str(&text).unwrap_or_default()
+    }
 }
 
 /// The pins and the state of a dead service.
@@ -53,10 +62,7 @@ impl OfflineArgs {
     /// Finds pins and state.
     #[must_use]
     pub fn find(&self) -> Offline {
-        let settings: Settings = fs::read_to_string(&self.config)
-            .ok()
-            .and_then(|text| toml::from_str(&text).ok())
-            .unwrap_or_default();
+        let settings = Settings::read(&self.config);
         let Config {
             pin_dir, state_dir, ..
         } = Config::default();
@@ -82,11 +88,15 @@ pub struct OnPins<T> {
 /// The state directory that a configuration names, or the default; the rest of the file may be wrong.
 #[must_use]
 pub fn state_dir(config: &Path) -> PathBuf {
-    let text = fs::read_to_string(config).unwrap_or_default();
-    let settings: Settings = toml::from_str(&text).unwrap_or_default();
-    settings
-        .state_dir
-        .unwrap_or_else(|| Config::default().state_dir)
+    let set = Settings::read(config).state_dir;
+    set.unwrap_or_else(|| Config::default().state_dir)
+}
+
+/// The directory of profiles that a configuration names, or the default.
+#[must_use]
+pub fn profile_dir(config: &Path) -> PathBuf {
+    let set = Settings::read(config).profile_dir;
+    set.unwrap_or_else(|| Config::default().profile_dir)
 }
 
 impl Offline {

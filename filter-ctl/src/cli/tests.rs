@@ -64,6 +64,11 @@ fn usage_errors_name_what_is_expected() {
         ),
         ("order add --reference 1 203.0.113.7", "--until"),
         ("rule remove R1", "is no name of a rule"),
+        (
+            "rule add --id web/a@192.0.2.0/24 any",
+            "is no name of a rule",
+        ),
+        ("profile show Web", "is no name of a profile"),
         ("rule add any", "expected `then` and an action"),
         (
             "order add --reference 1 --issuer C --until 1d --port 443 x",

@@ -1,15 +1,11 @@
 //! What waits for a person, how many have to approve it, and the space that the guard rails look at.
 
-use std::{
-    fs::File,
-    io::{self, Read as _},
-    path::{Path, PathBuf},
-};
+use std::{io, path::PathBuf};
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::never_block::net_or_address;
+use super::{document::text_of, never_block::net_or_address};
 use crate::policy::HoldReason;
 
 /// Bytes of a file of shared infrastructure; a longer one is refused.
@@ -114,10 +110,11 @@ pub enum SharedError {
 pub(super) fn read_shared(files: &[PathBuf]) -> Result<Vec<IpNet>, SharedError> {
     let mut nets = Vec::new();
     for path in files {
-        let text = read(path)?;
-        if text.len() as u64 > SHARED_BYTES_MAX {
-            return Err(SharedError::TooLong(path.clone()));
-        }
+        let text = text_of(path, SHARED_BYTES_MAX).map_err(|source| SharedError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let text = text.ok_or_else(|| SharedError::TooLong(path.clone()))?;
         let found = parse(&text).map_err(|(line, message)| SharedError::Line {
             path: path.clone(),
             line,
@@ -129,19 +126,6 @@ pub(super) fn read_shared(files: &[PathBuf]) -> Result<Vec<IpNet>, SharedError> 
         }
     }
     Ok(nets)
-}
-
-fn read(path: &Path) -> Result<String, SharedError> {
-    let mut text = String::new();
-    let read =
-        File::open(path).and_then(|file| file.take(SHARED_BYTES_MAX + 1).read_to_string(&mut text));
-    match read {
-        Ok(_) => Ok(text),
-        Err(source) => Err(SharedError::Read {
-            path: path.to_owned(),
-            source,
-        }),
-    }
 }
 
 /// The prefixes, or the line that has none and what is wrong with it.

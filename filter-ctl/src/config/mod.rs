@@ -3,24 +3,30 @@
 //! Unknown keys are errors, so that a misspelt setting cannot silently keep its default.
 //!
 //! - here: every setting and its default;
+//! - [`document`]: from a text to settings, with every problem named by line and key;
 //! - [`evidence`]: how long inputs are kept;
 //! - [`hold`]: what waits for a person;
-//! - [`load`]: from the file to a [`Config`], with every problem named by line and key;
+//! - [`load`]: from the file, and those that it names, to a [`Config`];
 //! - [`never_block`]: the two ways to write a never-block entry;
 //! - [`perimeter`]: policies, host groups, VLANs, tunnels;
 //! - [`pull`]: what is fetched, and how a list is judged;
+//! - [`profile`]: what a host group can say, under a name;
 //! - [`push`]: who may push bundles, and where to;
+//! - [`resolve`]: host groups with what their profiles say, and all rules;
 //! - [`rule`]: rules of the file;
 //! - [`samples`]: how many of the packets that are dropped are looked at;
 //! - `validate`: what the types alone cannot express.
 
+pub(crate) mod document;
 pub mod evidence;
 pub mod hold;
 pub mod load;
 pub mod never_block;
 pub mod perimeter;
+pub mod profile;
 pub mod pull;
 pub mod push;
+mod resolve;
 pub mod rule;
 pub mod samples;
 mod validate;
@@ -39,7 +45,7 @@ pub use self::{
     perimeter::{HostGroupConfig, PoliciesConfig, TunnelSetting, VlanConfig},
     pull::{FeedFormat, Period, PullConfig},
     push::{Fingerprint, PushClientConfig, PushConfig},
-    rule::RuleConfig,
+    rule::{ConfiguredRule, RuleConfig},
     samples::SamplesConfig,
     validate::log_filter,
 };
@@ -91,14 +97,19 @@ pub struct Config {
     pub tunnels: Vec<TunnelSetting>,
     /// What is done about odd packets.
     pub policies: PoliciesConfig,
+    /// Where profiles are looked for besides the built-in ones.
+    pub profile_dir: PathBuf,
     /// Networks inside that are protected alike.
     #[serde(rename = "host_group")]
     pub host_groups: Vec<HostGroupConfig>,
     /// Source ports of UDP that count as those of reflectors.
     pub reflector_ports: Vec<u16>,
-    /// What is done about packets by what they are.
+    /// What the file itself says is done about packets by what they are.
     #[serde(rename = "rule")]
-    pub rules: Vec<RuleConfig>,
+    pub(super) written_rules: Vec<RuleConfig>,
+    /// All that is done about packets by what they are, host groups included, once their profiles are found.
+    #[serde(skip)]
+    pub rules: Vec<ConfiguredRule>,
     /// The interfaces to filter.
     #[serde(rename = "interface")]
     pub interfaces: Vec<InterfaceConfig>,
@@ -318,8 +329,10 @@ impl Default for Config {
             nat64_prefixes: Vec::new(),
             tunnels: Vec::new(),
             policies: PoliciesConfig::default(),
+            profile_dir: "/etc/levee/profiles".into(),
             host_groups: Vec::new(),
             reflector_ports: REFLECTORS.to_vec(),
+            written_rules: Vec::new(),
             rules: Vec::new(),
             interfaces: Vec::new(),
             feeds: Vec::new(),

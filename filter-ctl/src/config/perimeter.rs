@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use filter_common::{
-    limit::{CLASSES, Class, Limit},
+    limit::Class,
     policy::{Policy, PolicyAction, PolicySet},
     settings::Tunnels,
 };
@@ -13,11 +13,12 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 
-use super::{ActionSetting, RoleSetting, never_block::net_or_address};
-use crate::{
-    policy::traffic::limit,
-    rule::{Rate, text::parse_rate},
+use super::{
+    ActionSetting, RoleSetting,
+    never_block::net_or_address,
+    profile::{InForce, ProfileName, RuleSetting, Switched},
 };
+use crate::rule::{Rate, RuleName, text::parse_rate};
 
 /// What is done about odd packets, by the role of the interface they come in on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -109,29 +110,25 @@ pub struct HostGroupConfig {
     /// Its prefixes.
     #[serde(deserialize_with = "nets")]
     pub networks: Vec<IpNet>,
-    /// What is done about odd packets of these networks, on top of what the role says.
+    /// The profile of which it has all that it does not say itself.
+    pub profile: Option<ProfileName>,
+    /// What it says is done about odd packets of these networks, on top of what the role says.
     #[serde(default)]
-    pub policies: PolicyActions,
-    /// What each of their addresses may receive.
+    pub(super) policies: PolicyActions,
+    /// What it says each of their addresses may receive.
     #[serde(default)]
-    pub limits: ClassLimits,
+    pub(super) limits: ClassLimits,
+    /// What it says is done about packets to them by what they are.
+    #[serde(default)]
+    pub(super) rules: BTreeMap<RuleName, RuleSetting>,
+    /// What holds for it, once its profile is found.
+    #[serde(skip)]
+    pub in_force: InForce,
 }
 
 /// Limits by class of traffic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ClassLimits(pub BTreeMap<Class, Rate>);
-
-impl ClassLimits {
-    /// As the data path has them.
-    #[must_use]
-    pub fn limits(&self) -> [Limit; CLASSES] {
-        let mut limits = [Limit::NONE; CLASSES];
-        for (class, rate) in &self.0 {
-            limits[*class as usize] = limit(*rate);
-        }
-        limits
-    }
-}
+pub struct ClassLimits(pub BTreeMap<Class, Switched<Rate>>);
 
 impl<'de> Deserialize<'de> for ClassLimits {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -146,9 +143,10 @@ impl<'de> Deserialize<'de> for ClassLimits {
                     names.join(", ")
                 ))
             })?;
-            let rate = parse_rate(&rate)
+            let rate = Switched::parse(&rate, parse_rate)
                 .map_err(|error| D::Error::custom(format!("`{name}`: {error}")))?;
-            if rate.burst.is_some_and(|burst| burst > rate.per_second) {
+            let over = |rate: &Rate| rate.burst.is_some_and(|burst| burst > rate.per_second);
+            if rate.on().is_some_and(over) {
                 return Err(D::Error::custom(format!(
                     "`{name}`: the burst is more than a second lets pass"
                 )));

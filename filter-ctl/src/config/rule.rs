@@ -1,15 +1,20 @@
 //! Rules of the configuration.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, de::Error};
 
-use crate::rule::{Action, Matching, Rule, RuleId, Written, text};
+use crate::rule::{
+    Action, Matching, Rule, RuleName, Written,
+    text::{self, TextError},
+};
 
-/// A rule.
+/// A rule as it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleConfig {
     /// Its name.
-    pub id: RuleId,
+    pub id: RuleName,
     /// The packets that are meant.
     #[serde(rename = "match", deserialize_with = "matching")]
     pub matching: Matching,
@@ -30,16 +35,40 @@ pub struct Then {
     pub terminal: bool,
 }
 
+/// A rule that holds as long as it is configured, whether it is written as one or comes of a host group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfiguredRule {
+    /// The rule.
+    pub rule: Rule,
+    /// Why.
+    pub reason: String,
+}
+
 impl RuleConfig {
-    /// The rule, which holds as long as it is configured.
-    #[must_use]
-    pub fn rule(&self) -> Rule {
+    /// The rule that it makes.
+    pub(super) fn configured(&self) -> ConfiguredRule {
         let written = Written {
             matching: self.matching.clone(),
             action: self.then.action,
             terminal: self.then.terminal,
         };
-        Rule::new(self.id.clone(), written, None)
+        ConfiguredRule {
+            rule: Rule::new(self.id.clone().into(), written, None),
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+impl Then {
+    pub(super) fn parse(text: &str) -> Result<Self, TextError> {
+        let (action, terminal) = text::parse_action(text)?;
+        Ok(Self { action, terminal })
+    }
+}
+
+impl fmt::Display for Then {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        text::print_action(f, self.action, self.terminal)
     }
 }
 
@@ -50,6 +79,5 @@ fn matching<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Matching, D::E
 
 fn then<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Then, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let (action, terminal) = text::parse_action(&text).map_err(D::Error::custom)?;
-    Ok(Then { action, terminal })
+    Then::parse(&text).map_err(D::Error::custom)
 }

@@ -4,7 +4,6 @@ mod hold;
 mod perimeter;
 mod pull;
 mod push;
-mod rule;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -54,14 +53,14 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    fn problem(&mut self, path: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn problem(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.problems.push(Finding {
             path: path.into(),
             message: message.into(),
         });
     }
 
-    fn warning(&mut self, path: impl Into<String>, message: impl Into<String>) {
+    pub(super) fn warning(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.warnings.push(Finding {
             path: path.into(),
             message: message.into(),
@@ -70,19 +69,16 @@ impl Findings {
 }
 
 /// Looks at every setting.
-pub(super) fn validate(config: &Config) -> Findings {
-    let mut findings = Findings::default();
-    paths(config, &mut findings);
-    interfaces(config, &mut findings);
-    feeds(config, &mut findings);
-    never_block(config, &mut findings);
-    hold::validate(config, &mut findings);
-    perimeter::validate(config, &mut findings);
-    push::validate(config, &mut findings);
-    rule::validate(config, &mut findings);
-    numbers(config, &mut findings);
-    names(config, &mut findings);
-    findings
+pub(super) fn validate(config: &Config, findings: &mut Findings) {
+    paths(config, findings);
+    interfaces(config, findings);
+    feeds(config, findings);
+    never_block(config, findings);
+    hold::validate(config, findings);
+    perimeter::validate(config, findings);
+    push::validate(config, findings);
+    numbers(config, findings);
+    names(config, findings);
 }
 
 fn paths(config: &Config, findings: &mut Findings) {
@@ -91,6 +87,7 @@ fn paths(config: &Config, findings: &mut Findings) {
         control_socket,
         pin_dir,
         trust_file,
+        profile_dir,
         ..
     } = config;
     for (key, path) in [
@@ -98,6 +95,7 @@ fn paths(config: &Config, findings: &mut Findings) {
         ("control_socket", control_socket),
         ("pin_dir", pin_dir),
         ("trust_file", trust_file),
+        ("profile_dir", profile_dir),
     ] {
         absolute(key, path, findings);
     }

@@ -270,8 +270,8 @@ fn perimeter(config: &Config, ledger: &Ledger) -> Perimeter {
     let groups = config.host_groups.iter().map(|group| HostGroup {
         name: group.name.clone(),
         networks: group.networks.clone(),
-        policies: group.policies.over(PolicySet::default()),
-        limits: group.limits.limits(),
+        policies: group.in_force.policy_set(),
+        limits: group.in_force.class_limits(),
     });
     let nat64 = config.nat64_prefixes.iter().filter_map(|net| match net {
         IpNet::V4(_) => None,

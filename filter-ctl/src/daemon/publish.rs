@@ -320,7 +320,7 @@ impl Engine {
 
 fn rule_entry(rank: usize, rule: &Rule, config: &Config, local: &Local) -> RuleEntry {
     let added = local.rules.find(&rule.id);
-    let configured = config.rules.iter().find(|known| known.id == rule.id);
+    let configured = config.rules.iter().find(|known| known.rule.id == rule.id);
     let added = added.filter(|_| configured.is_none());
     let reason = match (configured, added) {
         (Some(configured), _) => configured.reason.clone(),

@@ -37,7 +37,7 @@ impl Engine {
         let mut local = self.local.clone();
         local.rules.rules.retain(|added| added.rule.holds(now));
         let id = match &request.id {
-            Some(id) => id.clone(),
+            Some(name) => name.clone().into(),
             None => local.rules.next_id(&self.config),
         };
         let added = AddedRule {
@@ -75,10 +75,14 @@ impl Engine {
             .iter()
             .position(|added| added.rule.id == *id)
         else {
-            if self.config.rules.iter().any(|rule| rule.id == *id) {
-                let error = format!(
-                    "rule {id} is in the configuration: take it out of the file and reload"
-                );
+            if self.config.rules.iter().any(|known| known.rule.id == *id) {
+                let how = match id.group() {
+                    None => "take it out of the file and reload".to_owned(),
+                    Some(group) => {
+                        format!("set `then = \"none\"` for it in host group {group} and reload")
+                    }
+                };
+                let error = format!("rule {id} is in the configuration: {how}");
                 return Err(refused("rule_configured", error));
             }
             let error = format!("there is no rule {id}; see `filter-ctl rule list`");

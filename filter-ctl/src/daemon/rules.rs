@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::local::Local;
 use crate::{
-    config::{Config, RuleConfig},
+    config::Config,
     policy::merge::earliest,
     rule::{
         RULES_MAX, Rule, RuleId,
@@ -98,7 +98,7 @@ impl AddedRules {
         loop {
             self.last_number += 1;
             let id = RuleId::numbered(self.last_number);
-            if config.rules.iter().all(|rule| rule.id != id) && self.find(&id).is_none() {
+            if config.rules.iter().all(|known| known.rule.id != id) && self.find(&id).is_none() {
                 return id;
             }
         }
@@ -157,13 +157,13 @@ pub(crate) struct Chosen {
 /// The service lets in nothing that conflicts. The file can have been changed while it did not run: then the file
 /// holds, and what was added is left out until the one or the other is changed.
 pub(crate) fn choose(config: &Config, local: &Local, now: Timestamp) -> Chosen {
-    let configured = config.rules.iter().map(RuleConfig::rule);
+    let configured = config.rules.iter().map(|configured| &configured.rule);
     let added = local.rules.rules.iter().map(|added| &added.rule);
-    let holding = added.filter(|rule| rule.holds(now)).cloned();
+    let holding = added.filter(|rule| rule.holds(now));
     let mut ids = BTreeSet::new();
     let mut ranking = Ranking::default();
     let mut chosen = Chosen::default();
-    for rule in configured.chain(holding) {
+    for rule in configured.chain(holding).cloned() {
         let (id, until) = (rule.id.clone(), rule.until);
         let placed = if ids.contains(&id) {
             Err(ConflictError::Id(id.clone()))

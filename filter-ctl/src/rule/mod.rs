@@ -29,7 +29,7 @@ use jiff::Timestamp;
 
 pub use self::{
     bitmask::{Bit, Bitmask, Bits},
-    id::{InvalidRuleId, RuleId},
+    id::{GROUP_NAME_MAX, InvalidRuleName, RuleId, RuleName, is_group_name},
     kind::Kind,
     numeric::{Comparison, Numeric},
     oracle::Fields,

@@ -25,7 +25,7 @@ fn flow(from: &str, to: &str) -> Flow {
 
 /// Whether the filter lets a frame through. The marker, which it must let through, is sent behind it: frames
 /// keep their order on a cable, so once the marker is there, the frame would be.
-fn passes(wire: &Tap, behind: &Tap, frame: &[u8], marker: &[u8]) -> bool {
+pub(super) fn passes(wire: &Tap, behind: &Tap, frame: &[u8], marker: &[u8]) -> bool {
     assert_ne!(frame, marker);
     wire.send(frame);
     wire.send(marker);

@@ -9,12 +9,16 @@ use nix::{
 };
 use serde::Serialize;
 
-use super::{Context, run::config_failure};
+use super::{
+    Context,
+    profile::{self, GroupShown},
+    run::config_failure,
+};
 use crate::{
     cli::{
         failure::Failure,
         output::Outcome,
-        text::{count, fields, number},
+        text::{self, count, fields, number},
     },
     config::{
         Config, DEFAULT_PATH,
@@ -44,6 +48,7 @@ struct Report {
     trust_file: PathBuf,
     interfaces: Vec<String>,
     host_groups: Vec<String>,
+    profiles: Vec<GroupShown>,
     policies: Vec<String>,
     tunnels: Vec<&'static str>,
     nat64_prefixes: Vec<String>,
@@ -136,7 +141,9 @@ fn report(path: &Path, config: &Config, trust: &TrustFile, warnings: Vec<String>
     });
     let groups = config.host_groups.iter().map(|group| {
         let networks = count(group.networks.len() as u64, "network", "networks");
-        format!("{} ({networks})", group.name)
+        let profile = group.profile.as_ref();
+        let profile = profile.map_or_else(String::new, |name| format!(", profile {name}"));
+        format!("{} ({networks}{profile})", group.name)
     });
     let feeds = config.feeds.iter().map(|feed| {
         let keys = trust.feed(&feed.name).map_or_else(
@@ -150,6 +157,7 @@ fn report(path: &Path, config: &Config, trust: &TrustFile, warnings: Vec<String>
         trust_file: config.trust_file.clone(),
         interfaces: interfaces.collect(),
         host_groups: groups.collect(),
+        profiles: profile::groups(config),
         policies: changed_policies(config),
         tunnels: config.tunnels.iter().map(|tunnel| tunnel.name()).collect(),
         nat64_prefixes: config
@@ -185,8 +193,8 @@ fn changed_policies(config: &Config) -> Vec<String> {
         }
     }
     for group in &config.host_groups {
-        for (policy, action) in &group.policies.0 {
-            let name = &group.name;
+        for (policy, setting) in &group.in_force.policies {
+            let (name, action) = (&group.name, setting.value());
             changed.push(format!("{name} {}: {}", policy.name(), action.name()));
         }
     }
@@ -247,6 +255,10 @@ impl Report {
             ("metrics", metrics.unwrap_or_else(|| "off".to_owned())),
         ]);
         text += &fields(2, &rows);
+        for group in &self.profiles {
+            text.push('\n');
+            text += &text::profile::group(group);
+        }
         if !self.warnings.is_empty() {
             let count = count(self.warnings.len() as u64, "warning", "warnings");
             text += &format!("\n{count}:\n");

@@ -9,6 +9,7 @@
 //! - [`interface`], [`kill_switch`], [`reload`]: operating;
 //! - [`trust`], [`clock`]: whose signatures are believed, and whether the time is;
 //! - [`bundle`]: the authority's side, without a service;
+//! - [`profile`]: ready sets of policies, limits and rules, without a service;
 //! - [`report`]: what became of an order, for the authority;
 //! - [`audit`]: who did what, without a service;
 //! - [`simulate`]: what would become of recorded packets, without a service;
@@ -27,6 +28,7 @@ pub mod generate;
 pub mod interface;
 pub mod kill_switch;
 pub mod order;
+pub mod profile;
 pub mod receipt;
 pub mod reload;
 pub mod report;
@@ -82,6 +84,7 @@ pub fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Order(command) => order::run(&context, command),
         Command::Exception(command) => exception::run(&context, command),
         Command::Rule(command) => rule::run(&context, command),
+        Command::Profile(command) => profile::run(&context, &command),
         Command::Feed(command) => feed::run(&context, &command),
         Command::Receipt(command) => receipt::run(&context, &command),
         Command::Bundle(command) => bundle::run(&context, command),

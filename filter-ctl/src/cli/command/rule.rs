@@ -6,7 +6,7 @@ use super::Context;
 use crate::{
     cli::{failure::Failure, output::Outcome, text},
     http::wire::AddRule,
-    rule::{RuleId, text::parse},
+    rule::{RuleId, RuleName, text::parse},
 };
 
 /// The verbs.
@@ -33,8 +33,8 @@ pub struct AddArgs {
     #[arg(long, default_value = "")]
     reason: String,
     /// Its name; without one it gets a number
-    #[arg(long, value_name = "NAME", value_parser = id)]
-    id: Option<RuleId>,
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    id: Option<RuleName>,
 }
 
 /// The arguments of `remove`.
@@ -48,6 +48,10 @@ pub struct RemoveArgs {
 fn rule(text: &str) -> Result<String, String> {
     let read = parse(text).map(|_| text.to_owned());
     read.map_err(|error| error.to_string())
+}
+
+fn name(text: &str) -> Result<RuleName, String> {
+    RuleName::try_from(text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn id(text: &str) -> Result<RuleId, String> {

@@ -3,8 +3,8 @@
 //!
 //! - here: numbers and times;
 //! - [`table`]: columns that line up;
-//! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`rule`], [`simulate`], [`trust`]: a
-//!   document each;
+//! - [`status`], [`stats`], [`explain`], [`order`], [`feed`], [`exception`], [`rule`], [`profile`], [`simulate`],
+//!   [`trust`]: a document each;
 //! - [`event`]: a line for each packet; [`top`]: the busiest destinations;
 //! - [`report`]: what became of an order, for the authority that asked.
 
@@ -14,6 +14,7 @@ pub mod explain;
 pub mod feed;
 pub mod hold;
 pub mod order;
+pub mod profile;
 pub mod receipt;
 pub mod report;
 pub mod rule;

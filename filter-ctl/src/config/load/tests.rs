@@ -51,6 +51,7 @@ fn the_defaults_it_states_are_those_of_the_code() {
     let mut interface = config.interfaces.remove(0);
     interface.vlans.clear();
     config.host_groups.clear();
+    config.written_rules.clear();
     config.rules.clear();
     config.push = Config::default().push;
     let feed = config.feeds.remove(0);
@@ -213,7 +214,7 @@ ipv4 = -1
         [
             "line 1: statedir: unknown field `statedir`, expected one of `state_dir`, \
              `control_socket`, `pin_dir`, `trust_file`, `metrics_listen`, `timezone`, \
-             `never_block`, `own_space`, `shared_infrastructure`, `approval`, `nat64_prefixes`, `tunnels`, `policies`, `host_group`, `reflector_ports`, `rule`, `interface`, `feed`, \
+             `never_block`, `own_space`, `shared_infrastructure`, `approval`, `nat64_prefixes`, `tunnels`, `policies`, `profile_dir`, `host_group`, `reflector_ports`, `rule`, `interface`, `feed`, \
              `push`, `orders`, `evidence`, `capacity`, `samples`, `log`",
             "line 2: never_block: `x` is not a prefix: expected one such as 192.0.2.0/24 or \
              2001:db8::/32",

@@ -11,15 +11,15 @@ use ipnet::IpNet;
 
 use super::{Findings, host_bits};
 use crate::config::{
-    Config, InterfaceConfig, NeverBlockSetting, ScopeSetting, perimeter::PolicyActions,
+    Config, HostGroupConfig, InterfaceConfig, NeverBlockSetting, ScopeSetting,
+    profile::{GroupRule, Setting},
 };
+use crate::rule::{GROUP_NAME_MAX, is_group_name};
 
 /// Prefixes of host groups per family, all groups together. A configuration with more is refused.
 pub(super) const GROUP_NETWORKS_MAX: usize = 4_096;
 /// NAT64 prefixes. A configuration with more is refused.
 const NAT64_PREFIXES_MAX: usize = 64;
-/// Bytes of a host group's name.
-const GROUP_NAME_MAX: usize = 64;
 /// The identifiers that a tag can give a VLAN (IEEE 802.1Q): 0 means none, 4095 is reserved.
 const VLAN_IDS: std::ops::RangeInclusive<u16> = 1..=4_094;
 
@@ -34,7 +34,8 @@ pub(super) fn validate(config: &Config, findings: &mut Findings) {
         ("upstream", &config.policies.upstream),
         ("customer", &config.policies.customer),
     ] {
-        policies(&format!("policies.{role}"), actions, findings);
+        let action = |policy| actions.0.get(&policy).copied();
+        policies(&format!("policies.{role}"), action, findings);
     }
 }
 
@@ -127,8 +128,7 @@ fn groups(config: &Config, findings: &mut Findings) {
     for (index, group) in groups.iter().enumerate() {
         let path = |key: &str| format!("host_group.{index}.{key}");
         let name = group.name.as_str();
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if !(1..=GROUP_NAME_MAX).contains(&name.len()) || !name.chars().all(allowed) {
+        if !is_group_name(name) {
             findings.problem(
                 path("name"),
                 format!(
@@ -157,7 +157,10 @@ fn groups(config: &Config, findings: &mut Findings) {
                 findings.problem(path, format!("{net} is in host group {other} already"));
             }
         }
-        policies(&path("policies"), &group.policies, findings);
+        let settings = &group.in_force.policies;
+        let action = |policy| settings.get(&policy).map(|setting| *setting.value());
+        policies(&path("policies"), action, findings);
+        rules_inside(config, index, group, findings);
     }
     for (family, count) in counts {
         if count > GROUP_NETWORKS_MAX {
@@ -169,8 +172,35 @@ fn groups(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// Warns of rules that hold where another group's policies and limits do.
+fn rules_inside(config: &Config, index: usize, group: &HostGroupConfig, findings: &mut Findings) {
+    let is_on = |rule: &Setting<GroupRule>| rule.value().then.on().is_some();
+    if !group.in_force.rules.values().any(is_on) {
+        return;
+    }
+    for other in config
+        .host_groups
+        .iter()
+        .filter(|other| other.name != group.name)
+    {
+        let mut inside = other.networks.iter();
+        let is_inside = |net: &&IpNet| group.networks.iter().any(|around| around.contains(*net));
+        if let Some(net) = inside.find(is_inside) {
+            findings.warning(
+                format!("host_group.{index}.networks"),
+                format!(
+                    "{net} of host group {other} lies in host group {name}, whose rules hold there too, while \
+                     its policies and limits do not",
+                    other = other.name,
+                    name = group.name
+                ),
+            );
+        }
+    }
+}
+
 /// Warns of what drops good traffic.
-fn policies(path: &str, actions: &PolicyActions, findings: &mut Findings) {
+fn policies(path: &str, action: impl Fn(Policy) -> Option<PolicyAction>, findings: &mut Findings) {
     for (policy, what) in [
         (
             Policy::Fragment,
@@ -185,7 +215,7 @@ fn policies(path: &str, actions: &PolicyActions, findings: &mut Findings) {
             "drops every frame whose addresses cannot be read",
         ),
     ] {
-        if actions.0.get(&policy) == Some(&PolicyAction::Drop) {
+        if action(policy) == Some(PolicyAction::Drop) {
             let name = policy.name();
             findings.warning(format!("{path}.{name}"), format!("this {what}"));
         }

@@ -149,7 +149,7 @@ async fn rules_are_added_with_their_text_and_removed_by_name() {
     let asked = tokio::spawn(async move {
         let request = AddRule {
             text: "proto udp then drop".to_owned(),
-            id: Some(samples::rule_entry().id),
+            id: Some("ntp".to_owned().try_into().unwrap()),
             until: Some("2h".to_owned()),
             reason: "reflection".to_owned(),
         };

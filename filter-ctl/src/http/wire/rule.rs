@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Changed, Count};
-use crate::rule::RuleId;
+use crate::rule::{RuleId, RuleName};
 
 /// `POST /v1/rules`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct AddRule {
     pub text: String,
     /// Its name; without one it gets a number.
     #[serde(default)]
-    pub id: Option<RuleId>,
+    pub id: Option<RuleName>,
     /// Until when, as in [`super::AddOrder::until`]; without it, until it is removed.
     #[serde(default)]
     pub until: Option<String>,

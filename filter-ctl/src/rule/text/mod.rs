@@ -24,6 +24,7 @@ mod token;
 
 use std::fmt;
 
+pub(crate) use self::print::print_action;
 use self::{cursor::Cursor, token::tokens};
 use super::{Action, Matching, Rate, TEXT_MAX};
 use crate::order::field::excerpt;

@@ -18,14 +18,22 @@ use crate::order::field::protocol_name;
 
 impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} then {}", self.matching, self.action)?;
-        let goes_on = !self.terminal && self.action != Action::Monitor;
-        if goes_on {
-            f.write_str(" continue")
-        } else {
-            Ok(())
-        }
+        write!(f, "{} then ", self.matching)?;
+        print_action(f, self.action, self.terminal)
     }
+}
+
+/// An action, and whether it goes on where one would not expect that.
+pub(crate) fn print_action(
+    f: &mut fmt::Formatter<'_>,
+    action: Action,
+    terminal: bool,
+) -> fmt::Result {
+    write!(f, "{action}")?;
+    if !terminal && action != Action::Monitor {
+        f.write_str(" continue")?;
+    }
+    Ok(())
 }
 
 impl fmt::Display for Matching {
