@@ -140,6 +140,9 @@ pub struct Verdict {
     /// Reasons other than policies that would have dropped it, were they or the interface not monitored: bit
     /// `n` for the reason with the number `n`.
     pub would_reasons: u64,
+    /// The slot of the first orders, or of the first rule, that would have: those of the lowest of these
+    /// reasons; only meaningful with [`Reason::Order`] and [`Reason::Rule`].
+    pub would_slot: u32,
     /// The policies that would have dropped it, were they or the interface not monitored.
     pub would: Policies,
 }
@@ -154,8 +157,19 @@ impl Verdict {
             number: reason.number(),
             slot: 0,
             would_reasons: 0,
+            would_slot: 0,
             would: Policies::NONE,
         }
+    }
+
+    /// Notes that the orders or the rule of this slot would have dropped the packet for a reason of this number,
+    /// which is not below those noted before.
+    #[inline(always)]
+    pub const fn note_would_drop(&mut self, reason: u32, slot: u32) {
+        if self.would_reasons == 0 {
+            self.would_slot = slot;
+        }
+        self.would_reasons |= 1 << reason;
     }
 
     /// Whether a monitored order would have dropped the packet.

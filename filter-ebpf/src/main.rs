@@ -161,13 +161,7 @@ fn outcome(verdict: &Verdict, role: Role) -> Outcome {
         ),
         Action::Pass if verdict.would_reasons != 0 => {
             let reason = lowest_number(verdict.would_reasons);
-            // Which monitored orders would have is in their counters, not in the verdict.
-            let slot = if reason == Reason::Order.number() {
-                u32::MAX
-            } else {
-                verdict.slot
-            };
-            Outcome::of(XDP_PASS).sampled(reason, slot, inside)
+            Outcome::of(XDP_PASS).sampled(reason, verdict.would_slot, inside)
         }
         Action::Pass if !verdict.would.is_empty() => {
             Outcome::of(XDP_PASS).sampled(POLICY_REASONS + verdict.would.lowest_number(), 0, inside)
