@@ -272,6 +272,7 @@ fn perimeter(config: &Config, ledger: &Ledger) -> Perimeter {
         networks: group.networks.clone(),
         policies: group.policies.over(PolicySet::default()),
         limits: group.limits.limits(),
+        rates: group.limits.0.clone(),
     });
     let nat64 = config.nat64_prefixes.iter().filter_map(|net| match net {
         IpNet::V4(_) => None,

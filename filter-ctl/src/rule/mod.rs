@@ -10,10 +10,12 @@
 //! - [`order`]: which rule is asked first, and the bytes of the RFCs that this follows from;
 //! - [`oracle`]: whether a packet matches, operator by operator;
 //! - [`contradiction`]: matches that no packet can satisfy;
+//! - [`end`]: whether one address can be an end of a packet that matches;
 //! - `kind`: the kinds of components; `id`: names of rules.
 
 pub mod bitmask;
 pub mod contradiction;
+pub mod end;
 mod id;
 mod kind;
 pub mod numeric;
