@@ -82,7 +82,7 @@ impl Engine {
         self.hub.learn(Names {
             generation,
             slots: slots
-                .map(|(slot, orders)| (slot, orders.to_vec()))
+                .map(|(slot, orders)| (slot, Arc::clone(orders)))
                 .collect(),
             rules: rules.map(|(rule, slot)| (slot, rule.to_owned())).collect(),
             interfaces: interfaces

@@ -1,6 +1,9 @@
 //! What the numbers in a sample mean.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 
@@ -16,7 +19,7 @@ pub struct Names {
     /// Its number.
     pub generation: u64,
     /// The orders of each slot, by slot.
-    pub slots: BTreeMap<Slot, Vec<OrderId>>,
+    pub slots: BTreeMap<Slot, Arc<[OrderId]>>,
     /// Rules by slot.
     pub rules: BTreeMap<u32, String>,
     /// Interfaces by number.
@@ -29,7 +32,7 @@ impl Names {
     /// The orders of a slot.
     #[must_use]
     pub fn orders(&self, slot: Slot) -> &[OrderId] {
-        self.slots.get(&slot).map_or(&[], Vec::as_slice)
+        self.slots.get(&slot).map_or(&[], |orders| orders)
     }
 }
 
@@ -71,7 +74,7 @@ mod tests {
         for generation in 1..=4 {
             known.learn(Names {
                 generation,
-                slots: [(7, vec![order.clone()])].into(),
+                slots: [(7, [order.clone()].into())].into(),
                 ..Names::default()
             });
         }

@@ -379,7 +379,7 @@ impl Ledger {
     pub fn retire(&mut self, unused: &[Slot]) {
         self.slots.retire(unused);
         let in_force: BTreeSet<&OrderId> =
-            self.slots.iter().flat_map(|(_, orders)| orders).collect();
+            self.slots.iter().flat_map(|(_, orders)| orders.iter()).collect();
         let mut past: Vec<(u64, OrderId)> = self
             .orders
             .iter()
