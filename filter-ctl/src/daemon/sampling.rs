@@ -88,7 +88,7 @@ impl Engine {
             interfaces: interfaces
                 .map(|(name, known)| (known.number, name.clone()))
                 .collect(),
-            own_space: self.config.own_space.clone(),
+            guarded: Arc::clone(&self.config.guarded),
         });
     }
 

@@ -5,9 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use ipnet::IpNet;
-
-use crate::{order::OrderId, table::Slot};
+use crate::{order::OrderId, policy::hold::Guarded, table::Slot};
 
 /// Generations whose names are kept. A sample of an older one says no order and no rule: its numbers may have
 /// been given to others since.
@@ -24,8 +22,8 @@ pub struct Names {
     pub rules: BTreeMap<u32, String>,
     /// Interfaces by number.
     pub interfaces: BTreeMap<u32, String>,
-    /// What is inside, besides the end that the interface's role and the host groups say.
-    pub own_space: Vec<IpNet>,
+    /// Whose own space is inside, besides the end that the interface's role and the host groups say.
+    pub guarded: Arc<Guarded>,
 }
 
 impl Names {

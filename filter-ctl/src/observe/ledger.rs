@@ -378,8 +378,11 @@ impl Ledger {
     /// Their readings are kept: the counters go on from there for whoever gets the slot next.
     pub fn retire(&mut self, unused: &[Slot]) {
         self.slots.retire(unused);
-        let in_force: BTreeSet<&OrderId> =
-            self.slots.iter().flat_map(|(_, orders)| orders.iter()).collect();
+        let in_force: BTreeSet<&OrderId> = self
+            .slots
+            .iter()
+            .flat_map(|(_, orders)| orders.iter())
+            .collect();
         let mut past: Vec<(u64, OrderId)> = self
             .orders
             .iter()
