@@ -113,7 +113,8 @@ fn receive(
     Ok(received?)
 }
 
-/// The packets in a file that was just written.
+/// The packets in a file that was just written. It is read back for that, so that one that broke off is not said
+/// to be there.
 fn count(path: &Path) -> Result<u64, Failure> {
     let broken = |error: &dyn std::fmt::Display| {
         Failure::failed("capture", format!("{}: {error}", path.display()))
