@@ -112,6 +112,18 @@ impl Reason {
         PLAIN.iter().copied().chain(policies)
     }
 
+    /// The reason with this number; `None` for one that this version does not know.
+    #[must_use]
+    pub fn numbered(number: u32) -> Option<Self> {
+        Self::all().find(|reason| reason.number() == number)
+    }
+
+    /// The reason with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|reason| reason.name() == name)
+    }
+
     /// Whether packets can be dropped for it.
     #[must_use]
     pub const fn can_drop(self) -> bool {
@@ -182,8 +194,7 @@ impl Verdict {
     /// Why.
     #[must_use]
     pub fn reason(&self) -> Reason {
-        let known = Reason::all().find(|reason| reason.number() == self.number);
-        known.unwrap_or(Reason::Clean)
+        Reason::numbered(self.number).unwrap_or(Reason::Clean)
     }
 }
 

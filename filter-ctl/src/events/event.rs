@@ -74,7 +74,7 @@ pub fn event(sample: &Sample, seq: u64, time: Timestamp, known: &Known) -> Event
 /// The reason of a sample; `None` for one that this version does not know.
 #[must_use]
 pub fn reason_of(sample: &Sample) -> Option<Reason> {
-    Reason::all().find(|reason| reason.number() == sample.reason)
+    Reason::numbered(sample.reason)
 }
 
 /// What a capture says of a packet.

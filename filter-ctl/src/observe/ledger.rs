@@ -477,14 +477,9 @@ pub fn verdict_key(reason: Reason, action: Action) -> String {
 pub fn verdict_of(key: &str) -> (&str, Action) {
     match key.strip_suffix(DROPPED) {
         Some(name) => (name, Action::Drop),
-        None if only_drops(key) => (key, Action::Drop),
+        None if Reason::named(key).is_some_and(|reason| !reason.can_pass()) => (key, Action::Drop),
         None => (key, Action::Pass),
     }
-}
-
-/// Whether this is the name of a reason for which packets are dropped and never pass.
-fn only_drops(name: &str) -> bool {
-    Reason::all().any(|reason| reason.name() == name && !reason.can_pass())
 }
 
 #[cfg(test)]

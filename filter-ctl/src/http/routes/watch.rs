@@ -324,7 +324,7 @@ fn reason(name: Option<&str>) -> Result<Option<Reason>, Refusal> {
     let Some(name) = name else {
         return Ok(None);
     };
-    let found = Reason::all().find(|reason| reason.can_drop() && reason.name() == name);
+    let found = Reason::named(name).filter(|reason| reason.can_drop());
     found.map(Some).ok_or_else(|| {
         invalid(format!(
             "`{name}` is no reason for which packets are dropped; `filter-ctl stats` names those that were"
