@@ -3,7 +3,10 @@
 //! Such a rule looks as if it protected, and never does. It is refused where it is read. A single component that
 //! nothing satisfies, such as `dport false`, says so itself and is let be.
 
-use filter_common::address::Family;
+use filter_common::{
+    address::Family,
+    packet::protocol::{TCP, UDP},
+};
 
 use super::{Kind, Matching, bitmask::fragment, oracle::icmp};
 
@@ -87,8 +90,8 @@ impl Matching {
     fn has_protocol(&self, family: Family) -> bool {
         let ports = [&self.port, &self.destination_port, &self.source_port];
         let asks = [
-            (ports.iter().any(|port| port.is_some()), &[6, 17][..]),
-            (self.tcp_flags.is_some(), &[6]),
+            (ports.iter().any(|port| port.is_some()), &[TCP, UDP][..]),
+            (self.tcp_flags.is_some(), &[TCP]),
             (
                 self.icmp_type.is_some() || self.icmp_code.is_some(),
                 &[icmp(family)],

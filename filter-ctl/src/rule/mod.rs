@@ -39,7 +39,8 @@ pub use self::{
 };
 
 /// Rules that can be in force at a time. A further one is refused.
-pub const RULES_MAX: usize = 1024;
+pub use filter_common::limits::RULES_MAX;
+
 /// Operators of one component. A component with more is refused.
 pub const OPERATORS_MAX: usize = 64;
 /// Bytes of the text of a rule. A longer one is refused.

@@ -4,7 +4,11 @@
 
 use std::net::IpAddr;
 
-use filter_common::{address::Family, settings::Role};
+use filter_common::{
+    address::Family,
+    packet::protocol::{ICMP, ICMPV6, TCP, UDP},
+    settings::Role,
+};
 
 use super::{Bitmask, Matching, Numeric, Rule, bitmask::fragment};
 
@@ -37,15 +41,11 @@ pub struct Fields {
     pub label: Option<u32>,
 }
 
-/// The protocols with ports that FlowSpec knows.
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-
 /// The protocol number of ICMP in a family.
 pub(super) const fn icmp(family: Family) -> u8 {
     match family {
-        Family::V4 => 1,
-        Family::V6 => 58,
+        Family::V4 => ICMP,
+        Family::V6 => ICMPV6,
     }
 }
 
