@@ -19,11 +19,16 @@ use ipnet::IpNet;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-pub use self::event::{CaptureRequest, Event, EventLine, Events, EventsLost};
+pub use self::event::{
+    CAPTURE_PACKETS_MAX, CAPTURE_SECONDS_MAX, CaptureRequest, Event, EventLine, Events, EventsLost,
+};
 pub use self::explain::{CoveringEntry, Explanation, RuleAtEnd};
 pub use self::hold::{DecideHold, HeldEntry, Holds, Person};
 pub use self::letter::{LetterInfo, OpenDeadline, OrderReport, ReportItem, ReportSent};
-pub use self::meter::{ClassRate, DestinationMeter, GroupMeter, MeterRates, Meters};
+pub use self::meter::{
+    ClassRate, DESTINATIONS_LISTED_MAX, DestinationMeter, GroupMeter, METER_SECONDS_MAX,
+    MeterRates, Meters,
+};
 pub use self::pause::{FeedPaused, PauseFeed, RollBack};
 pub use self::pull::{FeedRequest, HeldUpdate};
 pub use self::push::{
