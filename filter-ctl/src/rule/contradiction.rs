@@ -73,17 +73,14 @@ impl Matching {
     /// The last component that looks at a transport header.
     fn transport(&self) -> Option<Kind> {
         let looks = [
-            (Kind::TcpFlags, self.tcp_flags.is_some()),
-            (Kind::IcmpCode, self.icmp_code.is_some()),
-            (Kind::IcmpType, self.icmp_type.is_some()),
-            (Kind::SourcePort, self.source_port.is_some()),
-            (Kind::DestinationPort, self.destination_port.is_some()),
-            (Kind::Port, self.port.is_some()),
+            Kind::TcpFlags,
+            Kind::IcmpCode,
+            Kind::IcmpType,
+            Kind::SourcePort,
+            Kind::DestinationPort,
+            Kind::Port,
         ];
-        looks
-            .into_iter()
-            .find(|(_, is_there)| *is_there)
-            .map(|(kind, _)| kind)
+        looks.into_iter().find(|kind| self.part(*kind).is_some())
     }
 
     /// Whether there is a protocol that every component allows.

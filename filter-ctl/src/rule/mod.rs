@@ -134,6 +134,34 @@ pub struct Matching {
     pub label: Option<Numeric>,
 }
 
+/// A component that is there, by what it is made of.
+enum Part<'a> {
+    Prefix(IpNet),
+    Numbers(&'a Numeric),
+    Bits(&'a Bitmask),
+}
+
+impl Matching {
+    /// The component of a kind, if it is there.
+    fn part(&self, kind: Kind) -> Option<Part<'_>> {
+        match kind {
+            Kind::Destination => self.destination.map(Part::Prefix),
+            Kind::Source => self.source.map(Part::Prefix),
+            Kind::Protocol => self.protocol.as_ref().map(Part::Numbers),
+            Kind::Port => self.port.as_ref().map(Part::Numbers),
+            Kind::DestinationPort => self.destination_port.as_ref().map(Part::Numbers),
+            Kind::SourcePort => self.source_port.as_ref().map(Part::Numbers),
+            Kind::IcmpType => self.icmp_type.as_ref().map(Part::Numbers),
+            Kind::IcmpCode => self.icmp_code.as_ref().map(Part::Numbers),
+            Kind::TcpFlags => self.tcp_flags.as_ref().map(Part::Bits),
+            Kind::Length => self.length.as_ref().map(Part::Numbers),
+            Kind::Dscp => self.dscp.as_ref().map(Part::Numbers),
+            Kind::Fragment => self.fragment.as_ref().map(Part::Bits),
+            Kind::Label => self.label.as_ref().map(Part::Numbers),
+        }
+    }
+}
+
 /// What is done about a packet that matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
