@@ -3,7 +3,8 @@
 //! Only glue: [`maps`] declares what is shared with the controller, [`source`] lays a bounded window
 //! over the frame, [`open`] calls the parser, [`tables`] lets the decision read the maps, [`rows`] those of
 //! the lookup tables, [`rules`] those of the rules, [`buckets`] what limits use up and meters, [`sample`] makes
-//! samples, [`clock`] the time, [`unknown`] keeps things from the verifier, and [`count`] writes the counters. What a packet is and what becomes of it is decided in `filter-common`.
+//! samples, [`clock`] the time, [`unknown`] keeps things from the verifier, and [`count`] writes the counters.
+//! What a packet is and what becomes of it is decided in `filter-common`.
 #![feature(asm_experimental_arch)]
 #![no_std]
 #![no_main]

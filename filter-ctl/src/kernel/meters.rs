@@ -93,7 +93,7 @@ impl MeterReader {
                 let values = self.groups.get(&group, 0);
                 let mut total = Meter::default();
                 for words in values.map_err(map_error(map::GROUP_METERS))?.iter() {
-                    add(&mut total, &meter(words));
+                    total.merge(&meter(words));
                 }
                 Ok(total)
             })
@@ -128,16 +128,6 @@ impl Instance {
             tallies: tallies.try_into().map_err(map_error(map::TALLIES))?,
         })
     }
-}
-
-/// Adds a meter to another.
-pub fn add(total: &mut Meter, other: &Meter) {
-    for class in 0..CLASSES {
-        total.packets[class] += other.packets[class];
-        total.bytes[class] += other.bytes[class];
-    }
-    total.dropped_packets += other.dropped_packets;
-    total.dropped_bytes += other.dropped_bytes;
 }
 
 fn decode(entry: &[u64; ENTRY_WORDS]) -> Option<(IpAddr, u32, Meter)> {

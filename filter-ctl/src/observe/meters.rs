@@ -10,7 +10,6 @@ use std::{
 use filter_common::{limit::Class, meter::Meter};
 use jiff::Timestamp;
 
-pub use crate::kernel::meters::add;
 use crate::{
     http::wire::{
         ClassRate, DESTINATIONS_LISTED_MAX, DestinationMeter, GroupMeter, MeterRates, Meters,
@@ -38,7 +37,7 @@ pub fn gains(before: &MeterReading, now: &MeterReading) -> Gains {
         };
         if gained != Meter::default() {
             let total = destinations.entry((key.address, key.group)).or_default();
-            add(total, &gained);
+            total.merge(&gained);
         }
     }
     let groups = before.groups.iter().zip(&now.groups);

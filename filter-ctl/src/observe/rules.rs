@@ -170,12 +170,6 @@ impl RuleTotals {
         self.0.len() < before
     }
 
-    /// What a rule has counted.
-    #[must_use]
-    pub fn of(&self, rule: &str) -> RuleTally {
-        self.0.get(rule).copied().unwrap_or_default()
-    }
-
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, RuleTally)> {
         self.0.iter().map(|(rule, tally)| (rule.as_str(), *tally))

@@ -10,7 +10,7 @@ use filter_common::{
     settings::Role,
 };
 
-use super::{Bitmask, Matching, Numeric, Rule, bitmask::fragment};
+use super::{Bitmask, Matching, Numeric, bitmask::fragment};
 
 /// What the components look at in a packet. What is unknown is `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,14 +46,6 @@ pub(super) const fn icmp(family: Family) -> u8 {
     match family {
         Family::V4 => ICMP,
         Family::V6 => ICMPV6,
-    }
-}
-
-impl Rule {
-    /// Whether a packet matches.
-    #[must_use]
-    pub fn matches(&self, fields: &Fields) -> bool {
-        self.matching.matches(fields)
     }
 }
 
