@@ -191,7 +191,7 @@ pub struct Rate {
 pub enum Unit {
     /// Packets.
     Packets,
-    /// Bits of IP packets with their headers.
+    /// Bits of frames, without the frame check sequence.
     Bits,
 }
 
