@@ -125,7 +125,10 @@ fn an_address_is_explained_by_the_rules_that_can_match_it_and_by_its_host_group(
     let explanation = site.json(&["explain", "192.0.2.1"]);
     assert_eq!(explanation["blocked"], false);
     assert_eq!(explanation["host_group"], "web");
-    assert_eq!(explanation["limits"], serde_json::json!({"syn": "5 kpps"}));
+    assert_eq!(
+        explanation["limits"],
+        serde_json::json!({"syn": "5000 pps"})
+    );
     assert_eq!(explanation["policies"], serde_json::json!({"land": "drop"}));
     let rules = explanation["rules"].as_array().unwrap().iter();
     let told: Vec<_> = rules
@@ -143,7 +146,7 @@ fn an_address_is_explained_by_the_rules_that_can_match_it_and_by_its_host_group(
     );
     assert_eq!(explanation["rules_total"], 4);
     let text = site.done(&["explain", "192.0.2.1"]);
-    assert!(text.contains("limits    syn 5 kpps\n"), "{text}");
+    assert!(text.contains("limits    syn 5000 pps\n"), "{text}");
     assert!(
         text.contains("dst 192.0.2.0/25 dport = 80 then pass continue"),
         "{text}"

@@ -129,8 +129,17 @@ fn what_a_monitored_feed_would_drop_is_told_with_its_order() {
     let layout = Layout::new();
     let (site, _) = site(&layout, CONFIG);
     let _service = site.start();
-    block(&site, &[BAD_4]);
-    block(&site, &[BAD_6]);
+    for (reference, net) in [("1", BAD_4), ("2", BAD_6)] {
+        site.done(&[
+            "order",
+            "add",
+            net,
+            "--reference",
+            reference,
+            "--until",
+            "1d",
+        ]);
+    }
     site.done(&["panic", "off", "--feed", "operator"]);
     // A rule that passes what would have been dropped is not what would have dropped it.
     site.done(&["rule", "add", "proto udp then pass"]);
