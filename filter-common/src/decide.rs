@@ -370,7 +370,9 @@ fn judge_flow<T: Tables, C: Clock, E: Effects>(
         }
         let query = query(flow, end, listing.number, settings.monitors());
         let judgement = tables.judge(query, clock, effects);
-        verdict.would_reasons |= u64::from(judgement.would_drop()) << Reason::Order.number();
+        if let Some(slot) = judgement.would_drop() {
+            verdict.note_would_drop(Reason::Order.number(), slot);
+        }
         if let Some(slot) = judgement.drop() {
             verdict.action = Action::Drop;
             verdict.number = Reason::Order.number();
@@ -516,7 +518,7 @@ pub fn walk<T: Tables + ?Sized, C: Clock, E: Effects>(
     clock: &C,
     effects: &mut E,
 ) -> Judgement {
-    let mut judgement = 0;
+    let mut judgement = Judgement(0);
     let subject = Subject::new(query.end, query.protocol, query.port);
     for step in 0..CLAUSE_STEPS {
         let index = query.number.wrapping_sub(1).wrapping_add(step);
@@ -526,13 +528,14 @@ pub fn walk<T: Tables + ?Sized, C: Clock, E: Effects>(
         if clause.matches(subject) && clock.boottime() < clause.deadline {
             let monitored = clause.flags & ClauseFlags::MONITOR != 0;
             if !monitored {
-                judgement |= Judgement::DECIDED;
+                judgement.0 |= Judgement::DECIDED;
             }
             if monitored || query.monitors {
-                judgement |= Judgement::WOULD_DROP;
+                // Noted behind the call, so that the verifier has less to carry through it.
                 effects.would_drop(clause.slot);
+                judgement = judgement.note_would_drop(clause.slot, effects);
             } else {
-                judgement |= Judgement::DROP | u64::from(clause.slot);
+                judgement.0 |= Judgement::DROP | u64::from(clause.slot);
             }
             if !monitored {
                 break;
@@ -542,7 +545,7 @@ pub fn walk<T: Tables + ?Sized, C: Clock, E: Effects>(
             break;
         }
     }
-    Judgement(judgement)
+    judgement
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a small number")]

@@ -91,6 +91,18 @@ impl Meter {
         self.dropped_packets += packet.dropped;
         self.dropped_bytes += packet.dropped * packet.bytes;
     }
+
+    /// Adds what another meter has counted.
+    pub const fn merge(&mut self, other: &Self) {
+        let mut class = 0;
+        while class < CLASSES {
+            self.packets[class] += other.packets[class];
+            self.bytes[class] += other.bytes[class];
+            class += 1;
+        }
+        self.dropped_packets += other.dropped_packets;
+        self.dropped_bytes += other.dropped_bytes;
+    }
 }
 
 /// Counts a packet in the set of its destination; `false` where the destination has no entry and gets none.

@@ -112,6 +112,18 @@ impl Reason {
         PLAIN.iter().copied().chain(policies)
     }
 
+    /// The reason with this number; `None` for one that this version does not know.
+    #[must_use]
+    pub fn numbered(number: u32) -> Option<Self> {
+        Self::all().find(|reason| reason.number() == number)
+    }
+
+    /// The reason with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|reason| reason.name() == name)
+    }
+
     /// Whether packets can be dropped for it.
     #[must_use]
     pub const fn can_drop(self) -> bool {
@@ -140,6 +152,9 @@ pub struct Verdict {
     /// Reasons other than policies that would have dropped it, were they or the interface not monitored: bit
     /// `n` for the reason with the number `n`.
     pub would_reasons: u64,
+    /// The slot of the first orders, or of the first rule, that would have: those of the lowest of these
+    /// reasons; only meaningful with [`Reason::Order`] and [`Reason::Rule`].
+    pub would_slot: u32,
     /// The policies that would have dropped it, were they or the interface not monitored.
     pub would: Policies,
 }
@@ -154,8 +169,19 @@ impl Verdict {
             number: reason.number(),
             slot: 0,
             would_reasons: 0,
+            would_slot: 0,
             would: Policies::NONE,
         }
+    }
+
+    /// Notes that the orders or the rule of this slot would have dropped the packet for a reason of this number,
+    /// which is not below those noted before.
+    #[inline(always)]
+    pub const fn note_would_drop(&mut self, reason: u32, slot: u32) {
+        if self.would_reasons == 0 {
+            self.would_slot = slot;
+        }
+        self.would_reasons |= 1 << reason;
     }
 
     /// Whether a monitored order would have dropped the packet.
@@ -168,8 +194,7 @@ impl Verdict {
     /// Why.
     #[must_use]
     pub fn reason(&self) -> Reason {
-        let known = Reason::all().find(|reason| reason.number() == self.number);
-        known.unwrap_or(Reason::Clean)
+        Reason::numbered(self.number).unwrap_or(Reason::Clean)
     }
 }
 

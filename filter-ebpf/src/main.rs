@@ -3,7 +3,8 @@
 //! Only glue: [`maps`] declares what is shared with the controller, [`source`] lays a bounded window
 //! over the frame, [`open`] calls the parser, [`tables`] lets the decision read the maps, [`rows`] those of
 //! the lookup tables, [`rules`] those of the rules, [`buckets`] what limits use up and meters, [`sample`] makes
-//! samples, [`clock`] the time, [`unknown`] keeps things from the verifier, and [`count`] writes the counters. What a packet is and what becomes of it is decided in `filter-common`.
+//! samples, [`clock`] the time, [`unknown`] keeps things from the verifier, and [`count`] writes the counters.
+//! What a packet is and what becomes of it is decided in `filter-common`.
 #![feature(asm_experimental_arch)]
 #![no_std]
 #![no_main]
@@ -161,13 +162,7 @@ fn outcome(verdict: &Verdict, role: Role) -> Outcome {
         ),
         Action::Pass if verdict.would_reasons != 0 => {
             let reason = lowest_number(verdict.would_reasons);
-            // Which monitored orders would have is in their counters, not in the verdict.
-            let slot = if reason == Reason::Order.number() {
-                u32::MAX
-            } else {
-                verdict.slot
-            };
-            Outcome::of(XDP_PASS).sampled(reason, slot, inside)
+            Outcome::of(XDP_PASS).sampled(reason, verdict.would_slot, inside)
         }
         Action::Pass if !verdict.would.is_empty() => {
             Outcome::of(XDP_PASS).sampled(POLICY_REASONS + verdict.would.lowest_number(), 0, inside)

@@ -286,7 +286,7 @@ fn rules(random: &mut Random, count: usize) -> Vec<Rule> {
 fn expected(rules: &[Rule], fields: &Fields) -> (Option<usize>, Vec<usize>) {
     let mut would = Vec::new();
     for (rank, rule) in rules.iter().enumerate() {
-        if rule.matches(fields) {
+        if rule.matching.matches(fields) {
             if rule.terminal {
                 return (Some(rank), would);
             }

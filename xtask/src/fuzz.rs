@@ -54,7 +54,8 @@ enum Target {
 }
 
 impl Target {
-    /// Bytes of an input: frames past the header window and, for captures and texts, some records or lines; for rules past their longest.
+    /// Bytes of an input: frames past the header window and, for captures and texts, some records or lines; for
+    /// rules past their longest.
     fn longest_input(self) -> usize {
         match self {
             Self::Packet => 1_600,

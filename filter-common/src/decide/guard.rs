@@ -7,7 +7,7 @@ use super::{Clock, Effects, Ends, Tables};
 use crate::{
     address::Family,
     limit::Class,
-    limits::RULES_CONTINUING_MAX,
+    limits::{RULE_SLOTS_MAX, RULES_CONTINUING_MAX},
     meter::{MeterEntry, Metered},
     packet::Packet,
     rule::{Found, RULE_WORDS, RuleAction, RuleTables, Sets},
@@ -108,7 +108,8 @@ impl Guarding {
     }
 }
 
-/// What rules or limits make of a packet, in one word.
+/// What rules or limits make of a packet, in one word: flags and the reason, from bit 32 the slot of the rule
+/// that decided, and from bit 48 that of the first rule that would have dropped the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guarded(u64);
 
@@ -119,6 +120,8 @@ impl Guarded {
     const PASSED: u64 = 8;
     const REASON_SHIFT: u32 = 8;
     const SLOT_SHIFT: u32 = 32;
+    const WOULD_SLOT_SHIFT: u32 = 48;
+    const SLOT: u64 = 0xffff;
 
     /// Nothing.
     pub const NONE: Self = Self(0);
@@ -142,20 +145,30 @@ impl Guarded {
         Self(self.0 | (number as u64) << Self::REASON_SHIFT)
     }
 
+    /// The same, by the rule of this slot.
     #[inline(always)]
     const fn slot(self, slot: u32) -> Self {
-        Self(self.0 & 0xffff_ffff | (slot as u64) << Self::SLOT_SHIFT)
+        Self(self.0 & !(Self::SLOT << Self::SLOT_SHIFT) | (slot as u64) << Self::SLOT_SHIFT)
+    }
+
+    /// Says that the rule of the slot, or a limit, would have dropped the packet. The first is kept.
+    ///
+    /// Without a branch, which the verifier would follow both ways at every rule.
+    #[inline(always)]
+    fn would_drop<E: Effects>(self, effects: &E) -> Self {
+        let first = effects.forget(!self.0 >> 1 & 1);
+        let slot = self.0 >> Self::SLOT_SHIFT & Self::SLOT;
+        Self(self.0 | Self::WOULD_DROP | slot * first << Self::WOULD_SLOT_SHIFT)
     }
 
     /// Drops the packet, or where nothing is dropped says that it would have been.
     #[inline(always)]
-    const fn drop(self, monitors: bool) -> Self {
-        let what = if monitors {
-            Self::WOULD_DROP
+    fn drop<E: Effects>(self, monitors: bool, effects: &E) -> Self {
+        if monitors {
+            Self(self.would_drop(effects).0 | Self::DECIDED)
         } else {
-            Self::DROP
-        };
-        Self(self.0 | what | Self::DECIDED)
+            Self(self.0 | Self::DROP | Self::DECIDED)
+        }
     }
 
     /// Whether nothing further is asked.
@@ -169,12 +182,12 @@ impl Guarded {
     #[inline(always)]
     pub const fn tell(self, verdict: &mut Verdict) {
         let reason = (self.0 >> Self::REASON_SHIFT & 0x3f) as u32;
-        if self.0 & (Self::WOULD_DROP | Self::DROP | Self::PASSED) != 0 {
-            verdict.slot = (self.0 >> Self::SLOT_SHIFT) as u32;
+        if self.0 & Self::WOULD_DROP != 0 {
+            verdict.note_would_drop(reason, (self.0 >> Self::WOULD_SLOT_SHIFT) as u32);
         }
-        verdict.would_reasons |= (self.0 & Self::WOULD_DROP) >> 1 << reason;
         if self.0 & (Self::DROP | Self::PASSED) != 0 {
             verdict.number = reason;
+            verdict.slot = (self.0 >> Self::SLOT_SHIFT & Self::SLOT) as u32;
         }
         if self.0 & Self::DROP != 0 {
             verdict.action = Action::Drop;
@@ -234,11 +247,12 @@ pub fn judge_rules<T: Tables + ?Sized, C: Clock, E: Effects>(
         effects.rule_matched(rule.slot, drops);
         guarded = Guarded(effects.forget(guarded.slot(rule.slot).0));
         if rule.action() == MONITOR {
-            guarded = Guarded(effects.forget(guarded.0 | Guarded::WOULD_DROP));
+            guarded = Guarded(effects.forget(guarded.would_drop(effects).0));
             continue;
         }
         if drops {
-            return guarded.drop(guarding.monitors());
+            guarded = Guarded(effects.forget(guarded.drop(guarding.monitors(), effects).0));
+            break;
         }
         if rule.continues() {
             continue;
@@ -297,7 +311,7 @@ pub fn judge_limit<T: Tables + ?Sized, C: Clock, E: Effects>(
     }
     Guarded::NONE
         .reason(LIMIT_REASONS + class as u32)
-        .drop(guarding.monitors())
+        .drop(guarding.monitors(), effects)
 }
 
 /// Counts the packet for its destination, if that is in a host group.
@@ -331,4 +345,5 @@ pub fn meter<T: Tables + ?Sized, C: Clock, E: Effects>(
 const _: () = {
     assert!(PlaceRecord::NUMBER_BITS <= 16);
     assert!(Guarding::DROPPED == 1 << 34);
+    assert!(RULE_SLOTS_MAX - 1 <= Guarded::SLOT as usize);
 };

@@ -1,5 +1,6 @@
 //! What the decision hands to the functions that loop, and takes back: each fits into one word.
 
+use super::Effects;
 use crate::table::{End, PlaceRecord};
 
 /// What the tables say of one end of a packet.
@@ -139,7 +140,8 @@ impl Query {
     }
 }
 
-/// The answer to a [`Query`]: one word, because a walk only ever adds bits to it.
+/// The answer to a [`Query`]: one word, because a walk only ever adds bits to it. The low 32 are the slot of
+/// the orders that drop, and the upper 24 that of the first that would have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judgement(pub(super) u64);
 
@@ -147,6 +149,7 @@ impl Judgement {
     pub(super) const DROP: u64 = 1 << 32;
     pub(super) const WOULD_DROP: u64 = 1 << 33;
     pub(super) const DECIDED: u64 = 1 << 34;
+    const WOULD_SLOT_SHIFT: u32 = 40;
 
     /// As one word.
     #[inline(always)]
@@ -177,11 +180,29 @@ impl Judgement {
         }
     }
 
-    /// Whether a monitored order would have dropped it.
+    /// The slot of the first orders that would have dropped it, were they or the interface not monitored.
     #[inline(always)]
     #[must_use]
-    pub const fn would_drop(self) -> bool {
-        self.0 & Self::WOULD_DROP != 0
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the slot is the upper 24 bits"
+    )]
+    pub const fn would_drop(self) -> Option<u32> {
+        if self.0 & Self::WOULD_DROP == 0 {
+            None
+        } else {
+            Some((self.0 >> Self::WOULD_SLOT_SHIFT) as u32)
+        }
+    }
+
+    /// Notes that orders of this slot would have dropped it. The first are kept.
+    ///
+    /// Without a branch, which the verifier would follow both ways at every clause.
+    #[inline(always)]
+    pub(super) fn note_would_drop<E: Effects>(self, slot: u32, effects: &E) -> Self {
+        let first = effects.forget(!self.0 / Self::WOULD_DROP & 1);
+        let slot = u64::from(slot) * first << Self::WOULD_SLOT_SHIFT;
+        Self(effects.forget(self.0 | Self::WOULD_DROP | slot))
     }
 
     /// Whether an order decided about it that drops where the interface enforces: nothing further is
@@ -193,4 +214,7 @@ impl Judgement {
     }
 }
 
-const _: () = assert!(crate::limits::CLAUSES_MAX < 1 << Listing::NUMBER_BITS);
+const _: () = {
+    assert!(crate::limits::CLAUSES_MAX < 1 << Listing::NUMBER_BITS);
+    assert!(crate::limits::SLOTS_MAX <= 1 << (u64::BITS - Judgement::WOULD_SLOT_SHIFT));
+};

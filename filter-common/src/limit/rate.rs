@@ -116,7 +116,8 @@ const fn min(a: u64, b: u64) -> u64 {
 /// The word of a bucket: from the lowest, 32 bits level, 16 bits tick of the last change, 16 bits tag.
 ///
 /// The tick has 16 bits, so a bucket that is touched again after a multiple of 65,536 ticks, which is 65 s at
-/// 1,000 ticks per second, may count as touched just now: then it is as full as it was.
+/// 1,000 ticks per second, may count as touched just now: then it is as full as it was. More bits would be those of
+/// the tag, or of the level and so of high rates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Use(u64);
 

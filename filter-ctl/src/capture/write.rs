@@ -4,16 +4,15 @@
 
 use jiff::Timestamp;
 
-use super::options::padded;
+use super::{
+    options::padded,
+    pcapng::{BYTE_ORDER_MAGIC, ENHANCED_PACKET, INTERFACE_DESCRIPTION, SECTION_HEADER},
+};
 
 /// Bytes of a comment; of a longer one the rest is left out, at a character.
 pub const COMMENT_BYTES_MAX: usize = 4_096;
 
-const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-const INTERFACE_DESCRIPTION: u32 = 1;
 const INTERFACE_STATISTICS: u32 = 5;
-const ENHANCED_PACKET: u32 = 6;
-const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 const LINKTYPE_ETHERNET: u16 = 1;
 
 const COMMENT: u16 = 1;
@@ -156,11 +155,7 @@ fn length(bytes: usize) -> u32 {
 }
 
 fn cut(text: &str) -> &str {
-    let mut end = text.len().min(COMMENT_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+    &text[..text.floor_char_boundary(COMMENT_BYTES_MAX)]
 }
 
 #[cfg(test)]

@@ -101,8 +101,18 @@ fn completions_and_manual_pages_come_from_the_definition() {
 
 #[test]
 fn the_json_of_an_explanation_is_stable() {
+    let mut explanation = samples::explanation();
+    explanation.host_group = Some("web".to_owned());
+    explanation
+        .limits
+        .insert("syn".to_owned(), "5 kpps".to_owned());
+    explanation
+        .policies
+        .insert("land".to_owned(), "drop".to_owned());
+    explanation.rules.push(samples::rule_at_end());
+    explanation.rules_total = 1;
     assert_eq!(
-        output::json(&samples::explanation()).unwrap(),
+        output::json(&explanation).unwrap(),
         r#"{
   "address": "203.0.113.7",
   "blocked": true,
@@ -136,7 +146,38 @@ fn the_json_of_an_explanation_is_stable() {
   "withheld": [],
   "generation": 42,
   "stands_for": null,
-  "host_group": null
+  "host_group": "web",
+  "limits": {
+    "syn": "5 kpps"
+  },
+  "policies": {
+    "land": "drop"
+  },
+  "rules": [
+    {
+      "dir": "both",
+      "by_prefix": false,
+      "action": "drop",
+      "id": "ntp",
+      "rank": 1,
+      "text": "proto = udp sport = 123 length >= 468 then drop",
+      "nlri": "0a03811106817b0a9301d4",
+      "origin": "added",
+      "since": "2026-11-23T08:00:04Z",
+      "until": "2026-11-23T10:00:04Z",
+      "by": "alice (uid 1000)",
+      "reason": "reflection",
+      "matched": {
+        "packets": 12345,
+        "bytes": 12345000
+      },
+      "dropped": {
+        "packets": 12000,
+        "bytes": 12000000
+      }
+    }
+  ],
+  "rules_total": 1
 }
 "#
     );

@@ -272,6 +272,7 @@ fn perimeter(config: &Config, ledger: &Ledger) -> Perimeter {
         networks: group.networks.clone(),
         policies: group.in_force.policy_set(),
         limits: group.in_force.class_limits(),
+        rates: group.in_force.rates(),
     });
     let nat64 = config.nat64_prefixes.iter().filter_map(|net| match net {
         IpNet::V4(_) => None,

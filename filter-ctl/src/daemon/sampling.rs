@@ -31,7 +31,7 @@ pub(super) struct Sampling {
     last: u64,
     /// The counts as of the last reading.
     pub(super) tallies: Tallies,
-    meters: Option<MeterReader>,
+    meters: Option<Arc<MeterReader>>,
 }
 
 impl Engine {
@@ -55,10 +55,18 @@ impl Engine {
 
     /// A reader of the meters, for whoever looks. Without it the service filters all the same.
     pub(super) fn open_meters(&mut self) -> Option<Arc<MeterReader>> {
-        let meters = self.instance.meters().map(Arc::new);
-        meters
+        self.meters()
             .map_err(|error| self.raise(ALARM, "meters", error.to_string()))
             .ok()
+    }
+
+    /// The reader, which is opened once: the instance stays the same as long as the service runs.
+    fn meters(&mut self) -> Result<Arc<MeterReader>, KernelError> {
+        if let Some(reader) = &self.sampling.meters {
+            return Ok(Arc::clone(reader));
+        }
+        let reader = Arc::new(self.instance.meters()?);
+        Ok(Arc::clone(self.sampling.meters.insert(reader)))
     }
 
     /// Ends it: there is nobody to read them.
@@ -82,13 +90,13 @@ impl Engine {
         self.hub.learn(Names {
             generation,
             slots: slots
-                .map(|(slot, orders)| (slot, orders.to_vec()))
+                .map(|(slot, orders)| (slot, Arc::clone(orders)))
                 .collect(),
             rules: rules.map(|(rule, slot)| (slot, rule.to_owned())).collect(),
             interfaces: interfaces
                 .map(|(name, known)| (known.number, name.clone()))
                 .collect(),
-            own_space: self.config.own_space.clone(),
+            guarded: Arc::clone(&self.config.guarded),
         });
     }
 
@@ -125,15 +133,11 @@ impl Engine {
 
     /// Reads the counts that are no verdicts, and the meters of host groups.
     pub(super) fn read_meters(&mut self) -> Result<(), KernelError> {
-        self.sampling.tallies = self.instance.tallies()?;
-        let reader = match self.sampling.meters.take() {
-            Some(reader) => reader,
-            None => self.instance.meters()?,
-        };
-        let groups = reader.read_groups();
-        self.sampling.meters = Some(reader);
+        let reader = self.meters()?;
+        self.sampling.tallies = reader.read_tallies()?;
+        let groups = reader.read_groups()?;
         let instance = self.instance.stable().nonce();
-        self.ledger.groups_mut().absorb(instance, &groups?);
+        self.ledger.groups_mut().absorb(instance, &groups);
         Ok(())
     }
 

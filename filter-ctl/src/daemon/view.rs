@@ -1,8 +1,9 @@
-//! A snapshot of the service, from which all reads are answered.
+//! A snapshot of the service, from which all reads are answered; `explain` is what it says of one address.
+
+mod explain;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    net::IpAddr,
     sync::Arc,
 };
 
@@ -14,8 +15,8 @@ use super::{
 };
 use crate::{
     http::wire::{
-        Count, CoveringEntry, Explanation, HeldEntry, HeldOrder, Holds, NeverBlockEntry,
-        OrderDetail, OrderSummary, RuleEntry, Stats, Status, TrustStatus, WithheldEntry,
+        Count, CoveringEntry, HeldEntry, HeldOrder, Holds, NeverBlockEntry, OrderDetail,
+        OrderSummary, RuleEntry, Stats, Status, TrustStatus, WithheldEntry,
     },
     metrics,
     observe::{
@@ -24,8 +25,6 @@ use crate::{
     },
     order::{FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field, letter::OperatorOrder},
     policy::{Rule, RuleSet, Withheld, WithheldReason},
-    rule::RuleId,
-    table::explain::{covering, never_block_of},
 };
 
 /// Entries that `order holds` lists; the others are counted.
@@ -110,105 +109,23 @@ impl View {
     /// See [`super::handle::Handle::rules`].
     #[must_use]
     pub fn rule_entries(&self) -> Vec<RuleEntry> {
-        let entries = self.rule_entries.iter().cloned();
-        let counted = entries.map(|entry| {
-            let RuleCounters { matched, dropped } = self.counters_of(&entry.id);
-            RuleEntry {
-                matched,
-                dropped,
-                ..entry
-            }
-        });
-        counted.collect()
+        let entries = self.rule_entries.iter();
+        entries.map(|entry| self.counted(entry)).collect()
     }
 
-    /// The counters of a rule.
-    fn counters_of(&self, id: &RuleId) -> RuleCounters {
+    /// A rule with its counters.
+    fn counted(&self, entry: &RuleEntry) -> RuleEntry {
         let mut rules = self.stats.rules.iter();
-        let found = rules.find(|counted| counted.rule == id.as_str());
-        found.map_or_else(RuleCounters::default, |counted| RuleCounters {
-            matched: counted.matched,
-            dropped: Count {
+        let found = rules.find(|counted| counted.rule == entry.id.as_str());
+        let mut entry = entry.clone();
+        if let Some(counted) = found {
+            entry.matched = counted.matched;
+            entry.dropped = Count {
                 packets: counted.packets,
                 bytes: counted.bytes,
-            },
-        })
-    }
-
-    /// See [`super::handle::Handle::explain`]. Looks at everything that is withheld once, or twice for an
-    /// address behind a NAT64 prefix.
-    #[must_use]
-    pub fn explain(&self, address: IpAddr) -> Explanation {
-        let perimeter = &self.rules.perimeter;
-        let stands_for = match address {
-            IpAddr::V4(_) => None,
-            IpAddr::V6(address) => perimeter.embedded_v4(address),
-        };
-        let mut explanation = Explanation {
-            address,
-            stands_for,
-            host_group: perimeter.group_of(address).map(|group| group.name.clone()),
-            blocked: false,
-            orders: Vec::new(),
-            never_block: None,
-            withheld: Vec::new(),
-            generation: self
-                .status
-                .generation
-                .as_ref()
-                .map(|generation| generation.number),
-        };
-        self.explain_one(address, &mut explanation);
-        if let Some(address) = stands_for {
-            self.explain_one(address.into(), &mut explanation);
-        }
-        explanation.blocked &= !self.status.bypass;
-        explanation
-    }
-
-    /// What the lists say of one address, on top of what they say of those before. Protection is only for
-    /// the address itself.
-    fn explain_one(&self, address: IpAddr, explanation: &mut Explanation) {
-        let covering = covering(&self.rules, address);
-        let never_block = never_block_of(&self.rules, address).and_then(|found| {
-            let mut entries = self.never_block.iter();
-            entries.find(|entry| entry.net == found.net).cloned()
-        });
-        let enforcing = covering.iter().any(|rule| !rule.monitor);
-        explanation.blocked |= enforcing && never_block.is_none();
-        explanation.never_block = explanation.never_block.take().or(never_block);
-        let entries = covering.iter().map(|rule| self.covering_entry(rule));
-        explanation.orders.extend(entries);
-        let withheld = self.rules.withheld();
-        let withheld = withheld.filter(|entry| entry.net.contains(&address));
-        explanation
-            .withheld
-            .extend(withheld.map(|entry| withheld_entry(&entry)));
-        explanation.withheld.extend(self.waiting_at(address));
-    }
-
-    /// What feeds that stand still have sent about an address, and what is not in force of it.
-    fn waiting_at(&self, address: IpAddr) -> impl Iterator<Item = WithheldEntry> {
-        self.waiting.iter().flat_map(move |latest| {
-            let same = |source: &&Arc<VerifiedOrder>| {
-                source.feed() == latest.feed()
-                    && std::mem::discriminant(source.provenance())
-                        == std::mem::discriminant(latest.provenance())
             };
-            let in_force = self.sources.iter().find(same);
-            let covering = latest.entries().covering(address).into_iter();
-            let entries = covering.map(|position| latest.entries().at(position));
-            let waits = entries.filter(move |entry| {
-                in_force.is_none_or(|source| source.entries().find(entry.id).is_none())
-            });
-            waits.map(|entry| WithheldEntry {
-                id: latest.order_id(entry.terms.order),
-                entry: entry.id.to_owned(),
-                net: entry.net,
-                status: "paused".to_owned(),
-                reason: None,
-            })
-        })
+        }
+        entry
     }
 
     fn is_paused(&self, feed: &FeedName) -> bool {
@@ -401,13 +318,6 @@ impl View {
             dropped: real(self.totals.get(&order.id).copied().unwrap_or_default()),
         }
     }
-}
-
-/// What a rule has done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct RuleCounters {
-    matched: Count,
-    dropped: Count,
 }
 
 /// What is withheld of an order.

@@ -74,7 +74,7 @@ pub fn event(sample: &Sample, seq: u64, time: Timestamp, known: &Known) -> Event
 /// The reason of a sample; `None` for one that this version does not know.
 #[must_use]
 pub fn reason_of(sample: &Sample) -> Option<Reason> {
-    Reason::all().find(|reason| reason.number() == sample.reason)
+    Reason::numbered(sample.reason)
 }
 
 /// What a capture says of a packet.
@@ -156,6 +156,8 @@ fn icmp(sample: &Sample) -> Option<[u8; 2]> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         events::{Names, mask::tests::sample},
@@ -170,7 +172,7 @@ mod tests {
             slots: [(0, (0..orders).map(order).collect())].into(),
             rules: [(0, "no-ntp".to_owned())].into(),
             interfaces: [(0, "up0".to_owned())].into(),
-            own_space: Vec::new(),
+            guarded: Arc::default(),
         });
         known
     }

@@ -22,7 +22,7 @@ use super::{
     mask::mask,
     names::{Known, Names},
 };
-use crate::http::wire::Event;
+use crate::{http::wire::Event, policy::hold::Guarded};
 
 /// Events that are kept; a further one takes the place of the oldest.
 pub const EVENTS_MAX: usize = 4_096;
@@ -115,8 +115,8 @@ impl Hub {
     /// Files a sample, and tells everybody who wants it.
     pub fn take(&self, sample: &Sample, time: Timestamp) {
         let mut state = self.state();
-        let own_space = state.known.newest().map(|names| &*names.own_space);
-        let masked = mask(sample, own_space.unwrap_or_default());
+        let guarded = state.known.newest().map(|names| &*names.guarded);
+        let masked = mask(sample, guarded.unwrap_or(&Guarded::default()));
         state.last += 1;
         let event = Arc::new(event(&masked, state.last, time, &state.known));
         if let Some(reason) = reason_of(sample) {

@@ -7,7 +7,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use filter_common::sample::{MASKED_V4, MASKED_V6, Sample, SampleFlags};
-use ipnet::IpNet;
+
+use crate::policy::hold::Guarded;
 
 /// Where the Ethernet header has the two hardware addresses, the parts that tell one device from another.
 const DESTINATION_DEVICE: std::ops::Range<usize> = 3..6;
@@ -15,11 +16,9 @@ const SOURCE_DEVICE: std::ops::Range<usize> = 9..12;
 
 /// The sample as it may be shown.
 #[must_use]
-pub fn mask(sample: &Sample, own_space: &[IpNet]) -> Sample {
+pub fn mask(sample: &Sample, guarded: &Guarded) -> Sample {
     let mut masked = *sample;
-    let is_own = |address: Option<IpAddr>| {
-        address.is_some_and(|ip| own_space.iter().any(|net| net.contains(&ip)))
-    };
+    let is_own = |address: Option<IpAddr>| address.is_some_and(|ip| guarded.is_own(ip));
     let [source, destination] = addresses(sample).map(is_own);
     if source {
         masked.flags |= SampleFlags::SOURCE_INSIDE;
@@ -119,7 +118,10 @@ pub(crate) mod tests {
     #[test]
     fn an_address_inside_is_cut_even_where_the_kernel_left_it_whole() {
         let flags = SampleFlags::WHOLE | SampleFlags::DESTINATION_INSIDE;
-        let masked = mask(&sample("203.0.113.7", "192.0.2.2", flags), &[]);
+        let masked = mask(
+            &sample("203.0.113.7", "192.0.2.2", flags),
+            &Guarded::default(),
+        );
         let [source, destination] = addresses(&masked).map(Option::unwrap);
         assert_eq!(shown(source, false), "203.0.113.7");
         assert_eq!(shown(destination, true), "192.0.2.0/24");
@@ -133,13 +135,13 @@ pub(crate) mod tests {
             "2001:db8:bad::7",
             SampleFlags::SOURCE_INSIDE,
         );
-        let [source, _] = addresses(&mask(&v6, &[])).map(Option::unwrap);
+        let [source, _] = addresses(&mask(&v6, &Guarded::default())).map(Option::unwrap);
         assert_eq!(shown(source, true), "2001:db8:200::/48");
     }
 
     #[test]
     fn own_space_is_inside_wherever_it_comes_from() {
-        let own: [IpNet; 1] = ["192.0.2.0/24".parse().unwrap()];
+        let own = Guarded::new(&["192.0.2.0/24".parse().unwrap()], &[]);
         let spoofed = sample("192.0.2.9", "203.0.113.7", 0);
         let masked = mask(&spoofed, &own);
         assert_ne!(masked.flags & SampleFlags::SOURCE_INSIDE, 0);

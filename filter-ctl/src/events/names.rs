@@ -1,10 +1,11 @@
 //! What the numbers in a sample mean.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
-use ipnet::IpNet;
-
-use crate::{order::OrderId, table::Slot};
+use crate::{order::OrderId, policy::hold::Guarded, table::Slot};
 
 /// Generations whose names are kept. A sample of an older one says no order and no rule: its numbers may have
 /// been given to others since.
@@ -16,20 +17,20 @@ pub struct Names {
     /// Its number.
     pub generation: u64,
     /// The orders of each slot, by slot.
-    pub slots: BTreeMap<Slot, Vec<OrderId>>,
+    pub slots: BTreeMap<Slot, Arc<[OrderId]>>,
     /// Rules by slot.
     pub rules: BTreeMap<u32, String>,
     /// Interfaces by number.
     pub interfaces: BTreeMap<u32, String>,
-    /// What is inside, besides the end that the interface's role and the host groups say.
-    pub own_space: Vec<IpNet>,
+    /// Whose own space is inside, besides the end that the interface's role and the host groups say.
+    pub guarded: Arc<Guarded>,
 }
 
 impl Names {
     /// The orders of a slot.
     #[must_use]
     pub fn orders(&self, slot: Slot) -> &[OrderId] {
-        self.slots.get(&slot).map_or(&[], Vec::as_slice)
+        self.slots.get(&slot).map_or(&[], |orders| orders)
     }
 }
 
@@ -71,7 +72,7 @@ mod tests {
         for generation in 1..=4 {
             known.learn(Names {
                 generation,
-                slots: [(7, vec![order.clone()])].into(),
+                slots: [(7, [order.clone()].into())].into(),
                 ..Names::default()
             });
         }

@@ -1,12 +1,14 @@
 //! Documents for tests: what a service might answer.
 
+use std::collections::BTreeMap;
+
 use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::wire::{
     Alarm, ApplyReport, Count, CoveringEntry, Explanation, FeedStats, FeedStatus, Generation,
     InterfaceStats, InterfaceStatus, NeverBlockEntry, OrderDetail, OrderStats, OrderSummary,
-    ReasonStats, RuleEntry, Stats, Status, Totals, WithheldEntry,
+    ReasonStats, RuleAtEnd, RuleEntry, Stats, Status, Totals, WithheldEntry,
 };
 use crate::{
     kernel::attach::Mode,
@@ -184,6 +186,10 @@ pub(crate) fn explanation() -> Explanation {
         address: "203.0.113.7".parse().unwrap(),
         stands_for: None,
         host_group: None,
+        limits: BTreeMap::new(),
+        policies: BTreeMap::new(),
+        rules: Vec::new(),
+        rules_total: 0,
         blocked: true,
         orders: vec![covering_entry()],
         never_block: None,
@@ -216,6 +222,15 @@ pub(crate) fn rule_entry() -> RuleEntry {
         reason: "reflection".to_owned(),
         matched: count(12_345, 12_345_000),
         dropped: count(12_000, 12_000_000),
+    }
+}
+
+pub(crate) fn rule_at_end() -> RuleAtEnd {
+    RuleAtEnd {
+        dir: Direction::Both,
+        by_prefix: false,
+        action: "drop".to_owned(),
+        rule: rule_entry(),
     }
 }
 

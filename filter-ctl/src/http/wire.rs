@@ -5,6 +5,7 @@
 //! never go backwards.
 
 mod event;
+mod explain;
 mod hold;
 mod letter;
 mod meter;
@@ -14,16 +15,20 @@ mod push;
 mod rule;
 mod trust;
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use ipnet::IpNet;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-pub use self::event::{CaptureRequest, Event, EventLine, Events, EventsLost};
+pub use self::event::{
+    CAPTURE_PACKETS_MAX, CAPTURE_SECONDS_MAX, CaptureRequest, Event, EventLine, Events, EventsLost,
+};
+pub use self::explain::{CoveringEntry, Explanation, RuleAtEnd};
 pub use self::hold::{DecideHold, HeldEntry, HeldOrder, Holds, Person};
 pub use self::letter::{LetterInfo, OpenDeadline, OrderReport, ReportItem, ReportSent};
-pub use self::meter::{ClassRate, DestinationMeter, GroupMeter, MeterRates, Meters};
+pub use self::meter::{
+    ClassRate, DESTINATIONS_LISTED_MAX, DestinationMeter, GroupMeter, METER_SECONDS_MAX,
+    MeterRates, Meters,
+};
 pub use self::pause::{FeedPaused, PauseFeed, RollBack};
 pub use self::pull::{DecideUpdate, FeedRequest, HeldUpdate};
 pub use self::push::{
@@ -300,68 +305,6 @@ pub struct RuleStats {
     pub bytes: u64,
     /// Packets that matched.
     pub matched: Count,
-}
-
-/// `GET /v1/explain?address=A`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explanation {
-    /// The address asked about.
-    pub address: IpAddr,
-    /// Whether orders drop some packets from or to it.
-    pub blocked: bool,
-    /// Every entry in force that covers it, the most specific first; then those that cover what it stands
-    /// for.
-    pub orders: Vec<CoveringEntry>,
-    /// The never-block entry that protects it, if any, or what it stands for.
-    pub never_block: Option<NeverBlockEntry>,
-    /// Entries that cover it and are not in force.
-    pub withheld: Vec<WithheldEntry>,
-    /// The generation this holds for.
-    pub generation: Option<u64>,
-    /// The IPv4 address that it stands for, behind a NAT64 prefix.
-    #[serde(default)]
-    pub stands_for: Option<Ipv4Addr>,
-    /// The host group that it belongs to.
-    #[serde(default)]
-    pub host_group: Option<String>,
-}
-
-/// An entry in force that covers an address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CoveringEntry {
-    /// The order.
-    pub id: OrderId,
-    /// The issuer's name for the entry.
-    pub entry: String,
-    /// The feed.
-    pub feed: FeedName,
-    /// The authority.
-    pub issuer: String,
-    /// The number of the decision or letter.
-    pub reference: String,
-    /// The legal basis.
-    pub basis: String,
-    /// Why.
-    pub reason: String,
-    /// The prefix.
-    pub net: IpNet,
-    /// Which packets.
-    pub dir: Direction,
-    /// The protocol, by name or number; absent for all.
-    pub proto: Option<String>,
-    /// Ports, such as `443` or `8000-8010`; empty for all.
-    pub ports: Vec<String>,
-    /// `enforce`, or `monitor` where matches are only counted.
-    pub mode: String,
-    /// Whether its feed stands still.
-    #[serde(default)]
-    pub paused: bool,
-    /// Since when.
-    pub since: Timestamp,
-    /// Until when.
-    pub until: Timestamp,
-    /// What the order has dropped so far, over all its entries.
-    pub dropped: Count,
 }
 
 /// A prefix that is never blocked.

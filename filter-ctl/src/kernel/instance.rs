@@ -171,7 +171,7 @@ impl Instance {
         name: &'static str,
         half: usize,
     ) -> Result<Mapped<T>, KernelError> {
-        Mapped::new(map_named(&self.maps, name)?, HALVES * half).map_err(mmap_error(name))
+        self.array(name, HALVES * half)
     }
 
     /// Maps an array of so many elements that has no halves.

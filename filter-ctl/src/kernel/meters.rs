@@ -1,4 +1,4 @@
-//! Reads the meters: what has come for each protected destination, and for each host group.
+//! Reads the meters: what has come for each protected destination, and for each host group; and the tallies.
 //!
 //! A destination has an entry on each CPU that sees packets to it, and loses it there when others need the room;
 //! with a new entry it counts from zero. So readings are kept by CPU, and only what was gained between two of
@@ -12,11 +12,16 @@ use std::{
 use aya::maps::{Map, MapData, PerCpuArray};
 use filter_common::{
     abi::map,
+    counters::{TALLIES, Tally},
     limit::CLASSES,
     meter::{GROUP_METERS, METER_SETS, METER_WAYS, Meter, MeterEntry},
 };
 
-use super::{KernelError, instance::Instance, samples::map_error};
+use super::{
+    KernelError,
+    instance::Instance,
+    samples::{Tallies, map_error},
+};
 
 const METER_WORDS: usize = size_of::<Meter>() / 8;
 const ENTRY_WORDS: usize = size_of::<MeterEntry>() / 8;
@@ -53,6 +58,7 @@ pub struct MeterReading {
 pub struct MeterReader {
     destinations: PerCpuArray<MapData, RawSet>,
     groups: PerCpuArray<MapData, RawMeter>,
+    tallies: PerCpuArray<MapData, u64>,
 }
 
 impl MeterReader {
@@ -87,11 +93,26 @@ impl MeterReader {
                 let values = self.groups.get(&group, 0);
                 let mut total = Meter::default();
                 for words in values.map_err(map_error(map::GROUP_METERS))?.iter() {
-                    add(&mut total, &meter(words));
+                    total.merge(&meter(words));
                 }
                 Ok(total)
             })
             .collect()
+    }
+
+    /// The counts that are no verdicts.
+    pub fn read_tallies(&self) -> Result<Tallies, KernelError> {
+        let count = |tally: Tally| -> Result<u64, KernelError> {
+            let values = self.tallies.get(&(tally as u32), 0);
+            Ok(values.map_err(map_error(map::TALLIES))?.iter().sum())
+        };
+        const { assert!(TALLIES == 4) };
+        Ok(Tallies {
+            shared_bucket: count(Tally::SharedBucket)?,
+            unmetered: count(Tally::Unmetered)?,
+            samples_over_rate: count(Tally::SampleOverRate)?,
+            samples_lost: count(Tally::SampleLost)?,
+        })
     }
 }
 
@@ -100,21 +121,13 @@ impl Instance {
     pub fn meters(&self) -> Result<MeterReader, KernelError> {
         let sets = Map::PerCpuArray(self.data(map::METERS)?);
         let groups = Map::PerCpuArray(self.data(map::GROUP_METERS)?);
+        let tallies = Map::PerCpuArray(self.data(map::TALLIES)?);
         Ok(MeterReader {
             destinations: sets.try_into().map_err(map_error(map::METERS))?,
             groups: groups.try_into().map_err(map_error(map::GROUP_METERS))?,
+            tallies: tallies.try_into().map_err(map_error(map::TALLIES))?,
         })
     }
-}
-
-/// Adds a meter to another.
-pub fn add(total: &mut Meter, other: &Meter) {
-    for class in 0..CLASSES {
-        total.packets[class] += other.packets[class];
-        total.bytes[class] += other.bytes[class];
-    }
-    total.dropped_packets += other.dropped_packets;
-    total.dropped_bytes += other.dropped_bytes;
 }
 
 fn decode(entry: &[u64; ENTRY_WORDS]) -> Option<(IpAddr, u32, Meter)> {

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::table::{GuardTable, RowsV4, RowsV6, Table, TimedClause};
 
-/// The tables of orders and places, and the clauses, of the half in force; rules, limits, settings and policies are left out.
+/// The tables of orders and places, and the clauses, of the half in force; rules, limits, settings and policies
+/// are left out.
 ///
 /// What was tampered with may say anything: indexes are bounded by the maps, and nothing else is promised. Copies
 /// at most what one half of the maps holds.

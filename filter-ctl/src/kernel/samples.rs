@@ -6,10 +6,9 @@
 
 use std::io;
 
-use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Map, MapData, RingBuf};
 use filter_common::{
     abi::map,
-    counters::{TALLIES, Tally},
     limit::Limit,
     sample::{Sample, Sampling},
 };
@@ -40,7 +39,7 @@ impl SampleSettings {
     }
 }
 
-/// Counts of the data path that are no verdicts, since its maps were made.
+/// Counts of the data path that are no verdicts, since its maps were made; [`super::meters`] reads them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tallies {
     /// Packets charged to a bucket that their destination shares with another.
@@ -93,23 +92,6 @@ impl Instance {
         self.array::<Sampling>(map::SAMPLING, 1)?
             .write(0, &[settings.record()]);
         Ok(())
-    }
-
-    /// The counts that are no verdicts.
-    pub fn tallies(&self) -> Result<Tallies, KernelError> {
-        let counts = PerCpuArray::<_, u64>::try_from(Map::PerCpuArray(self.data(map::TALLIES)?));
-        let counts = counts.map_err(map_error(map::TALLIES))?;
-        let count = |tally: Tally| -> Result<u64, KernelError> {
-            let values = counts.get(&(tally as u32), 0);
-            Ok(values.map_err(map_error(map::TALLIES))?.iter().sum())
-        };
-        const { assert!(TALLIES == 4) };
-        Ok(Tallies {
-            shared_bucket: count(Tally::SharedBucket)?,
-            unmetered: count(Tally::Unmetered)?,
-            samples_over_rate: count(Tally::SampleOverRate)?,
-            samples_lost: count(Tally::SampleLost)?,
-        })
     }
 }
 

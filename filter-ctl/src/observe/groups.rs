@@ -94,7 +94,7 @@ impl GroupCounts {
         for (name, gained) in self.names.iter().zip(gains.iter().skip(1)) {
             let total = self.totals.entry(name.clone()).or_default();
             let mut sum = Meter::from(*total);
-            meters::add(&mut sum, gained);
+            sum.merge(gained);
             *total = sum.into();
         }
         self.seen = meters.iter().copied().map(GroupTally::from).collect();

@@ -378,8 +378,11 @@ impl Ledger {
     /// Their readings are kept: the counters go on from there for whoever gets the slot next.
     pub fn retire(&mut self, unused: &[Slot]) {
         self.slots.retire(unused);
-        let in_force: BTreeSet<&OrderId> =
-            self.slots.iter().flat_map(|(_, orders)| orders).collect();
+        let in_force: BTreeSet<&OrderId> = self
+            .slots
+            .iter()
+            .flat_map(|(_, orders)| orders.iter())
+            .collect();
         let mut past: Vec<(u64, OrderId)> = self
             .orders
             .iter()
@@ -411,7 +414,7 @@ impl Ledger {
     pub fn keep_rules(&mut self, rules: &[TrafficRule]) {
         let names = || rules.iter().map(|rule| rule.id.as_str());
         self.rule_slots.keep(names());
-        self.rules.keep(names());
+        self.revision += u64::from(self.rules.keep(names()));
     }
 
     /// Totals by rule in force.
@@ -474,12 +477,29 @@ pub fn verdict_key(reason: Reason, action: Action) -> String {
 pub fn verdict_of(key: &str) -> (&str, Action) {
     match key.strip_suffix(DROPPED) {
         Some(name) => (name, Action::Drop),
-        None if only_drops(key) => (key, Action::Drop),
+        None if Reason::named(key).is_some_and(|reason| !reason.can_pass()) => (key, Action::Drop),
         None => (key, Action::Pass),
     }
 }
 
-/// Whether this is the name of a reason for which packets are dropped and never pass.
-fn only_drops(name: &str) -> bool {
-    Reason::all().any(|reason| reason.name() == name && !reason.can_pass())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::rules::RuleTally;
+
+    #[test]
+    fn a_rule_whose_totals_are_forgotten_changes_the_revision() {
+        let mut ledger = Ledger::default();
+        let gained = RuleTally {
+            matched_packets: 1,
+            ..RuleTally::default()
+        };
+        ledger.rules.add(vec![("gone".to_owned(), gained)]);
+        let before = ledger.revision();
+        ledger.keep_rules(&[]);
+        assert_ne!(ledger.revision(), before, "what is shown goes by it");
+        let after = ledger.revision();
+        ledger.keep_rules(&[]);
+        assert_eq!(ledger.revision(), after, "nothing was forgotten");
+    }
 }

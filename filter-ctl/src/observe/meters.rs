@@ -10,14 +10,12 @@ use std::{
 use filter_common::{limit::Class, meter::Meter};
 use jiff::Timestamp;
 
-pub use crate::kernel::meters::add;
 use crate::{
-    http::wire::{ClassRate, DestinationMeter, GroupMeter, MeterRates, Meters},
+    http::wire::{
+        ClassRate, DESTINATIONS_LISTED_MAX, DestinationMeter, GroupMeter, MeterRates, Meters,
+    },
     kernel::meters::MeterReading,
 };
-
-/// Destinations that one answer lists; the others are counted.
-pub const DESTINATIONS_LISTED_MAX: usize = 1_000;
 
 /// What has come between two readings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +37,7 @@ pub fn gains(before: &MeterReading, now: &MeterReading) -> Gains {
         };
         if gained != Meter::default() {
             let total = destinations.entry((key.address, key.group)).or_default();
-            add(total, &gained);
+            total.merge(&gained);
         }
     }
     let groups = before.groups.iter().zip(&now.groups);
@@ -114,7 +112,7 @@ pub fn report(gains: &Gains, time: Duration, at: Timestamp, wanted: &Wanted<'_>)
         destinations_total: destinations.len() as u64,
         destinations: destinations
             .iter()
-            .take(wanted.limit.min(DESTINATIONS_LISTED_MAX))
+            .take(wanted.limit.min(DESTINATIONS_LISTED_MAX.into()))
             .map(|(address, group, meter)| DestinationMeter {
                 address: *address,
                 group: (*group).to_owned(),

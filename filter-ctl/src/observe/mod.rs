@@ -1,8 +1,8 @@
 //! Observation: from the kernel's counters to totals that never go backwards.
 //!
 //! - [`ledger`]: what slots and interface numbers mean, and all totals, on disk;
-//! - `reading`: what was last read of one set of maps;
-//! - [`groups`]: totals of host groups; [`meters`]: rates between two readings of the meters;
+//! - [`known`]: what is remembered of interfaces; `reading`: what was last read of one set of maps;
+//! - [`groups`], [`rules`]: totals of host groups and of rules; [`meters`]: rates between two readings of the meters;
 //! - [`report`]: the documents that `stats` prints, from the ledger;
 //! - [`offline`]: the same, and the kill switch, on the pins of a service that is dead.
 

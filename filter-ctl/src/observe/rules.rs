@@ -161,16 +161,13 @@ impl RuleTotals {
         any
     }
 
-    /// Forgets those of all rules but these: a rule that is made anew under an old name counts anew.
-    pub fn keep<'a>(&mut self, rules: impl IntoIterator<Item = &'a str>) {
+    /// Forgets those of all rules but these, and says whether there were any: a rule that is made anew under an
+    /// old name counts anew.
+    pub(super) fn keep<'a>(&mut self, rules: impl IntoIterator<Item = &'a str>) -> bool {
         let rules: BTreeSet<&str> = rules.into_iter().collect();
+        let before = self.0.len();
         self.0.retain(|rule, _| rules.contains(rule.as_str()));
-    }
-
-    /// What a rule has counted.
-    #[must_use]
-    pub fn of(&self, rule: &str) -> RuleTally {
-        self.0.get(rule).copied().unwrap_or_default()
+        self.0.len() < before
     }
 
     /// All of them, by name.

@@ -4,6 +4,8 @@
 //! the entry, its prefix, its direction, protocol and ports, and all of these reasons; so an entry that comes to
 //! mean other packets, or a further reason, waits anew. A later end alone does not.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +69,12 @@ impl Guarded {
             own: Protected::of(own.iter().copied()),
             shared: Protected::of(shared.iter().copied()),
         }
+    }
+
+    /// Whether an address is own space. Takes O(log n) for `n` ranges of it.
+    #[must_use]
+    pub fn is_own(&self, address: IpAddr) -> bool {
+        self.own.overlaps(&address.into())
     }
 
     /// Every reason for which a prefix waits. Takes O(log n) for `n` guarded ranges.

@@ -1,12 +1,15 @@
 //! What the operator says of the network itself: host groups, what is done about odd packets, VLANs of
 //! trunks, translators.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use filter_common::{
     abi::{CLASS_LIMITS, LIMITS_CAPACITY, REFLECTOR_WORDS, ROLES},
     address::Address,
-    limit::{CLASSES, Limit},
+    limit::{CLASSES, Class, Limit},
     policy::PolicySet,
     settings::{Role, VLAN_WORDS, VLANS_PER_WORD, VlanSettings},
     table::{Place, Special},
@@ -14,6 +17,7 @@ use filter_common::{
 use ipnet::{IpNet, Ipv6Net};
 
 use super::traffic::TrafficRule;
+use crate::rule::Rate;
 
 /// Source ports of UDP services that answer more than they are asked, or that have been used so: by number,
 /// the protocols are chargen, quote of the day, DNS, TFTP, portmap, NTP, NetBIOS, SNMP, CLDAP, SLP, ISAKMP, RIP,
@@ -56,6 +60,8 @@ pub struct HostGroup {
     pub policies: PolicySet,
     /// The limit of each of its addresses, by class.
     pub limits: [Limit; CLASSES],
+    /// The same as they are written, for those who ask.
+    pub rates: BTreeMap<Class, Rate>,
 }
 
 impl HostGroup {

@@ -4,14 +4,16 @@ use super::numeric::{OperatorsError, alternatives, check_count, check_value};
 
 /// The bits of a fragment component, RFC 8955, 4.2.2.12, and RFC 8956, 3.6.
 pub mod fragment {
+    use filter_common::packet::FragmentBits;
+
     /// The header forbids fragments. IPv4 only.
-    pub const DONT_FRAGMENT: u16 = 1;
+    pub const DONT_FRAGMENT: u16 = FragmentBits::DONT_FRAGMENT as u16;
     /// A fragment other than the first: its offset is not 0.
-    pub const IS_FRAGMENT: u16 = 2;
+    pub const IS_FRAGMENT: u16 = FragmentBits::IS_FRAGMENT as u16;
     /// The first of several: its offset is 0, and more follow.
-    pub const FIRST_FRAGMENT: u16 = 4;
+    pub const FIRST_FRAGMENT: u16 = FragmentBits::FIRST_FRAGMENT as u16;
     /// The last of several: its offset is not 0, and none follows.
-    pub const LAST_FRAGMENT: u16 = 8;
+    pub const LAST_FRAGMENT: u16 = FragmentBits::LAST_FRAGMENT as u16;
 }
 
 /// The fields whose bits are tested.

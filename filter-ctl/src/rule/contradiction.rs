@@ -3,7 +3,10 @@
 //! Such a rule looks as if it protected, and never does. It is refused where it is read. A single component that
 //! nothing satisfies, such as `dport false`, says so itself and is let be.
 
-use filter_common::address::Family;
+use filter_common::{
+    address::Family,
+    packet::protocol::{TCP, UDP},
+};
 
 use super::{Kind, Matching, bitmask::fragment, oracle::icmp};
 
@@ -70,25 +73,22 @@ impl Matching {
     /// The last component that looks at a transport header.
     fn transport(&self) -> Option<Kind> {
         let looks = [
-            (Kind::TcpFlags, self.tcp_flags.is_some()),
-            (Kind::IcmpCode, self.icmp_code.is_some()),
-            (Kind::IcmpType, self.icmp_type.is_some()),
-            (Kind::SourcePort, self.source_port.is_some()),
-            (Kind::DestinationPort, self.destination_port.is_some()),
-            (Kind::Port, self.port.is_some()),
+            Kind::TcpFlags,
+            Kind::IcmpCode,
+            Kind::IcmpType,
+            Kind::SourcePort,
+            Kind::DestinationPort,
+            Kind::Port,
         ];
-        looks
-            .into_iter()
-            .find(|(_, is_there)| *is_there)
-            .map(|(kind, _)| kind)
+        looks.into_iter().find(|kind| self.part(*kind).is_some())
     }
 
     /// Whether there is a protocol that every component allows.
     fn has_protocol(&self, family: Family) -> bool {
         let ports = [&self.port, &self.destination_port, &self.source_port];
         let asks = [
-            (ports.iter().any(|port| port.is_some()), &[6, 17][..]),
-            (self.tcp_flags.is_some(), &[6]),
+            (ports.iter().any(|port| port.is_some()), &[TCP, UDP][..]),
+            (self.tcp_flags.is_some(), &[TCP]),
             (
                 self.icmp_type.is_some() || self.icmp_code.is_some(),
                 &[icmp(family)],

@@ -10,10 +10,12 @@
 //! - [`order`]: which rule is asked first, and the bytes of the RFCs that this follows from;
 //! - [`oracle`]: whether a packet matches, operator by operator;
 //! - [`contradiction`]: matches that no packet can satisfy;
+//! - [`end`]: whether one address can be an end of a packet that matches;
 //! - `kind`: the kinds of components; `id`: names of rules.
 
 pub mod bitmask;
 pub mod contradiction;
+pub mod end;
 mod id;
 mod kind;
 pub mod numeric;
@@ -37,7 +39,8 @@ pub use self::{
 };
 
 /// Rules that can be in force at a time. A further one is refused.
-pub const RULES_MAX: usize = 1024;
+pub use filter_common::limits::RULES_MAX;
+
 /// Operators of one component. A component with more is refused.
 pub const OPERATORS_MAX: usize = 64;
 /// Bytes of the text of a rule. A longer one is refused.
@@ -131,6 +134,34 @@ pub struct Matching {
     pub label: Option<Numeric>,
 }
 
+/// A component that is there, by what it is made of.
+enum Part<'a> {
+    Prefix(IpNet),
+    Numbers(&'a Numeric),
+    Bits(&'a Bitmask),
+}
+
+impl Matching {
+    /// The component of a kind, if it is there.
+    fn part(&self, kind: Kind) -> Option<Part<'_>> {
+        match kind {
+            Kind::Destination => self.destination.map(Part::Prefix),
+            Kind::Source => self.source.map(Part::Prefix),
+            Kind::Protocol => self.protocol.as_ref().map(Part::Numbers),
+            Kind::Port => self.port.as_ref().map(Part::Numbers),
+            Kind::DestinationPort => self.destination_port.as_ref().map(Part::Numbers),
+            Kind::SourcePort => self.source_port.as_ref().map(Part::Numbers),
+            Kind::IcmpType => self.icmp_type.as_ref().map(Part::Numbers),
+            Kind::IcmpCode => self.icmp_code.as_ref().map(Part::Numbers),
+            Kind::TcpFlags => self.tcp_flags.as_ref().map(Part::Bits),
+            Kind::Length => self.length.as_ref().map(Part::Numbers),
+            Kind::Dscp => self.dscp.as_ref().map(Part::Numbers),
+            Kind::Fragment => self.fragment.as_ref().map(Part::Bits),
+            Kind::Label => self.label.as_ref().map(Part::Numbers),
+        }
+    }
+}
+
 /// What is done about a packet that matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -160,7 +191,7 @@ pub struct Rate {
 pub enum Unit {
     /// Packets.
     Packets,
-    /// Bits of IP packets with their headers.
+    /// Bits of frames, without the frame check sequence.
     Bits,
 }
 

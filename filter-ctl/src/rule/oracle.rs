@@ -4,9 +4,13 @@
 
 use std::net::IpAddr;
 
-use filter_common::{address::Family, settings::Role};
+use filter_common::{
+    address::Family,
+    packet::protocol::{ICMP, ICMPV6, TCP, UDP},
+    settings::Role,
+};
 
-use super::{Bitmask, Matching, Numeric, Rule, bitmask::fragment};
+use super::{Bitmask, Matching, Numeric, bitmask::fragment};
 
 /// What the components look at in a packet. What is unknown is `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,23 +41,11 @@ pub struct Fields {
     pub label: Option<u32>,
 }
 
-/// The protocols with ports that FlowSpec knows.
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-
 /// The protocol number of ICMP in a family.
 pub(super) const fn icmp(family: Family) -> u8 {
     match family {
-        Family::V4 => 1,
-        Family::V6 => 58,
-    }
-}
-
-impl Rule {
-    /// Whether a packet matches.
-    #[must_use]
-    pub fn matches(&self, fields: &Fields) -> bool {
-        self.matching.matches(fields)
+        Family::V4 => ICMP,
+        Family::V6 => ICMPV6,
     }
 }
 

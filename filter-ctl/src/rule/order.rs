@@ -17,7 +17,9 @@ use std::{
 use filter_common::{address::Family, settings::Role};
 use ipnet::IpNet;
 
-use super::{Bit, Bitmask, Comparison, Kind, Matching, Numeric, Rule, RuleId};
+use super::{
+    Bit, Bitmask, Comparison, Kind, Matching, Numeric, Part, Rule, RuleId, numeric::Domain,
+};
 
 /// The end of a list of operators.
 const END: u8 = 0x80;
@@ -203,30 +205,12 @@ fn prefixes(one: &IpNet, two: &IpNet) -> Ordering {
 }
 
 fn components(matching: &Matching) -> Vec<Component> {
-    let prefix = |net: &Option<IpNet>| net.map(Value::Prefix);
-    let number = |component: &Option<Numeric>, widths: &[u8]| {
-        let component = component.as_ref()?;
-        Some(Value::Operators(numeric(component, widths)))
-    };
-    let bits = |component: &Option<Bitmask>| {
-        component
-            .as_ref()
-            .map(|bits| Value::Operators(bitmask(bits)))
-    };
-    let value = |kind| match kind {
-        Kind::Destination => prefix(&matching.destination),
-        Kind::Source => prefix(&matching.source),
-        Kind::Protocol => number(&matching.protocol, &[0]),
-        Kind::Port => number(&matching.port, &[0, 1]),
-        Kind::DestinationPort => number(&matching.destination_port, &[0, 1]),
-        Kind::SourcePort => number(&matching.source_port, &[0, 1]),
-        Kind::IcmpType => number(&matching.icmp_type, &[0]),
-        Kind::IcmpCode => number(&matching.icmp_code, &[0]),
-        Kind::TcpFlags => bits(&matching.tcp_flags),
-        Kind::Length => number(&matching.length, &[0, 1]),
-        Kind::Dscp => number(&matching.dscp, &[0]),
-        Kind::Fragment => bits(&matching.fragment),
-        Kind::Label => number(&matching.label, &[2]),
+    let value = |kind| {
+        Some(match matching.part(kind)? {
+            Part::Prefix(net) => Value::Prefix(net),
+            Part::Numbers(list) => Value::Operators(numeric(list)),
+            Part::Bits(tests) => Value::Operators(bitmask(tests)),
+        })
     };
     let present = Kind::ALL.into_iter().filter_map(|kind| {
         let value = value(kind)?;
@@ -235,8 +219,13 @@ fn components(matching: &Matching) -> Vec<Component> {
     present.collect()
 }
 
-/// Operators and values; each value in the first of the widths, as logarithms of bytes, that holds it.
-fn numeric(component: &Numeric, widths: &[u8]) -> Vec<u8> {
+/// Operators and values; each value in the first of the widths of its field, as logarithms of bytes, that holds it.
+fn numeric(component: &Numeric) -> Vec<u8> {
+    let widths: &[u8] = match component.domain() {
+        Domain::Octet | Domain::Dscp => &[0],
+        Domain::Word => &[0, 1],
+        Domain::Label => &[2],
+    };
     let all = component.comparisons();
     let mut bytes = Vec::new();
     for (index, comparison) in all.iter().enumerate() {

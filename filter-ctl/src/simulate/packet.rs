@@ -9,7 +9,6 @@ use filter_common::{
     policy::{Policies, Policy},
     verdict::{Action, Reason, Verdict},
 };
-
 use jiff::Timestamp;
 
 use super::{

@@ -63,7 +63,8 @@ fn says<'a>(
     iter::once((place, Clause::default())).chain(clauses)
 }
 
-fn key(address: IpAddr) -> (Family, Address) {
+/// An address as tables are asked for it.
+pub(super) fn key(address: IpAddr) -> (Family, Address) {
     match address {
         IpAddr::V4(address) => (Family::V4, Address::from_v4(address.octets())),
         IpAddr::V6(address) => (Family::V6, Address::from_v6(address.octets())),

@@ -123,12 +123,12 @@ fn v4_address(number: u128) -> Ipv4Addr {
 
 #[cfg(test)]
 mod tests {
-    use filter_common::address::{Address, Family};
     use filter_common::decide::Tables as _;
 
     use super::*;
     use crate::table::{
         clock::BootClock,
+        compare::key,
         host::HostTables,
         tests::{compiled, rule, rule_set},
     };
@@ -163,15 +163,8 @@ mod tests {
         // What each says is what the search says of its first and last address.
         for (net, number) in &found {
             for address in [net.network(), net.broadcast()] {
-                let listed = match address {
-                    std::net::IpAddr::V4(v4) => {
-                        host.listed(Family::V4, Address::from_v4(v4.octets()))
-                    }
-                    std::net::IpAddr::V6(v6) => {
-                        host.listed(Family::V6, Address::from_v6(v6.octets()))
-                    }
-                };
-                assert_eq!(listed, *number, "{net}");
+                let (family, key) = key(address);
+                assert_eq!(host.listed(family, key), *number, "{net}");
             }
         }
         // And together they are all that was listed.

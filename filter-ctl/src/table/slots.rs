@@ -8,7 +8,10 @@
 //! is published, and [`SlotLedger::retire`] frees it once no published table uses it any more, the
 //! grace period is over, and its counter has been read for the last time.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use filter_common::limits::SLOTS_MAX;
 use serde::{Deserialize, Serialize};
@@ -21,12 +24,13 @@ use crate::order::OrderId;
 
 /// The meaning of slot numbers; at most [`SLOTS_MAX`] of them.
 ///
-/// A set of orders is sorted and has at least one member; it has one number at a time.
+/// A set of orders is sorted and has at least one member; it has one number at a time. Whoever names orders by
+/// slot shares the sets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Line>", into = "Vec<Line>")]
 pub struct SlotLedger {
-    sets: BTreeMap<Slot, Vec<OrderId>>,
-    numbers: HashMap<Vec<OrderId>, Slot>,
+    sets: BTreeMap<Slot, Arc<[OrderId]>>,
+    numbers: HashMap<Arc<[OrderId]>, Slot>,
 }
 
 /// Meanings that contradict each other, or the limits.
@@ -55,7 +59,7 @@ impl SlotLedger {
     /// The set that a number means.
     #[must_use]
     pub fn orders(&self, slot: Slot) -> Option<&[OrderId]> {
-        self.sets.get(&slot).map(Vec::as_slice)
+        self.sets.get(&slot).map(|set| &**set)
     }
 
     /// The number of a set.
@@ -66,8 +70,8 @@ impl SlotLedger {
 
     /// All numbers with their meaning, in order.
     #[must_use]
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Slot, &[OrderId])> {
-        self.sets.iter().map(|(&slot, set)| (slot, set.as_slice()))
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Slot, &Arc<[OrderId]>)> {
+        self.sets.iter().map(|(&slot, set)| (slot, set))
     }
 
     /// How many numbers have a meaning.
@@ -97,8 +101,9 @@ impl SlotLedger {
             match (self.orders(*slot), self.slot(set)) {
                 (Some(known), _) if known == set => {}
                 (None, None) => {
-                    let known = new.sets.insert(*slot, set.clone()).is_some();
-                    let numbered = new.numbers.insert(set.clone(), *slot).is_some();
+                    let set: Arc<[OrderId]> = set.as_slice().into();
+                    let known = new.sets.insert(*slot, Arc::clone(&set)).is_some();
+                    let numbered = new.numbers.insert(set, *slot).is_some();
                     if known || numbered {
                         return Err(LedgerError::Conflict(*slot));
                     }
@@ -168,7 +173,11 @@ impl TryFrom<Vec<Line>> for SlotLedger {
 impl From<SlotLedger> for Vec<Line> {
     fn from(ledger: SlotLedger) -> Self {
         let lines = ledger.sets.into_iter();
-        lines.map(|(slot, orders)| Line { slot, orders }).collect()
+        let line = |(slot, orders): (Slot, Arc<[OrderId]>)| Line {
+            slot,
+            orders: orders.to_vec(),
+        };
+        lines.map(line).collect()
     }
 }
 

@@ -156,11 +156,7 @@ fn a_list_is_rolled_back_too_and_what_its_publisher_removes_ends() {
     let (site, _) = site(&layout, CONFIG);
     let ca = site.path("ca.pem");
     let publisher = Publisher::new(&layout.router, &ca);
-    let port = publisher.port;
-    site.configure(&format!(
-        "{CONFIG}[[feed]]\nname = \"list\"\nurl = \"https://127.0.0.1:{port}/list.txt\"\n\
-         format = \"plain\"\nca_file = {ca:?}\n"
-    ));
+    site.configure(&format!("{CONFIG}{}", publisher.feed()));
     let serve = |nets: &str| publisher.answers(Reply::Body("text/plain", nets.to_owned()));
     serve(&format!("{BAD_4}\n"));
     let service = site.start();

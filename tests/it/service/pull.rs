@@ -29,11 +29,7 @@ fn whatever_a_publisher_serves_in_place_of_a_list_nothing_flushes() {
     let (site, _) = site(&layout, CONFIG);
     let ca = site.path("ca.pem");
     let publisher = Publisher::new(&layout.router, &ca);
-    let port = publisher.port;
-    site.configure(&format!(
-        "{CONFIG}[[feed]]\nname = \"list\"\nurl = \"https://127.0.0.1:{port}/list.txt\"\n\
-         format = \"plain\"\nca_file = {ca:?}\n"
-    ));
+    site.configure(&format!("{CONFIG}{}", publisher.feed()));
     publisher.answers(list(200));
     let service = site.start();
     until("the list is enforced", || !arrives(&layout, BAD_4));

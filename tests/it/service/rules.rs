@@ -102,6 +102,77 @@ fn rules_are_listed_in_their_order_and_outlive_a_killed_service() {
 }
 
 #[test]
+fn an_address_is_explained_by_the_rules_that_can_match_it_and_by_its_host_group() {
+    const GROUP: &str = "[[host_group]]\nname = \"web\"\nnetworks = [\"192.0.2.0/24\"]\n\
+                         limits = { syn = \"5000 pps\" }\npolicies = { land = \"drop\" }\n";
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let site = Site::new(&layout.router);
+    site.configure(&format!("{}{GROUP}", with_rule("udp", "proto udp")));
+    let _service = site.start();
+    let add = |text: &str, id: &str| site.done(&["rule", "add", text, "--id", id]);
+    add("dst 198.51.100.0/24 then drop", "elsewhere");
+    add(
+        "src 192.0.2.1 dst 198.51.100.1 then limit 10 Mbit/s",
+        "from",
+    );
+    add("dst 192.0.2.0/25 dport 80 then pass continue", "to");
+    add("family ip6 proto tcp then drop", "six");
+    add("src 203.0.113.0/24 dst 203.0.113.0/24 then drop", "nobody");
+
+    let explanation = site.json(&["explain", "192.0.2.1"]);
+    assert_eq!(explanation["blocked"], false);
+    assert_eq!(explanation["host_group"], "web");
+    assert_eq!(
+        explanation["limits"],
+        serde_json::json!({"syn": "5000 pps"})
+    );
+    assert_eq!(explanation["policies"], serde_json::json!({"land": "drop"}));
+    let rules = explanation["rules"].as_array().unwrap().iter();
+    let told: Vec<_> = rules
+        .map(|rule| ["id", "dir", "action"].map(|field| rule[field].as_str().unwrap().to_owned()))
+        .collect();
+    // Those that name it first, then the others, each as `rule list` has them.
+    assert_eq!(
+        told,
+        [
+            ["to", "both", "pass"],
+            ["from", "from", "limit 10 Mbit/s"],
+            ["elsewhere", "from", "drop"],
+            ["udp", "both", "drop"],
+        ]
+    );
+    assert_eq!(explanation["rules_total"], 4);
+    let text = site.done(&["explain", "192.0.2.1"]);
+    assert!(text.contains("limits    syn 5000 pps\n"), "{text}");
+    assert!(
+        text.contains("dst 192.0.2.0/25 dport = 80 then pass continue"),
+        "{text}"
+    );
+
+    let six = site.json(&["explain", "2001:db8::1"]);
+    assert_eq!(six["host_group"], Value::Null);
+    let ids: Vec<&Value> = six["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| &rule["id"])
+        .collect();
+    assert_eq!(ids, ["six", "udp"]);
+
+    for port in 0..60 {
+        add(&format!("dport {port} then pass"), &format!("p{port}"));
+    }
+    let explanation = site.json(&["explain", "192.0.2.1"]);
+    assert_eq!(explanation["rules"].as_array().unwrap().len(), 50);
+    assert_eq!(explanation["rules_total"], 64);
+    let text = site.done(&["explain", "192.0.2.1"]);
+    assert!(text.ends_with("  and 14 more\n"), "{text}");
+}
+
+#[test]
 fn what_conflicts_is_refused_and_changes_nothing() {
     if skipped() {
         return;

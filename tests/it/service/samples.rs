@@ -118,8 +118,64 @@ fn a_monitored_interface_tells_what_it_would_drop() {
     until("an event", || told().is_some());
     let first = told().unwrap();
     assert_eq!(first["reason"], "order");
-    // Which monitored order it is, is in the counters of the orders.
-    assert!(first["orders"].is_null());
+    assert_eq!(first["orders"][0], "operator:1");
+}
+
+#[test]
+fn what_a_monitored_feed_would_drop_is_told_with_its_order() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, _) = site(&layout, CONFIG);
+    let _service = site.start();
+    for (reference, net) in [("1", BAD_4), ("2", BAD_6)] {
+        site.done(&[
+            "order",
+            "add",
+            net,
+            "--reference",
+            reference,
+            "--until",
+            "1d",
+        ]);
+    }
+    site.done(&["panic", "off", "--feed", "operator"]);
+    // A rule that passes what would have been dropped is not what would have dropped it.
+    site.done(&["rule", "add", "proto udp then pass"]);
+    let upstream = layout.tap_upstream();
+    upstream.send(&blocked(BAD_4, CUSTOMER_4));
+    upstream.send(&blocked(BAD_6, CUSTOMER_6));
+    let events = expect_events(&site, 2);
+    for (event, order) in events.iter().zip(["operator:1", "operator:2"]) {
+        assert_eq!(event["verdict"], "would_drop", "{event}");
+        assert_eq!(event["reason"], "order", "{event}");
+        assert_eq!(event["orders"], serde_json::json!([order]), "{event}");
+        assert!(event["rule"].is_null(), "{event}");
+    }
+}
+
+#[test]
+fn the_rule_that_is_told_is_the_one_that_would_drop_and_not_a_later_one_that_lets_pass() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, _) = site(&layout, &format!("{CONFIG}{MANY}"));
+    let _service = site.start();
+    let add = |text: &str, id: &str| site.done(&["rule", "add", text, "--id", id]);
+    add("dst 192.0.2.0/24 then monitor", "watched");
+    add("dst 192.0.2.0/24 sport 40000 then monitor", "narrow");
+    add("proto udp then limit 1 Mpps continue", "limited");
+    let upstream = layout.tap_upstream();
+    upstream.send(&blocked(BAD_4, CUSTOMER_4));
+    let told = |event: &Value| (event["verdict"].clone(), event["rule"].clone());
+    let events = expect_events(&site, 1);
+    assert_eq!(told(&events[0]), ("would_drop".into(), "narrow".into()));
+    add("dport 53 then drop", "dropped");
+    upstream.send(&blocked(BAD_4, CUSTOMER_4));
+    let events = expect_events(&site, 2);
+    assert_eq!(told(&events[1]), ("drop".into(), "dropped".into()));
 }
 
 #[test]

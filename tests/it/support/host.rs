@@ -125,8 +125,7 @@ pub(crate) fn pass_reason(frame: &[u8]) -> Reason {
 
 /// The reason that a stop stands for.
 pub(crate) fn reason_of(stop: Stop) -> Reason {
-    let mut all = Reason::all();
-    all.find(|reason| reason.number() == stop.number()).unwrap()
+    Reason::numbered(stop.number()).unwrap()
 }
 
 fn otherwise(packet: &Packet) -> Reason {

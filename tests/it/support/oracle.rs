@@ -152,6 +152,9 @@ impl Oracle {
             let covering = covering.filter(|rule| rule.net.contains(&end));
             for rule in covering.filter(speaks) {
                 if rule.monitor || settings.monitors() {
+                    if decision.would.is_empty() {
+                        decision.verdict.would_slot = rule.slot;
+                    }
                     decision.verdict.would_reasons |= 1 << Reason::Order.number();
                     decision.would.push(rule.slot);
                 } else {

@@ -5,7 +5,7 @@ use std::{
     hash::{DefaultHasher, Hasher as _},
     io::{BufRead as _, BufReader, Write as _},
     net::{IpAddr, Ipv4Addr, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -60,6 +60,7 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Publisher {
     pub(crate) port: u16,
+    ca: PathBuf,
     state: Arc<State>,
 }
 
@@ -86,7 +87,20 @@ impl Publisher {
                 thread::spawn(move || drop(serve(stream, &state)));
             }
         });
-        Self { port, state }
+        Self {
+            port,
+            ca: ca.to_owned(),
+            state,
+        }
+    }
+
+    /// The section of a feed `list` that is fetched from it as plain text.
+    pub(crate) fn feed(&self) -> String {
+        let Self { port, ca, .. } = self;
+        format!(
+            "[[feed]]\nname = \"list\"\nurl = \"https://127.0.0.1:{port}/list.txt\"\n\
+             format = \"plain\"\nca_file = {ca:?}\n"
+        )
     }
 
     pub(crate) fn answers(&self, reply: Reply) {

@@ -6,7 +6,8 @@
 //! - [`packet`], [`capture`]: what comes over the wire, or from a file of it;
 //! - [`bundle`], [`delta`]: what authorities sign; [`trust`]: whom to believe;
 //! - [`plain`], [`drop_json`]: published lists; [`letter`]: pasted ones;
-//! - [`config`]: the operator's file; [`rule`]: the syntax of rules; [`audit`], [`receipt`]: what the service reads back of its own.
+//! - [`config`]: the operator's file; [`rule`]: the syntax of rules;
+//! - [`audit`], [`receipt`]: what the service reads back of its own.
 
 use filter_ctl::cli::sanitize::lines;
 

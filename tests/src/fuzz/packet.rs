@@ -60,9 +60,7 @@ pub(super) fn check(frame: &[u8], tunnels: Tunnels) -> Frame {
     match (parsed.content(), plain.content()) {
         (Classified::Stopped(stop), other) => {
             assert_eq!(Classified::Stopped(stop), other, "tunnels stop nothing");
-            let number = stop.number();
-            let known = Reason::all().find(|reason| reason.number() == number);
-            let reason = known.expect("a stop has a reason");
+            let reason = Reason::numbered(stop.number()).expect("a stop has a reason");
             let expected = match reason {
                 Reason::Policy(policy) => Policies::of(policy),
                 _ => Policies::NONE,

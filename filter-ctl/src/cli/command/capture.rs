@@ -14,7 +14,7 @@ use super::Context;
 use crate::{
     capture::Reader,
     cli::{failure::Failure, output::Outcome, text},
-    http::wire::CaptureRequest,
+    http::wire::{CAPTURE_PACKETS_MAX, CAPTURE_SECONDS_MAX, CaptureRequest},
 };
 
 /// The mode of a new file: what it holds is for whoever asked for it.
@@ -28,11 +28,11 @@ pub struct CaptureArgs {
     write: PathBuf,
     /// End after so many seconds
     #[arg(long, value_name = "NUMBER", default_value_t = 10,
-        value_parser = clap::value_parser!(u32).range(1..=300))]
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(CAPTURE_SECONDS_MAX)))]
     seconds: u32,
     /// End after so many packets
     #[arg(long, value_name = "NUMBER", default_value_t = 10_000,
-        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(CAPTURE_PACKETS_MAX)))]
     packets: u32,
     /// Only packets of this reason, such as `order`
     #[arg(long)]
@@ -113,7 +113,8 @@ fn receive(
     Ok(received?)
 }
 
-/// The packets in a file that was just written.
+/// The packets in a file that was just written. It is read back for that, so that one that broke off is not said
+/// to be there.
 fn count(path: &Path) -> Result<u64, Failure> {
     let broken = |error: &dyn std::fmt::Display| {
         Failure::failed("capture", format!("{}: {error}", path.display()))

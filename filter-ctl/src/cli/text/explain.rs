@@ -1,11 +1,18 @@
 //! The text of `explain`: blocked or not, and on whose order.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
-use super::{bytes, count, fields, number, order::packets, time, time_and_distance};
+use super::{
+    bytes, count, fields, number, optional_time,
+    order::{direction, packets},
+    table::{Side, Table},
+    time, time_and_distance,
+};
 use crate::{
     cli::sanitize,
-    http::wire::{CoveringEntry, Explanation, NeverBlockEntry, WithheldEntry},
+    http::wire::{CoveringEntry, Explanation, NeverBlockEntry, RuleAtEnd, WithheldEntry},
 };
 
 /// The text, as of `now`.
@@ -15,6 +22,10 @@ pub fn text(explanation: &Explanation, now: Timestamp) -> String {
         address,
         stands_for,
         host_group,
+        limits,
+        policies,
+        rules,
+        rules_total,
         blocked,
         orders,
         never_block,
@@ -41,6 +52,11 @@ pub fn text(explanation: &Explanation, now: Timestamp) -> String {
     }
     if let Some(group) = host_group {
         text += &format!("It is in the host group {}.\n", sanitize::line(group));
+        let settings = [
+            ("limits", settings(limits)),
+            ("policies", settings(policies)),
+        ];
+        text += &fields(2, &settings);
     }
     if let Some(entry) = never_block {
         text += &format!("\n{}", protection(entry));
@@ -52,7 +68,52 @@ pub fn text(explanation: &Explanation, now: Timestamp) -> String {
         text += "\nNot in force\n";
         text += &withheld_table(withheld);
     }
+    if !rules.is_empty() {
+        text += "\nRules that can match packets from and to it";
+        if never_block
+            .as_ref()
+            .is_some_and(|entry| entry.scope == "all")
+        {
+            text += ", which pass without being asked about";
+        }
+        text += "\n";
+        text += &rules_table(rules);
+        text += &more(rules.len(), *rules_total);
+    }
     text
+}
+
+/// Settings on one line, in the words of the configuration.
+fn settings(settings: &BTreeMap<String, String>) -> String {
+    let settings = settings.iter();
+    let settings: Vec<String> = settings
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    settings.join(", ")
+}
+
+fn rules_table(rules: &[RuleAtEnd]) -> String {
+    let mut table = Table::new(&[
+        ("RANK", Side::Right),
+        ("ID", Side::Left),
+        ("PACKETS", Side::Left),
+        ("MATCHED", Side::Right),
+        ("DROPPED", Side::Right),
+        ("UNTIL", Side::Left),
+        ("RULE", Side::Left),
+    ]);
+    for RuleAtEnd { dir, rule, .. } in rules {
+        table.row([
+            rule.rank.to_string(),
+            rule.id.to_string(),
+            direction(*dir).to_owned(),
+            number(rule.matched.packets),
+            number(rule.dropped.packets),
+            optional_time(rule.until),
+            rule.text.clone(),
+        ]);
+    }
+    table.render(2)
 }
 
 fn protection(entry: &NeverBlockEntry) -> String {
@@ -118,7 +179,6 @@ fn covering(entry: &CoveringEntry, now: Timestamp) -> String {
 /// Entries that are not in force, a line each.
 #[must_use]
 pub fn withheld_table(entries: &[WithheldEntry]) -> String {
-    use super::table::{Side, Table};
     let mut table = Table::new(&[
         ("NET", Side::Left),
         ("STATUS", Side::Left),
@@ -194,6 +254,40 @@ Not in force
                 "It is in the host group name-servers.",
             ]
         );
+    }
+
+    #[test]
+    fn rules_and_limits_are_told_and_what_is_left_out_is_counted() {
+        let mut explanation = samples::explanation();
+        explanation.blocked = false;
+        explanation.orders.clear();
+        explanation.host_group = Some("web".to_owned());
+        let settings = |name: &str, value: &str| [(name.to_owned(), value.to_owned())];
+        explanation.limits = settings("syn", "5 kpps").into();
+        explanation.limits.extend(settings("icmp", "1 Mbit/s"));
+        explanation.policies = settings("land", "drop").into();
+        explanation.rules = vec![samples::rule_at_end()];
+        explanation.rules_total = 4;
+        let now = samples::time("2026-11-23T12:00:00Z");
+        assert_eq!(
+            text(&explanation, now),
+            "\
+203.0.113.7 is not blocked: no order in force covers it (generation 42).
+It is in the host group web.
+  limits    icmp 1 Mbit/s, syn 5 kpps
+  policies  land drop
+
+Rules that can match packets from and to it
+  RANK  ID   PACKETS         MATCHED  DROPPED  UNTIL                 RULE
+     1  ntp  from and to it   12,345   12,000  2026-11-23 10:00:04Z  proto = udp sport = 123 length >= 468 then drop
+  and 3 more
+"
+        );
+        explanation.never_block = Some(samples::never_block_entry());
+        assert!(!text(&explanation, now).contains("without being asked"));
+        explanation.never_block.as_mut().unwrap().scope = "all".to_owned();
+        let text = text(&explanation, now);
+        assert!(text.contains("from and to it, which pass without being asked about\n"));
     }
 
     #[test]

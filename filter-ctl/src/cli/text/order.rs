@@ -141,15 +141,20 @@ fn entry_table(entries: &[CoveringEntry]) -> String {
     table.render(2)
 }
 
-/// Which packets an entry is about.
+/// Which packets of an address are meant.
 #[must_use]
-pub fn packets(dir: Direction, proto: Option<&str>, ports: &[String]) -> String {
-    let mut text = match dir {
+pub const fn direction(direction: Direction) -> &'static str {
+    match direction {
         Direction::From => "from it",
         Direction::To => "to it",
         Direction::Both => "from and to it",
     }
-    .to_owned();
+}
+
+/// Which packets an entry is about.
+#[must_use]
+pub fn packets(dir: Direction, proto: Option<&str>, ports: &[String]) -> String {
+    let mut text = direction(dir).to_owned();
     if let Some(protocol) = proto {
         text += &format!(", {protocol}");
     }

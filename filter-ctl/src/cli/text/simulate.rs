@@ -59,6 +59,17 @@ pub fn line(line: &Line<'_>) -> String {
     text
 }
 
+/// How many there are beside those that are shown.
+fn more(all: usize, [one, many]: [&str; 2]) -> String {
+    match all.saturating_sub(ORDERS_SHOWN) {
+        0 => String::new(),
+        more => format!(
+            "  and {}; -o json has all of them\n",
+            count(more as u64, one, many)
+        ),
+    }
+}
+
 /// What became of all.
 #[must_use]
 pub fn summary(summary: &Summary) -> String {
@@ -101,10 +112,7 @@ pub fn summary(summary: &Summary) -> String {
             table.row([order.to_string(), number(**packets)]);
         }
         text += &table.render(2);
-        if let Some(more) = orders.len().checked_sub(ORDERS_SHOWN + 1) {
-            let more = count(more as u64 + 1, "more order", "more orders");
-            text += &format!("  and {more}; -o json has all of them\n");
-        }
+        text += &more(orders.len(), ["more order", "more orders"]);
     }
     if !by_rule.is_empty() {
         let mut table = head("rule");
@@ -114,6 +122,7 @@ pub fn summary(summary: &Summary) -> String {
             table.row([(*rule).clone(), number(**packets)]);
         }
         text += &table.render(2);
+        text += &more(rules.len(), ["more rule", "more rules"]);
     }
     if *would_drop > 0 {
         text += &format!(

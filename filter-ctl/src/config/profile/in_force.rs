@@ -94,12 +94,21 @@ impl InForce {
     #[must_use]
     pub fn class_limits(&self) -> [Limit; CLASSES] {
         let mut limits = [Limit::NONE; CLASSES];
-        for (class, rate) in &self.limits {
-            if let Switched::On(rate) = rate.value() {
-                limits[*class as usize] = limit(*rate);
-            }
+        for (class, rate) in self.rates() {
+            limits[class as usize] = limit(rate);
         }
         limits
+    }
+
+    /// The limits, as they are written.
+    #[must_use]
+    pub fn rates(&self) -> BTreeMap<Class, Rate> {
+        let rates = self.limits.iter();
+        let on = rates.filter_map(|(class, rate)| match rate.value() {
+            Switched::On(rate) => Some((*class, *rate)),
+            Switched::Off => None,
+        });
+        on.collect()
     }
 }
 

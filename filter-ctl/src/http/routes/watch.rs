@@ -30,19 +30,16 @@ use crate::{
     events::{Addresses, Filter, Seen, Subscription, event::comment, frame::frame, hub},
     http::{
         peer::{Peer, Role},
-        wire::{CaptureRequest, EventLine, Events, EventsLost, Refusal, RefusalKind},
+        wire::{
+            CAPTURE_PACKETS_MAX, CAPTURE_SECONDS_MAX, CaptureRequest, DESTINATIONS_LISTED_MAX,
+            EventLine, Events, EventsLost, METER_SECONDS_MAX, Refusal, RefusalKind,
+        },
     },
-    observe::meters::{self, DESTINATIONS_LISTED_MAX, Wanted},
+    observe::meters::{self, Wanted},
 };
 
 /// How long somebody may follow with one request; who wants to go on asks again from the last event on.
 const FOLLOW_TIME_MAX: Duration = Duration::from_mins(9);
-/// The longest capture, in seconds.
-pub(in crate::http) const CAPTURE_SECONDS_MAX: u32 = 300;
-/// The most packets of a capture.
-pub(in crate::http) const CAPTURE_PACKETS_MAX: u32 = 1_000_000;
-/// The longest measurement, in seconds.
-const METER_SECONDS_MAX: u32 = 20;
 /// Destinations that are listed unless the request says how many.
 const DESTINATIONS_LISTED: usize = 20;
 /// Parts of an answer that wait for a slow reader; then samples wait in the subscription, and are lost past its
@@ -284,7 +281,7 @@ async fn measure(
         )));
     }
     let limit = query.limit.unwrap_or(DESTINATIONS_LISTED);
-    if !(1..=DESTINATIONS_LISTED_MAX).contains(&limit) {
+    if !(1..=usize::from(DESTINATIONS_LISTED_MAX)).contains(&limit) {
         return Err(invalid(format!(
             "limit: {limit} is not between 1 and {DESTINATIONS_LISTED_MAX}"
         )));
@@ -324,7 +321,7 @@ fn reason(name: Option<&str>) -> Result<Option<Reason>, Refusal> {
     let Some(name) = name else {
         return Ok(None);
     };
-    let found = Reason::all().find(|reason| reason.can_drop() && reason.name() == name);
+    let found = Reason::named(name).filter(|reason| reason.can_drop());
     found.map(Some).ok_or_else(|| {
         invalid(format!(
             "`{name}` is no reason for which packets are dropped; `filter-ctl stats` names those that were"

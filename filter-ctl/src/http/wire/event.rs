@@ -96,6 +96,11 @@ pub struct Event {
     pub icmp_code: Option<u8>,
 }
 
+/// The longest capture, in seconds.
+pub const CAPTURE_SECONDS_MAX: u32 = 300;
+/// The most packets of a capture.
+pub const CAPTURE_PACKETS_MAX: u32 = 1_000_000;
+
 /// `POST /v1/capture`; the answer is a pcapng file, sent as it grows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,6 +5,11 @@ use std::{collections::BTreeMap, net::IpAddr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// The longest measurement, in seconds.
+pub const METER_SECONDS_MAX: u32 = 20;
+/// Destinations that one answer lists; the others are counted.
+pub const DESTINATIONS_LISTED_MAX: u16 = 1_000;
+
 /// `GET /v1/meters`: rates over some seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Meters {

@@ -6,7 +6,8 @@ use filter_common::{address::Family, settings::Role};
 
 use super::{
     super::{
-        Action, Bit, Bitmask, Comparison, Kind, Matching, Numeric, Rate, Unit, numeric::Operator,
+        Action, Bit, Bitmask, Comparison, Kind, Matching, Numeric, Part, Rate, Unit,
+        numeric::Operator,
     },
     Written,
     action::{BURSTS, RATES, Scale},
@@ -52,35 +53,17 @@ impl fmt::Display for Matching {
         }
         let before = parts.len();
         parts.extend(Kind::ALL.into_iter().filter_map(|kind| {
-            let text = self.component(kind)?;
+            let text = match self.part(kind)? {
+                Part::Prefix(net) => net.to_string(),
+                Part::Numbers(list) => numeric(list, kind),
+                Part::Bits(tests) => bitmask(tests),
+            };
             Some(format!("{} {text}", kind.name()))
         }));
         if parts.len() == before {
             parts.push("any".to_owned());
         }
         f.write_str(&parts.join(" "))
-    }
-}
-
-impl Matching {
-    fn component(&self, kind: Kind) -> Option<String> {
-        let numbers =
-            |component: &Option<Numeric>| component.as_ref().map(|list| numeric(list, kind));
-        match kind {
-            Kind::Destination => self.destination.map(|net| net.to_string()),
-            Kind::Source => self.source.map(|net| net.to_string()),
-            Kind::Protocol => numbers(&self.protocol),
-            Kind::Port => numbers(&self.port),
-            Kind::DestinationPort => numbers(&self.destination_port),
-            Kind::SourcePort => numbers(&self.source_port),
-            Kind::IcmpType => numbers(&self.icmp_type),
-            Kind::IcmpCode => numbers(&self.icmp_code),
-            Kind::TcpFlags => self.tcp_flags.as_ref().map(bitmask),
-            Kind::Length => numbers(&self.length),
-            Kind::Dscp => numbers(&self.dscp),
-            Kind::Fragment => self.fragment.as_ref().map(bitmask),
-            Kind::Label => numbers(&self.label),
-        }
     }
 }
 

@@ -1,11 +1,10 @@
 //! The buckets of limits and what else the evaluation is told, on the host.
 
-use std::{collections::BTreeMap, sync::atomic::AtomicU64};
+use std::sync::atomic::AtomicU64;
 
 use filter_common::{
     abi::SHARED_SETS,
     address::Address,
-    counters::RuleCounter,
     decide::Effects,
     limit::{
         Bucket as _, Class, DENSE_WORDS, KEYED_WAYS, Key, Limit, Tick, UNITS_PER_SECOND, Use, Way,
@@ -23,17 +22,11 @@ pub struct Buckets {
     rules: Vec<AtomicU64>,
     lines: Vec<[AtomicU64; DENSE_WORDS]>,
     shared: Vec<[AtomicU64; KEYED_WAYS]>,
-    /// What each rule has counted, by slot.
-    pub counted: BTreeMap<u32, RuleCounter>,
-    /// Packets that were charged to a bucket of another destination.
-    pub shared_packets: u64,
-    /// The slots of orders that would have dropped the last packet, in the order of evaluation; one twice that would have for both
-    /// ends.
+    /// The slots of orders that would have dropped the last packet, in the order of evaluation; one twice that
+    /// would have for both ends.
     pub would: Vec<Slot>,
     /// The slots of the rules that matched the last packet, in the order of evaluation.
     pub matched: Vec<u32>,
-    /// What the last packet was counted as for its destination.
-    pub metered: Option<Metered>,
     bytes: u64,
 }
 
@@ -58,25 +51,12 @@ impl Buckets {
     pub fn new(table: &GuardTable) -> Self {
         let some = |needed: bool, count: usize| if needed { count } else { 0 };
         let has_limits = table.limits.iter().any(Limit::is_some);
-        let words = |count| {
-            let mut words = Vec::new();
-            words.resize_with(count, Default::default);
-            words
-        };
-        let mut rules = Vec::new();
-        rules.resize_with(
-            some(!table.rules.is_empty(), RULE_SLOTS_MAX),
-            AtomicU64::default,
-        );
         Self {
-            rules,
-            lines: words(table.lines as usize),
-            shared: words(some(has_limits, SHARED_SETS)),
-            counted: BTreeMap::new(),
-            shared_packets: 0,
+            rules: empty(some(!table.rules.is_empty(), RULE_SLOTS_MAX)),
+            lines: empty(table.lines as usize),
+            shared: empty(some(has_limits, SHARED_SETS)),
             would: Vec::new(),
             matched: Vec::new(),
-            metered: None,
             bytes: 0,
         }
     }
@@ -86,9 +66,15 @@ impl Buckets {
         self.bytes = frame_length as u64;
         self.would.clear();
         self.matched.clear();
-        self.metered = None;
         self
     }
+}
+
+/// So many unused ones.
+fn empty<T: Default>(count: usize) -> Vec<T> {
+    let mut unused = Vec::new();
+    unused.resize_with(count, T::default);
+    unused
 }
 
 impl Effects for Buckets {
@@ -100,15 +86,8 @@ impl Effects for Buckets {
         u16::try_from(self.bytes).unwrap_or(u16::MAX)
     }
 
-    fn rule_matched(&mut self, slot: u32, dropped: bool) {
+    fn rule_matched(&mut self, slot: u32, _dropped: bool) {
         self.matched.push(slot);
-        let counter = self.counted.entry(slot).or_default();
-        counter.matched_packets += 1;
-        counter.matched_bytes += self.bytes;
-        if dropped {
-            counter.dropped_packets += 1;
-            counter.dropped_bytes += self.bytes;
-        }
     }
 
     fn take_rule(&mut self, slot: u32, limit: &Limit, cost: u64, tick: Tick) -> bool {
@@ -135,20 +114,14 @@ impl Effects for Buckets {
             return true;
         };
         let way = match find_way(key, tick, |way| set[way].word(), |way| way) {
-            Way::Own(way) => way,
             Way::Free(way) => {
                 set[way].replace(set[way].word(), Use::new(key.tag(), tick).to_bits());
                 way
             }
-            Way::Shared(way) => {
-                self.shared_packets += 1;
-                way
-            }
+            Way::Own(way) | Way::Shared(way) => way,
         };
         take(&set[way], limit, cost, tick)
     }
 
-    fn meter(&mut self, packet: &Metered, _: Tick) {
-        self.metered = Some(*packet);
-    }
+    fn meter(&mut self, _: &Metered, _: Tick) {}
 }

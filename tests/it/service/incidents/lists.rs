@@ -23,12 +23,8 @@ impl<'a> Scene<'a> {
         let (site, _) = site(layout, CONFIG);
         let ca = site.path("ca.pem");
         let publisher = Publisher::new(&layout.router, &ca);
-        let port = publisher.port;
-        let ca = ca.display();
-        site.configure(&format!(
-            "{before}{CONFIG}[[feed]]\nname = \"list\"\nurl = \"https://127.0.0.1:{port}/list\"\n\
-             format = \"plain\"\nca_file = \"{ca}\"\n{feed}"
-        ));
+        let section = publisher.feed();
+        site.configure(&format!("{before}{CONFIG}{section}{feed}"));
         publisher.answers(Reply::Body("text/plain", list.to_owned()));
         let service = site.start();
         let scene = Self {

@@ -11,12 +11,8 @@ use crate::{
     },
 };
 
-fn configure(site: &Site<'_>, port: u16) {
-    let ca = site.path("ca.pem").display().to_string();
-    site.configure(&format!(
-        "{METRICS}{CONFIG}[[feed]]\nname = \"list\"\nurl = \"https://127.0.0.1:{port}/list.txt\"\n\
-         format = \"plain\"\nca_file = \"{ca}\"\n"
-    ));
+fn configure(site: &Site<'_>, publisher: &Publisher) {
+    site.configure(&format!("{METRICS}{CONFIG}{}", publisher.feed()));
 }
 
 fn plain(text: &str) -> Reply {
@@ -50,7 +46,7 @@ fn a_publisher_that_lies_about_length_type_or_place_changes_nothing_and_each_lie
     let (site, _) = site(&layout, CONFIG);
     let ca = site.path("ca.pem");
     let publisher = Publisher::new(&layout.router, &ca);
-    configure(&site, publisher.port);
+    configure(&site, &publisher);
     let list = format!("{BAD_4}\n198.51.100.9\n");
     publisher.answers(plain(&list));
     let service = site.start();
@@ -108,7 +104,7 @@ fn an_update_that_was_rejected_stays_out_and_the_next_one_is_judged_anew() {
     let layout = Layout::new();
     let (site, _) = site(&layout, CONFIG);
     let publisher = Publisher::new(&layout.router, &site.path("ca.pem"));
-    configure(&site, publisher.port);
+    configure(&site, &publisher);
     let hosts = |count: u8| {
         let hosts = (1..=count).map(|host| format!("198.51.100.{host}\n"));
         format!("{BAD_4}\n{}", hosts.collect::<String>())
