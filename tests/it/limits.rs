@@ -23,7 +23,7 @@ use crate::support::{
     timed::{LIMITS, Timed, compiled},
 };
 
-const SECOND: u64 = 1_000;
+pub(crate) const SECOND: u64 = 1_000;
 
 /// A group of these networks, with one limit for a class.
 fn limited(networks: &[&str], class: Class, limit: Limit) -> Perimeter {
@@ -62,19 +62,31 @@ fn ipv4(packet: &[u8]) -> Vec<u8> {
 
 /// How much passes of so many packets per second in so many seconds, sent evenly.
 fn passed(timed: &mut Timed, frame: &[u8], per_second: u64, seconds: u64) -> u64 {
+    passed_of(timed, &[frame.to_vec()], per_second, seconds)
+}
+
+/// The same of packets that take turns.
+pub(crate) fn passed_of(
+    timed: &mut Timed,
+    frames: &[Vec<u8>],
+    per_second: u64,
+    seconds: u64,
+) -> u64 {
     let before = timed.passed();
+    let mut turns = frames.iter().cycle();
     let mut sent = 0;
     for millisecond in 0..seconds * SECOND {
         timed.at(1_000_000 + millisecond);
         let due = per_second * (millisecond + 1) / SECOND;
-        let more = u32::try_from(due - sent).unwrap();
-        timed.run(frame, more);
+        for frame in turns.by_ref().take(usize::try_from(due - sent).unwrap()) {
+            timed.passes(frame);
+        }
         sent = due;
     }
     timed.passed() - before
 }
 
-fn assert_near(passed: u64, expected: u64, what: &str) {
+pub(crate) fn assert_near(passed: u64, expected: u64, what: &str) {
     let off = passed.abs_diff(expected);
     assert!(
         off * 20 <= expected,
