@@ -160,7 +160,7 @@ pub struct Rate {
 pub enum Unit {
     /// Packets.
     Packets,
-    /// Bits of IP packets with their headers.
+    /// Bits of frames, as counters have them: with the Ethernet header, without the frame check sequence.
     Bits,
 }
 

@@ -67,12 +67,9 @@ fn a_rule_that_passes_a_packet_spares_it_the_rules_and_limits_behind_it() {
     if skipped() {
         return;
     }
-    let mut limits = [Limit::NONE; CLASSES];
-    limits.fill(Limit {
-        burst: 1,
-        ..Limit::packets(1, 1)
-    });
+    let limits = [Limit::packets(1, 1); CLASSES];
     let mut timed = Timed::new(Perimeter {
+        // A packet of a class and second.
         groups: vec![HostGroup {
             name: "inside".to_owned(),
             networks: vec![parse("192.0.2.0/24")],
@@ -86,14 +83,15 @@ fn a_rule_that_passes_a_packet_spares_it_the_rules_and_limits_behind_it() {
             "dst 192.0.2.0/24 dport <= 54 then drop",
         ])
     });
-    assert!(timed.passes(&udp(53)));
+    timed.at(5 * SECOND);
+    assert_eq!(timed.send(&udp(53), 5), 5, "neither the drop nor the limit");
     assert!(!timed.passes(&udp(54)), "the next rule is asked");
     assert!(!timed.passes(&udp(55)));
-    assert!(!timed.passes(&udp(56)), "no rule spares it the limit");
+    assert_eq!(timed.send(&udp(56), 5), 1, "no rule spares it the limit");
     let slots = [0, 1, 2, 3].map(|slot| counted(&timed, slot));
-    assert_eq!(slots, [[1, 0], [1, 0], [1, 1], [1, 1]]);
+    assert_eq!(slots, [[5, 0], [1, 0], [1, 1], [1, 1]]);
     assert_eq!(timed.dropped(Reason::Rule), 2);
-    assert_eq!(timed.dropped(Reason::LimitUdp), 1);
+    assert_eq!(timed.dropped(Reason::LimitUdp), 4);
 }
 
 #[test]
@@ -116,8 +114,8 @@ fn a_monitored_rule_counts_what_it_would_drop_and_asks_the_next() {
     let counter = counter.unwrap();
     assert_eq!(
         [counter.packets, counter.would_packets],
-        [1, 1],
-        "one was dropped, and one other would have been"
+        [1, 2],
+        "one was dropped; both would have been, had the monitored rules dropped"
     );
 }
 
@@ -186,15 +184,17 @@ fn a_rate_in_packets_is_kept_to_five_percent_over_ten_seconds_by_one_flow_or_man
     }
 }
 
-/// The bits are those of IP packets: tags and Ethernet headers count for nothing.
+/// The bits are those of frames, as in the counters: with Ethernet header and tags.
 #[test]
 fn a_rate_in_bits_is_kept_to_five_percent_over_ten_seconds_whatever_the_length() {
     if skipped() {
         return;
     }
     for payload in [36, 472, 1_372] {
-        let bits = 8 * (20 + 8 + payload);
-        for count in [1, 1_000] {
+        for count in [1, 999] {
+            // A third of the flows has one tag, and another has two.
+            let tags = if count == 1 { 0 } else { 4 };
+            let bits = 8 * (14 + tags + 20 + 8 + payload as u64);
             let rate = 2_000 * bits;
             let rule = format!("dst 192.0.2.9/32 then limit {rate} bit/s");
             let mut timed = Timed::new(rules(&[&rule]));

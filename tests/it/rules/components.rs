@@ -324,7 +324,7 @@ fn later(packet: Packet, protocol: u8, has_more: bool) -> Packet {
 
 #[test]
 fn a_prefix_covers_its_addresses_and_not_those_beside_it() {
-    const OUTSIDE: [&str; 2] = ["198.18.0.1", "2001:db8:ffff::1"];
+    const OUTSIDE: [&str; 2] = ["198.18.0.1", "2620:fe::1"];
     if skipped() {
         return;
     }
