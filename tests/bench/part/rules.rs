@@ -9,7 +9,7 @@ use crate::{
     bench::{Bench, Case},
     levee::Levee,
     lists::{List, Prefixes},
-    load::{Load, Port, Version, frame},
+    load::{Load, OTHER_PORT, Port, Version, frame},
     nft::{Hook, Nft},
     object::Object,
     stand::{Contender, Fate, Stand, Traffic},
@@ -83,7 +83,7 @@ fn one(bench: &mut Bench, levee: &mut Levee, set: &Set) -> Result<()> {
         kinds.push((FIRST, Port::Usual, &matched, Fate::Listed));
     }
     if !set.rules.is_empty() {
-        kinds.push((LAST, Port::Zero, &clean, Fate::Listed));
+        kinds.push((LAST, Port::Other, &clean, Fate::Listed));
     }
     let traffic = |(name, port, sources, fate): &(&'static str, Port, &Vec<_>, Fate)| {
         Ok(Traffic {
@@ -131,8 +131,8 @@ impl Set {
         rules.extend((0..count.saturating_sub(2)).map(&mut other));
         if count > 0 {
             rules.push(Written {
-                levee: "sport = 0 length <= 100".to_owned(),
-                nft: "udp sport 0 ip length <= 100".to_owned(),
+                levee: format!("sport = {OTHER_PORT} length <= 100"),
+                nft: format!("udp sport {OTHER_PORT} ip length <= 100"),
             });
         }
         Self { name, rules }
@@ -169,9 +169,9 @@ impl Set {
 /// A rule against what is usually seen, by turns of each kind; most are for a network inside.
 fn usual(number: usize, random: &mut Random) -> Written {
     const REFLECTORS: [u16; 6] = [19, 123, 389, 1_900, 3_702, 11_211];
-    let [host, _, c, d, ..] = random.next().to_le_bytes();
     // Above the destination of the load, so that the first rule stays the first.
-    let host = Ipv4Addr::new(200 + host % 24, random.byte(), c, d);
+    let [block, third] = [number / 256, number % 256].map(|part| u8::try_from(part).unwrap_or(0));
+    let host = Ipv4Addr::new(200 + block, random.byte(), third, random.byte());
     let network = Ipv4Addr::from_bits(host.to_bits() & !0xff);
     let source = Ipv4Addr::new(45, random.byte(), 0, 0);
     let reflector = random.pick(&REFLECTORS);
