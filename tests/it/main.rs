@@ -19,6 +19,7 @@ mod limits;
 mod networks;
 mod policies;
 mod rules;
+mod samples;
 mod service;
 mod simulate;
 mod support;
