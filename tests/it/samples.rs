@@ -1,5 +1,6 @@
 //! Samples are bounded whatever comes: under a flood at full speed on several CPUs each dropped packet is a sample,
-//! or was one too many, or was lost, and all three are counted.
+//! or was one too many, or was lost, and all three are counted. And none shows an address inside, whoever dropped
+//! the packet.
 
 use std::{
     thread,
@@ -7,17 +8,26 @@ use std::{
 };
 
 use filter_common::{
+    limit::{CLASSES, Limit},
     sample::{RING_BYTES, Sample},
     verdict::Reason,
 };
-use filter_ctl::kernel::{attach::LoadedProgram, object::embedded, samples::SampleSettings};
+use filter_ctl::{
+    kernel::{attach::LoadedProgram, object::embedded, samples::SampleSettings},
+    policy::{
+        perimeter::{HostGroup, Perimeter},
+        traffic::TrafficRule,
+    },
+    rule::{RuleId, order::Ranking, text},
+};
 
 use crate::support::{
     bpffs::samples_in,
     kernel::Kernel,
-    packet::Flow,
-    rules::{Rule, Rules},
+    packet::{Flow, octets},
+    rules::{Rule, Rules, parse},
     say, skipped,
+    timed::{LIMITS, compiled},
 };
 
 /// Programs that run at once, each on a CPU of its own where there are as many.
@@ -116,4 +126,70 @@ fn samples_that_nobody_reads_in_time_are_lost_and_counted_and_every_packet_is_dr
     assert!(tallies.samples_lost > 0, "{tallies:?}");
     let made = sent - tallies.samples_over_rate;
     assert_eq!(kept + tallies.samples_lost, made, "{tallies:?}");
+}
+
+/// A rule that drops, one that is monitored, and a limit.
+fn guarded() -> Perimeter {
+    let mut ranking = Ranking::default();
+    for (number, written) in (0..).zip(["dport = 53 then drop", "dport = 54 then monitor"]) {
+        let written = text::parse(written).unwrap();
+        let rule = filter_ctl::rule::Rule::new(RuleId::numbered(number), written, None);
+        ranking.insert(rule).unwrap();
+    }
+    let rules = ranking.into_rules();
+    Perimeter {
+        rules: (0..)
+            .zip(&rules)
+            .map(|(slot, rule)| TrafficRule::new(rule, slot))
+            .collect(),
+        groups: vec![HostGroup {
+            name: "inside".to_owned(),
+            networks: vec![parse("192.0.2.0/24"), parse("2001:db8:7::/48")],
+            limits: [Limit::packets(1, 1); CLASSES],
+            ..HostGroup::default()
+        }],
+        ..Perimeter::default()
+    }
+}
+
+#[test]
+fn what_rules_and_limits_drop_or_would_drop_shows_no_address_inside() {
+    if skipped() {
+        return;
+    }
+    let mut kernel = Kernel::empty(LIMITS);
+    kernel.publish_compiled(compiled(guarded()).table);
+    let settings = SampleSettings {
+        per_second: 1_000,
+        ..SampleSettings::default()
+    };
+    kernel.instance.set_sampling(settings).unwrap();
+    for (from, to, inside) in [
+        ("203.0.113.7", "192.0.2.9", &["192.0.2.9"][..]),
+        ("2001:db8:1::7", "2001:db8:7::9", &["2001:db8:7::9"]),
+        // Whoever claims to come from inside shows no address there either.
+        ("192.0.2.77", "192.0.2.9", &["192.0.2.77", "192.0.2.9"]),
+        (
+            "2001:db8:7::77",
+            "2001:db8:7::9",
+            &["2001:db8:7::77", "2001:db8:7::9"],
+        ),
+    ] {
+        for port in [53, 54, 55] {
+            let frame = Flow::udp(from, to, [40_000, port]).frame(&[0; 20]).bytes();
+            // The first packet is within the limit.
+            for _ in 0..4 {
+                kernel.program.test_run(&frame).unwrap();
+            }
+            let samples = samples_in(&kernel.pins.instance(1));
+            assert!(samples.len() >= 3, "{from} to {to}, port {port}");
+            for sample in &samples {
+                for inside in inside {
+                    let address = octets(inside.parse().unwrap());
+                    let found = sample.windows(address.len()).any(|bytes| bytes == address);
+                    assert!(!found, "{inside}, port {port}: {sample:02x?}");
+                }
+            }
+        }
+    }
 }
