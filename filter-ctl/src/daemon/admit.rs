@@ -118,10 +118,12 @@ impl Engine {
         let mark = admitted.mark;
         self.sources = sources;
         self.marks.insert(feed.clone(), mark.clone());
-        self.prune(&feed);
-        for code in ReadmitAlarm::CODES {
-            self.clear_alarm(code, feed.as_str());
+        if mark.chain.is_empty() {
+            for code in ReadmitAlarm::FILES {
+                self.clear_alarm(code, feed.as_str());
+            }
         }
+        self.judge_signers(&feed, &mark);
         self.end_equivocation(&feed);
         if self.damaged.remove(feed.as_str()) {
             self.clear_alarm("state_damaged", feed.as_str());
@@ -135,8 +137,10 @@ impl Engine {
                 .detail("entries", order.entries().len())
                 .detail("refused", order.refused().len()),
         );
-        let generation = self.enforce_plan(plan)?;
+        let enforced = self.enforce_plan(plan);
         let enforced_at = Timestamp::now();
+        self.prune(&feed);
+        let generation = enforced?;
         let paused = self.pause_of(&feed).is_some();
         if !paused {
             self.note_duration(received_at, enforced_at);

@@ -1,10 +1,11 @@
 //! Persons decide about entries that the guard rails hold.
 //!
-//! A decision names the entry, its prefix and the reasons that applied when the first person approved. Where
+//! A decision names the entry, its prefix, which packets it means, and the reasons that applied when the first
+//! person approved. Where
 //! one of these takes two persons, they are two distinct users other than root, because everybody who may
 //! become root is one and the same person there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ use crate::{
     order::OrderId,
     policy::{
         HoldReason, Withheld, WithheldReason,
-        hold::{Approval, Decision},
+        hold::{Approval, Decision, SeenTerms},
     },
 };
 
@@ -39,6 +40,9 @@ pub(crate) struct ApprovalRecord {
     pub entry: Box<str>,
     /// The prefix that they have seen.
     pub net: ipnet::IpNet,
+    /// Which packets they have seen; an approval that does not say so is void.
+    #[serde(default)]
+    pub seen: Option<SeenTerms>,
     /// The reasons for which it was held.
     pub reasons: Vec<HoldReason>,
     /// Who has approved it.
@@ -68,7 +72,7 @@ impl ApprovalRecord {
         let decision = if self.rejected.is_some() {
             Decision::Rejected
         } else if self.missing(config) == 0 {
-            Decision::Approved(self.reasons.clone())
+            Decision::Approved(self.reasons.clone(), self.seen.clone()?)
         } else {
             return None;
         };
@@ -80,25 +84,29 @@ impl ApprovalRecord {
         })
     }
 
-    fn is_of(&self, waiting: &Withheld<'_>) -> bool {
-        self.order.feed == *waiting.feed
-            && *self.order.reference == *waiting.reference
-            && *self.entry == *waiting.entry
+    fn key(&self) -> (OrderId, Box<str>) {
+        (self.order.clone(), self.entry.clone())
     }
+}
+
+/// The records while a request changes them, found by order and entry.
+struct Decisions {
+    local: Local,
+    index: HashMap<(OrderId, Box<str>), usize>,
 }
 
 impl Engine {
     /// Adds a person's approval to every entry that the request means.
     pub(super) fn approve(&mut self, request: &DecideHold, actor: &Actor) -> Answer<Changed> {
         let person = self.decider(request, actor)?;
-        let mut local = self.local.clone();
+        let mut decisions = Decisions::new(&self.local);
         let (mut entries, mut through, mut missing) = (0, 0, 0);
         let rules = std::sync::Arc::clone(&self.rules);
         for waiting in rules.withheld_of(&request.id.feed) {
             if !is_meant(request, &waiting) {
                 continue;
             }
-            let mut record = self.record_of(&local, &waiting);
+            let mut record = self.record_of(&decisions, &waiting);
             record.rejected = None;
             if person.uid == 0 && record.needed(self.config.approval) > 1 {
                 let error = "this takes two users other than root, and root is not counted; run the \
@@ -114,7 +122,7 @@ impl Engine {
                 more => missing = missing.max(more),
             }
             entries += 1;
-            replace(&mut local, record)?;
+            decisions.put(record)?;
         }
         if entries == 0 {
             let error = format!(
@@ -137,29 +145,29 @@ impl Engine {
             .detail("entries", entries)
             .detail("let_through", through)
             .detail("reason", &request.reason);
-        self.decide(local, Local::save_approvals, event, message)
+        self.decide(decisions.local, Local::save_approvals, event, message)
     }
 
     /// Keeps out every entry that the request means, until it is approved.
     pub(super) fn reject(&mut self, request: &DecideHold, actor: &Actor) -> Answer<Changed> {
         let person = self.decider(request, actor)?;
-        let mut local = self.local.clone();
+        let mut decisions = Decisions::new(&self.local);
         let mut entries = 0;
         let rules = std::sync::Arc::clone(&self.rules);
         for waiting in rules.withheld_of(&request.id.feed) {
             if is_meant(request, &waiting) {
-                let mut record = self.record_of(&local, &waiting);
+                let mut record = self.record_of(&decisions, &waiting);
                 record.approved.clear();
                 record.rejected = Some(person.clone());
                 entries += 1;
-                replace(&mut local, record)?;
+                decisions.put(record)?;
             }
         }
         let message = format!("{} rejected: {entries} stay out", subject(request));
         let event = Event::new(&actor_name(actor), "reject", subject(request))
             .detail("entries", entries)
             .detail("reason", &request.reason);
-        self.decide(local, Local::save_approvals, event, message)
+        self.decide(decisions.local, Local::save_approvals, event, message)
     }
 
     /// The person who asks, if the request can be carried out.
@@ -189,13 +197,17 @@ impl Engine {
         })
     }
 
-    /// What persons have said of an entry so far. Said of another prefix, or of fewer reasons, it is void.
-    fn record_of(&self, local: &Local, waiting: &Withheld<'_>) -> ApprovalRecord {
-        let hold = feed_policy(&self.config, local, waiting.feed).hold;
+    /// What persons have said of an entry so far. Said of another prefix, of other packets, or of fewer reasons,
+    /// it is void.
+    fn record_of(&self, decisions: &Decisions, waiting: &Withheld<'_>) -> ApprovalRecord {
+        let hold = feed_policy(&self.config, &decisions.local, waiting.feed).hold;
+        let seen = waiting.terms.map(SeenTerms::of);
         let reasons = self.config.guarded.reasons(&hold, &waiting.net);
-        let known = local.approvals.iter().find(|record| record.is_of(waiting));
+        let known = decisions.find(waiting);
         let same = |record: &&ApprovalRecord| {
-            record.net == waiting.net && reasons.iter().all(|r| record.reasons.contains(r))
+            record.net == waiting.net
+                && record.seen == seen
+                && reasons.iter().all(|r| record.reasons.contains(r))
         };
         known
             .filter(same)
@@ -204,6 +216,7 @@ impl Engine {
                 order: waiting.order(),
                 entry: waiting.entry.into(),
                 net: waiting.net,
+                seen,
                 reasons,
                 approved: Vec::new(),
                 rejected: None,
@@ -224,20 +237,35 @@ fn is_meant(request: &DecideHold, entry: &Withheld<'_>) -> bool {
         }
 }
 
-fn replace(local: &mut Local, record: ApprovalRecord) -> Answer<()> {
-    let same =
-        |known: &&mut ApprovalRecord| known.order == record.order && known.entry == record.entry;
-    if let Some(known) = local.approvals.iter_mut().find(same) {
-        *known = record;
-        return Ok(());
+impl Decisions {
+    fn new(local: &Local) -> Self {
+        let local = local.clone();
+        let index = local.approvals.iter().zip(0..);
+        let index = index.map(|(record, at)| (record.key(), at)).collect();
+        Self { local, index }
     }
-    if local.approvals.len() >= APPROVALS_MAX {
-        let error =
-            format!("{APPROVALS_MAX} entries are decided about already, which is the limit");
-        return Err(refused("limit", error));
+
+    fn find(&self, waiting: &Withheld<'_>) -> Option<&ApprovalRecord> {
+        let at = self.index.get(&(waiting.order(), waiting.entry.into()))?;
+        self.local.approvals.get(*at)
     }
-    local.approvals.push(record);
-    Ok(())
+
+    /// Puts a record in place of the one about the same entry.
+    fn put(&mut self, record: ApprovalRecord) -> Answer<()> {
+        let approvals = &mut self.local.approvals;
+        if let Some(at) = self.index.get(&record.key()) {
+            approvals[*at] = record;
+            return Ok(());
+        }
+        if approvals.len() >= APPROVALS_MAX {
+            let error =
+                format!("{APPROVALS_MAX} entries are decided about already, which is the limit");
+            return Err(refused("limit", error));
+        }
+        self.index.insert(record.key(), approvals.len());
+        approvals.push(record);
+        Ok(())
+    }
 }
 
 fn subject(request: &DecideHold) -> String {
@@ -260,6 +288,18 @@ mod tests {
         }
     }
 
+    fn terms() -> crate::order::Terms {
+        crate::order::Terms {
+            direction: crate::order::Direction::To,
+            protocol: None,
+            ports: Box::default(),
+            until: Timestamp::UNIX_EPOCH,
+            since: Timestamp::UNIX_EPOCH,
+            reason: None,
+            order: 0,
+        }
+    }
+
     fn record(approved: &[u32]) -> ApprovalRecord {
         ApprovalRecord {
             order: OrderId {
@@ -268,6 +308,7 @@ mod tests {
             },
             entry: "e1".into(),
             net: "198.51.100.0/24".parse().unwrap(),
+            seen: Some(SeenTerms::of(&terms())),
             reasons: vec![HoldReason::OwnSpace, HoldReason::ShortPrefix],
             approved: approved.iter().map(|uid| person(*uid)).collect(),
             rejected: None,

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{
+    feed_switch::FeedMode,
     local::Local,
     rules::{self, ConflictError},
 };
@@ -198,9 +199,8 @@ pub(super) fn feed_policy(config: &Config, local: &Local, feed: &FeedName) -> Fe
     } else {
         ShortestPrefix::default()
     };
-    let is_off = local.feeds_off.iter().any(|off| off.feed == *feed);
     FeedPolicy {
-        monitor: is_off || configured.is_some_and(|feed| feed.mode == ActionSetting::Monitor),
+        monitor: FeedMode::of(config, local, feed) != FeedMode::Enforce,
         hold: HoldPolicy {
             shortest,
             own_space: hold.own_space && waits(HoldReason::OwnSpace),

@@ -58,7 +58,7 @@ use crate::{
     table::compile::Capacity,
 };
 
-/// Seconds after which what failed with an interface is tried again.
+/// Seconds after which what failed with an interface or the tables is tried again.
 pub(super) const RETRY_EVERY_SECONDS: u64 = 5;
 
 /// The state.
@@ -166,7 +166,10 @@ impl Engine {
     /// Plans and enforces what is desired now.
     pub(super) fn enforce_desired(&mut self) -> Answer<u64> {
         let (sources, local) = (self.sources.clone(), self.local.clone());
-        let plan = self.plan(&sources, &local)?;
+        let plan = self.plan(&sources, &local);
+        let plan = plan.inspect_err(|refusal| {
+            self.raise("capacity", "tables", refusal.error.clone());
+        })?;
         self.enforce_plan(plan)
     }
 
@@ -349,8 +352,12 @@ impl Engine {
         self.seconds += 1;
         let clock_set = self.clock_was_set();
         let due = clock_set || self.rules.next_change.is_some_and(|change| change <= now);
-        let retry = self.has_alarm("enforce_failed", "kernel");
-        if (due || retry) && self.damaged.is_empty() && self.clock.doubt(Timestamp::now()).is_none()
+        let failing =
+            self.has_alarm("enforce_failed", "kernel") || self.has_alarm("capacity", "tables");
+        let retry = failing && self.seconds.is_multiple_of(RETRY_EVERY_SECONDS);
+        if (due && !failing || retry)
+            && self.damaged.is_empty()
+            && self.clock.doubt(Timestamp::now()).is_none()
         {
             // A failure has raised its alarm and is tried again at a later tick.
             let _alarmed = self.enforce_desired();
@@ -367,6 +374,13 @@ impl Engine {
             }
         }
         self.forget_ended_rules(now);
+        // What was only counted so far may be enforced by now, without a new generation.
+        if let Some(generation) = self
+            .generation()
+            .filter(|_| !failing && self.damaged.is_empty())
+        {
+            self.note_enforced(generation);
+        }
         self.check_drift_regularly();
         self.attach_all();
         self.leave_old_maps();

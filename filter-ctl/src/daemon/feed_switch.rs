@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     audit::Event,
+    config::{ActionSetting, Config},
     http::wire::{Changed, PanicRequest},
     order::FeedName,
 };
@@ -29,6 +30,41 @@ pub(crate) struct FeedOff {
     pub by: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// What becomes of what a feed lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FeedMode {
+    /// Its kill switch is set: it is only counted.
+    Off,
+    /// The configuration says that it is only counted.
+    Monitor,
+    /// It is dropped.
+    Enforce,
+}
+
+impl FeedMode {
+    /// That of a feed by now.
+    pub(super) fn of(config: &Config, local: &Local, feed: &FeedName) -> Self {
+        let configured = config.feeds.iter().find(|config| config.name == *feed);
+        let mode = configured.map_or(ActionSetting::Enforce, |config| config.mode);
+        if local.feeds_off.iter().any(|off| off.feed == *feed) {
+            Self::Off
+        } else if mode == ActionSetting::Monitor {
+            Self::Monitor
+        } else {
+            Self::Enforce
+        }
+    }
+
+    /// The stable name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Monitor => "monitor",
+            Self::Enforce => "enforce",
+        }
+    }
 }
 
 impl Engine {

@@ -30,11 +30,15 @@ const DEADLINES_SHOWN_MAX: usize = 10;
 const LABEL_CHARS_MAX: usize = 64;
 
 impl Engine {
-    /// Notes, durably, which letters the generation in force is the first to hold an entry of.
+    /// Notes, durably, which letters the generation in force is the first to drop packets by. While the kill
+    /// switch is set, it drops none.
     pub(super) fn note_enforced(&mut self, generation: u64) {
+        if self.instance.bypass() || self.letters.values().all(|l| l.enforced.is_some()) {
+            return;
+        }
         let at = Timestamp::now();
         let operator = FeedName::operator();
-        let held = self.rules.tallies().map(|(order, _)| &order.id);
+        let held = self.rules.enforced_tallies().map(|(order, _)| &order.id);
         let first: Vec<Arc<OperatorOrder>> = held
             .filter(|id| id.feed == operator)
             .filter_map(|id| self.letters.get(&id.reference))

@@ -14,6 +14,7 @@ use super::{
     approval::ApprovalRecord,
     desired::{Sources, never_block, next_exception_end},
     engine::Engine,
+    feed_switch::FeedMode,
     local::{Exception, Local},
     view::View,
 };
@@ -230,14 +231,7 @@ impl Engine {
 
     fn feed_status(&self, feed: FeedName) -> FeedStatus {
         let record = self.feeds.get(&feed).cloned().unwrap_or_default();
-        let config = self.config.feeds.iter().find(|config| config.name == feed);
-        let monitor = config.is_some_and(|config| config.mode == ActionSetting::Monitor);
-        let off = self.local.feeds_off.iter().any(|off| off.feed == feed);
-        let mode = match (off, monitor) {
-            (true, _) => "off",
-            (false, true) => "monitor",
-            (false, false) => "enforce",
-        };
+        let mode = FeedMode::of(&self.config, &self.local, &feed);
         let mut alarms = self.alarm_list();
         alarms.retain(|alarm| alarm.subject == feed.as_str());
         let paused = self.paused_status(&feed);
@@ -245,7 +239,7 @@ impl Engine {
         let drift = self.drifted.get(&feed).copied().unwrap_or_default();
         FeedStatus {
             feed,
-            mode: mode.to_owned(),
+            mode: mode.name().to_owned(),
             epoch: None,
             seq: None,
             admitted_at: None,

@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use super::{
     desired::SourceKey,
     engine::{Engine, RETRY_EVERY_SECONDS, actor_name},
+    feed_switch::FeedMode,
     handle::{Actor, Answer, Upload},
 };
 use crate::{
     appliance::Appliance,
     audit::Event,
-    config::ActionSetting,
     http::wire::{ApplyReport, Refusal, RefusalKind},
     observe::offline,
     order::{
@@ -309,8 +309,7 @@ impl Engine {
 
     fn blank_receipt(&self, feed: FeedName, sha256: &[u8; 32], received_at: Timestamp) -> Receipt {
         let id = ReceiptId::of_digest(sha256);
-        let config = self.config.feeds.iter().find(|config| config.name == feed);
-        let mode = config.map_or(ActionSetting::Enforce, |config| config.mode);
+        let mode = FeedMode::of(&self.config, &self.local, &feed);
         let signer = self.receipts.signer.as_ref();
         Receipt {
             receipt: id.as_str().to_owned(),

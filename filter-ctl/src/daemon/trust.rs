@@ -25,13 +25,13 @@ use crate::{
     durable,
     http::wire::{TrustFeedStatus, TrustKeyStatus, TrustRoot, TrustStatus},
     order::{
-        hex,
+        FeedName, hex,
         sign::signatures_beside,
         trust::{
             TRUST_BYTES_MAX, TrustError, TrustFile,
             succeed::{SuccessionError, Successor, UntrustedTrust, succeed},
         },
-        verify::revoked_signers,
+        verify::{Mark, ReadmitAlarm, authority_alarms},
     },
 };
 
@@ -199,12 +199,22 @@ impl Engine {
         self.kept_trust = Kept::InForce(Box::new(in_force));
         self.record(event);
         for (feed, mark) in &self.marks.clone() {
-            match revoked_signers(feed, mark, &self.trust) {
-                Some(alarm) => self.raise(alarm.code(), feed.as_str(), alarm.to_string()),
-                None => self.clear_alarm("key_revoked", feed.as_str()),
-            }
+            self.judge_signers(feed, mark);
         }
         Ok(())
+    }
+
+    /// Raises and ends the alarms about those who signed what is in force of a feed.
+    pub(super) fn judge_signers(&mut self, feed: &FeedName, mark: &Mark) {
+        let alarms = authority_alarms(feed, mark, &self.trust);
+        for code in ReadmitAlarm::AUTHORITY {
+            if !alarms.iter().any(|alarm| alarm.code() == code) {
+                self.clear_alarm(code, feed.as_str());
+            }
+        }
+        for alarm in alarms {
+            self.raise(alarm.code(), feed.as_str(), alarm.to_string());
+        }
     }
 
     /// Raises and ends the alarms about the age of the trust file.

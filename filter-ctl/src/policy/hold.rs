@@ -1,13 +1,14 @@
 //! Guard rails that hold an entry until a person has looked at it.
 //!
 //! An entry is held for each [`HoldReason`] that applies to it. It is let through by an [`Approval`] that names
-//! the entry, its prefix and all of these reasons; so a prefix that changes, or a further reason, waits anew.
+//! the entry, its prefix, its direction, protocol and ports, and all of these reasons; so an entry that comes to
+//! mean other packets, or a further reason, waits anew. A later end alone does not.
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{merge::ShortestPrefix, protected::Protected};
-use crate::order::OrderId;
+use crate::order::{Direction, OrderId, Terms};
 
 /// Why an entry waits for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -127,11 +128,40 @@ pub struct Approval {
     pub decision: Decision,
 }
 
+/// Which packets an entry meant when persons looked at it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeenTerms {
+    dir: Direction,
+    proto: Option<u8>,
+    /// First and last of each range.
+    ports: Vec<(u16, u16)>,
+}
+
+impl SeenTerms {
+    /// Those of an entry.
+    #[must_use]
+    pub fn of(terms: &Terms) -> Self {
+        let ports = terms.ports.iter();
+        Self {
+            dir: terms.direction,
+            proto: terms.protocol,
+            ports: ports.map(|range| (range.first, range.last)).collect(),
+        }
+    }
+
+    /// Whether an entry means the same packets by now.
+    #[must_use]
+    pub fn covers(&self, terms: &Terms) -> bool {
+        *self == Self::of(terms)
+    }
+}
+
 /// A decision about an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It may pass in spite of these reasons.
-    Approved(Vec<HoldReason>),
+    /// It may pass in spite of these reasons, as long as it means the packets that were seen.
+    Approved(Vec<HoldReason>, SeenTerms),
     /// It stays out, whatever the guard rails say by now.
     Rejected,
 }

@@ -66,20 +66,27 @@ impl Judgement {
 
     /// What is withheld: what was decided here, then what admission refused.
     pub fn withheld(&self) -> impl Iterator<Item = Withheld<'_>> {
-        let withheld = |entry, net, order, why| Withheld {
+        let withheld = |entry, net, order, terms, why| Withheld {
             feed: self.source.feed(),
             reference: &self.source.orders()[order as usize].reference,
             entry,
             net,
+            terms,
             why,
         };
         let here = self.withheld.iter().map(move |(position, why)| {
             let entry = self.source.entries().at(*position);
-            withheld(entry.id, entry.net, entry.terms.order, *why)
+            withheld(
+                entry.id,
+                entry.net,
+                entry.terms.order,
+                Some(entry.terms),
+                *why,
+            )
         });
         let before = self.source.refused().iter().map(move |entry| {
             let why = WithheldReason::Refused(entry.reason);
-            withheld(&entry.id, entry.net, entry.order, why)
+            withheld(&entry.id, entry.net, entry.order, None, why)
         });
         here.chain(before)
     }
@@ -240,14 +247,20 @@ fn withdrawn(source: &VerifiedOrder, withdrawals: &[&Withdrawal]) -> Vec<u32> {
     positions
 }
 
-/// The decisions of persons by the position of the entry, sorted. One about another prefix is void.
+/// The decisions of persons by the position of the entry, sorted. One about another prefix is void, and so is an
+/// approval of other packets.
 fn decided<'a>(source: &VerifiedOrder, approvals: &[&'a Approval]) -> Vec<(u32, &'a Decision)> {
     let entries = source.entries();
     let single = approvals.iter().filter_map(|approval| {
         let position = entries.find(&approval.entry)?;
         let entry = entries.at(position);
         let order = &source.orders()[entry.terms.order as usize];
+        let covers = match &approval.decision {
+            Decision::Approved(_, seen) => seen.covers(entry.terms),
+            Decision::Rejected => true,
+        };
         let same = order.reference == approval.order.reference && entry.net == approval.net;
+        let same = same && covers;
         same.then_some((position, &approval.decision))
     });
     let mut decided: Vec<_> = single.collect();
@@ -318,7 +331,7 @@ impl Judge<'_> {
         let decided = decided.ok().map(|index| self.decided[index].1);
         let approved: &[_] = match decided {
             Some(Decision::Rejected) => return Some(WithheldReason::Rejected),
-            Some(Decision::Approved(reasons)) => reasons,
+            Some(Decision::Approved(reasons, _)) => reasons,
             None => &[],
         };
         let mut reasons = found.reasons(&self.policy);

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{Judgement, NeverBlock, Perimeter, WithheldReason};
-use crate::order::{Entries, Entry, FeedName, OrderId, OrderInfo, RefusalReason};
+use crate::order::{Entries, Entry, FeedName, OrderId, OrderInfo, RefusalReason, Terms};
 
 /// What shall hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct Withheld<'a> {
     pub entry: &'a str,
     /// The prefix.
     pub net: IpNet,
+    /// All else that it says; `None` if it was refused at admission.
+    pub terms: Option<&'a Terms>,
     /// Why.
     pub why: WithheldReason,
 }
@@ -202,7 +204,20 @@ impl RuleSet {
 
     /// What is in force of each order, one time for each list that has rules of it.
     pub fn tallies(&self) -> impl Iterator<Item = (&RuleOrder, Tally)> {
-        self.lists.iter().flat_map(|list| {
+        self.tallies_of(|_| true)
+    }
+
+    /// The same of what is dropped, without what is only counted.
+    pub fn enforced_tallies(&self) -> impl Iterator<Item = (&RuleOrder, Tally)> {
+        self.tallies_of(|list| !list.monitor)
+    }
+
+    fn tallies_of(
+        &self,
+        wanted: impl Fn(&RuleList) -> bool,
+    ) -> impl Iterator<Item = (&RuleOrder, Tally)> {
+        let lists = self.lists.iter().filter(move |list| wanted(list));
+        lists.flat_map(|list| {
             let held = (0..)
                 .zip(list.tallies())
                 .filter(|(_, tally)| tally.entries > 0);
@@ -237,6 +252,7 @@ impl RuleSet {
                 reference,
                 entry: entry.id,
                 net: entry.net,
+                terms: Some(entry.terms),
                 why: WithheldReason::Refused(RefusalReason::OverlapLimit),
             }
         });

@@ -42,9 +42,14 @@ impl Language {
             "partial" => self.say("blocked in part", "ngăn chặn một phần"),
             "refused" => self.say("refused", "từ chối"),
             "withdrawn" => self.say("withdrawn", "đã thu hồi"),
+            "held" => self.say("waits for an approval", "đang chờ phê duyệt"),
             "ended" => self.say("ended", "đã hết hiệu lực"),
             "not_enforceable" => self.say("not enforceable", "không thể thực hiện"),
             "never_block" => self.say("on the never-block list", "thuộc danh sách không được chặn"),
+            "own_space" => self.say("own space", "địa chỉ của nhà mạng hoặc khách hàng"),
+            "short_prefix" => self.say("a wide prefix", "dải địa chỉ rộng"),
+            "shared_infrastructure" => self.say("shared infrastructure", "hạ tầng dùng chung"),
+            "rejected" => self.say("by the operator", "theo quyết định của nhà mạng"),
             "no_until" => self.say("no end was given", "không có thời hạn"),
             "expired" => self.say("its end had passed", "đã quá thời hạn"),
             "until_too_far" => self.say("its end is too far away", "thời hạn quá dài"),
@@ -53,6 +58,24 @@ impl Language {
             "overlap_limit" => self.say("too many overlaps", "chồng lấn quá giới hạn"),
             "no_address" => self.say("not an IP address", "không phải địa chỉ IP"),
             other => other,
+        }
+    }
+}
+
+/// Where an item stands. All that is not known to be dropped, or to be no address, is not blocked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Blocked,
+    NotBlocked,
+    NotEnforceable,
+}
+
+impl Section {
+    fn of(item: &ReportItem) -> Self {
+        match item.status.as_str() {
+            "enforced" | "partial" => Self::Blocked,
+            "not_enforceable" => Self::NotEnforceable,
+            _ => Self::NotBlocked,
         }
     }
 }
@@ -72,7 +95,9 @@ pub fn text(report: &OrderReport, language: Language) -> String {
     ];
     lines.extend(letter_lines(report, language));
     let met = report.deadline_met.map(|met| {
-        if met {
+        if met && report.items.iter().any(is_open) {
+            say("in part", "đúng hạn một phần")
+        } else if met {
             say("yes", "đúng hạn")
         } else {
             say("NO", "QUÁ HẠN")
@@ -116,25 +141,22 @@ pub fn text(report: &OrderReport, language: Language) -> String {
         text += &format!("{name}:{padding} {}\n", sanitize::line(value));
     }
     let sections = [
-        (
-            say("Blocked", "Đã thực hiện ngăn chặn"),
-            &["enforced", "partial", "monitored"][..],
-        ),
+        (say("Blocked", "Đã thực hiện ngăn chặn"), Section::Blocked),
         (
             say("Not blocked", "Chưa hoặc không ngăn chặn"),
-            &["refused", "withdrawn", "ended"],
+            Section::NotBlocked,
         ),
         (
             say(
                 "Not enforceable by address",
                 "Không thể ngăn chặn theo địa chỉ IP",
             ),
-            &["not_enforceable"],
+            Section::NotEnforceable,
         ),
     ];
-    for (title, states) in sections {
+    for (title, section) in sections {
         let items = report.items.iter();
-        let items = items.filter(|item| states.contains(&item.status.as_str()));
+        let items = items.filter(|item| Section::of(item) == section);
         let items: Vec<&ReportItem> = items.collect();
         text += &format!("\n{title}: {}\n", number(items.len() as u64));
         for (index, item) in items.into_iter().enumerate() {
@@ -147,6 +169,11 @@ pub fn text(report: &OrderReport, language: Language) -> String {
         text += &format!("  + {} {further}\n", number(more));
     }
     text
+}
+
+/// Whether an address that was asked for is neither blocked nor decided against.
+fn is_open(item: &ReportItem) -> bool {
+    matches!(item.status.as_str(), "held" | "monitored")
 }
 
 fn letter_lines(report: &OrderReport, language: Language) -> Vec<(&'static str, String)> {
@@ -293,6 +320,42 @@ mod tests {
         ] {
             assert!(vietnamese.contains(words), "{words}\n{vietnamese}");
         }
+    }
+
+    #[test]
+    fn every_item_stands_in_one_section_whatever_became_of_it() {
+        let statuses = [
+            ("enforced", "own_space"),
+            ("partial", "short_prefix"),
+            ("monitored", "shared_infrastructure"),
+            ("held", "own_space"),
+            ("refused", "rejected"),
+            ("withdrawn", "never_block"),
+            ("ended", "expired"),
+            ("not_enforceable", "no_address"),
+            ("what nobody knows yet", "no_until"),
+        ];
+        let mut report = sample();
+        let one = report.items[0].clone();
+        let item = |(number, (status, reason)): (usize, &(&str, &str))| ReportItem {
+            item: format!("203.0.113.{number}"),
+            status: (*status).to_owned(),
+            reason: Some((*reason).to_owned()),
+            ..one.clone()
+        };
+        report.items = statuses.iter().enumerate().map(item).collect();
+        for language in [Language::English, Language::Vietnamese] {
+            let text = text(&report, language);
+            for item in &report.items {
+                assert_eq!(text.matches(&item.item).count(), 1, "{}\n{text}", item.item);
+            }
+            for raw in ["held", "rejected", "_space", "_prefix", "_infrastructure"] {
+                assert!(!text.contains(raw), "{raw}\n{text}");
+            }
+        }
+        let english = text(&report, Language::English);
+        assert!(english.contains("\nBlocked: 2\n"), "{english}");
+        assert!(english.contains("\nNot blocked: 6\n"), "{english}");
     }
 
     #[test]

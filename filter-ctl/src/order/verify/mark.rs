@@ -45,6 +45,9 @@ pub struct Link {
     pub sha256: [u8; 32],
     /// When it was admitted.
     pub admitted_at: Timestamp,
+    /// The names of the keys that signed it; none in a mark that does not say so yet.
+    #[serde(default)]
+    pub signers: Vec<String>,
     /// The scope that its entries were judged by.
     pub scope: Scope,
 }
@@ -74,6 +77,7 @@ impl Mark {
             seq: self.seq,
             sha256: self.sha256,
             admitted_at: self.admitted_at,
+            signers: self.signers.clone(),
             scope: self.scope.clone(),
         }
     }

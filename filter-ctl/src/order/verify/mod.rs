@@ -7,9 +7,9 @@
 //!    a new key before everyone knows it);
 //! 3. every signature by a known key is over exactly these bytes;
 //! 4. the first line: its form; a key may sign for its feed; the feed is that of the way it came; enough
-//!    distinct keys have signed, revoked ones not counted; (epoch, seq) is above the stored mark; the trust
-//!    file and the bundle have not expired; it is not issued in the future; enough of the keys have not
-//!    expired;
+//!    distinct keys have signed, and enough of them are not revoked; (epoch, seq) is above the stored mark;
+//!    the trust file and the bundle have not expired; it is not issued in the future; enough of the keys
+//!    have not expired;
 //! 5. of a delta: its base is what was admitted last;
 //! 6. the entries, against the feed's scope;
 //! 7. of a delta: it leads to the state whose digest it gives.
@@ -49,7 +49,7 @@ pub use self::{
         ListReadmitError, ListTerms, admit_list, readmit_list,
     },
     mark::{Link, Mark},
-    readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, readmit, revoked_signers},
+    readmit::{Committed, ReadmitAlarm, ReadmitError, Readmitted, authority_alarms, readmit},
     since::encode_since,
 };
 use self::{

@@ -9,7 +9,11 @@
 
 mod problem;
 
-use std::{mem, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
@@ -73,7 +77,7 @@ pub fn readmit(
         signatures: _,
         since,
     } = committed;
-    let mut alarms = authority_alarms(committed, trust);
+    let mut alarms = stored_alarms(committed, trust);
     let mut bundles = mark.bundles().zip(chain.iter().chain([bundle]));
     // A mark has at least its own bundle.
     let (mut last, bytes) = bundles
@@ -177,72 +181,99 @@ fn out_of_scope(feed: &FeedName, error: AdmissionError) -> ReadmitError {
     }
 }
 
-/// What to say of a bundle in force whose signers the trust file revokes, from now or from a later day on.
+/// What the trust file says by now of those who signed what is in force of a feed: the last bundle and all that
+/// it builds on.
 #[must_use]
-pub fn revoked_signers(feed: &FeedName, mark: &Mark, trust: &TrustFile) -> Option<ReadmitAlarm> {
-    let keys = mark.signers.iter().filter_map(|name| {
-        let revoked = trust.key(name)?.revoked?;
-        Some(format!("{name} (from {revoked} on)"))
-    });
-    let keys: Vec<String> = keys.collect();
-    (!keys.is_empty()).then(|| ReadmitAlarm::KeyRevoked {
-        feed: feed.clone(),
-        keys: listed(keys.iter()),
-    })
+pub fn authority_alarms(feed: &FeedName, mark: &Mark, trust: &TrustFile) -> Vec<ReadmitAlarm> {
+    judge_signers(feed, mark, trust, None)
 }
 
-/// What the trust file and the stored signatures say by now.
-fn authority_alarms(committed: &Committed, trust: &TrustFile) -> Vec<ReadmitAlarm> {
-    let feed = || committed.feed.clone();
+/// The same, where it is known which keys' signatures beside the last bundle fit it.
+fn judge_signers(
+    feed: &FeedName,
+    mark: &Mark,
+    trust: &TrustFile,
+    fitting: Option<&[&str]>,
+) -> Vec<ReadmitAlarm> {
+    let feed = || feed.clone();
     let mut alarms = Vec::new();
-    let mut signers = Vec::new();
-    for (number, signature) in (1..).zip(&committed.signatures) {
-        let Some(signature) = Detached::decode(signature) else {
-            alarms.push(ReadmitAlarm::BadSignature {
-                feed: feed(),
-                number,
-            });
-            continue;
-        };
-        let Some(index) = trust.key_by_id(signature.key) else {
-            continue;
-        };
-        if !signature.verifies(&committed.bundle, &trust.keys()[index].public_key) {
-            alarms.push(ReadmitAlarm::BadSignature {
-                feed: feed(),
-                number,
-            });
-        } else if !signers.contains(&index) {
-            signers.push(index);
+    let mut revoked = BTreeMap::new();
+    for name in mark.bundles().flat_map(|link| link.signers) {
+        if let Some(from) = trust.key(&name).and_then(|key| key.revoked) {
+            revoked.insert(name, from);
         }
     }
-    let Some(trusted) = trust.feed(&committed.feed) else {
+    if !revoked.is_empty() {
+        let keys = revoked.iter();
+        let keys = keys.map(|(name, from)| format!("{name} (from {from} on)"));
+        alarms.push(ReadmitAlarm::KeyRevoked {
+            feed: feed(),
+            keys: listed(keys),
+        });
+    }
+    let Some(trusted) = trust.feed(&feed()) else {
         alarms.push(ReadmitAlarm::UnknownFeed(feed()));
         return alarms;
     };
-    signers.retain(|index| trusted.keys.contains(index));
-    let is_gone = |name: &&String| {
-        !signers
-            .iter()
-            .any(|index| trust.keys()[*index].name == **name)
-    };
-    let vanished: Vec<_> = committed.mark.signers.iter().filter(is_gone).collect();
+    let keys = trusted.keys.iter().map(|index| &*trust.keys()[*index].name);
+    let keys: BTreeSet<&str> = keys.collect();
+    let mut vanished = BTreeSet::new();
+    let mut fewest = usize::MAX;
+    // A mark of an earlier version does not say who signed what the last bundle builds on.
+    for link in mark.bundles().filter(|link| !link.signers.is_empty()) {
+        let signers: Vec<&str> = match fitting {
+            Some(fitting) if link.sha256 == mark.sha256 => fitting.to_vec(),
+            _ => link.signers.iter().map(|name| &**name).collect(),
+        };
+        let stands = |name: &&str| keys.contains(name);
+        let standing: Vec<&str> = signers.into_iter().filter(stands).collect();
+        fewest = fewest.min(standing.len());
+        let gone = link.signers.iter();
+        vanished.extend(gone.filter(|name| !standing.contains(&&***name)).cloned());
+    }
     if !vanished.is_empty() {
         alarms.push(ReadmitAlarm::KeyNotTrusted {
             feed: feed(),
             keys: listed(vanished.iter()),
         });
     }
-    alarms.extend(revoked_signers(&committed.feed, &committed.mark, trust));
-    if signers.len() < trusted.threshold {
+    if fewest < trusted.threshold {
         alarms.push(ReadmitAlarm::ThresholdNotMet {
             feed: feed(),
-            found: signers.len(),
+            found: fewest,
             threshold: trusted.threshold,
         });
     }
-    if trusted.scope != committed.mark.scope {
+    if mark.bundles().any(|link| link.scope != trusted.scope) {
         alarms.push(ReadmitAlarm::ScopeChanged(feed()));
     }
+    alarms
+}
+
+/// What the trust file and the stored signatures say by now.
+fn stored_alarms(committed: &Committed, trust: &TrustFile) -> Vec<ReadmitAlarm> {
+    let Committed { feed, mark, .. } = committed;
+    let mut alarms = Vec::new();
+    let mut fitting: Vec<&str> = Vec::new();
+    for (number, signature) in (1..).zip(&committed.signatures) {
+        let bad = || ReadmitAlarm::BadSignature {
+            feed: feed.clone(),
+            number,
+        };
+        let Some(signature) = Detached::decode(signature) else {
+            alarms.push(bad());
+            continue;
+        };
+        let Some(index) = trust.key_by_id(signature.key) else {
+            continue;
+        };
+        let key = &trust.keys()[index];
+        if !signature.verifies(&committed.bundle, &key.public_key) {
+            alarms.push(bad());
+        } else if !fitting.contains(&&*key.name) {
+            fitting.push(&key.name);
+        }
+    }
+    alarms.extend(judge_signers(feed, mark, trust, Some(&fitting)));
     alarms
 }

@@ -8,7 +8,7 @@ pub enum ReadmitAlarm {
     /// The feed has left the trust file.
     #[error("feed `{0}` is no longer in the trust file: what it ordered stays in force")]
     UnknownFeed(FeedName),
-    /// Keys that signed it have left the trust file, or the feed's keys.
+    /// Keys that signed it, or a bundle that it builds on, have left the trust file, or the feed's keys.
     #[error(
         "feed `{feed}` was signed by {keys}, no longer trusted: what it ordered stays in force"
     )]
@@ -18,10 +18,10 @@ pub enum ReadmitAlarm {
         /// The keys.
         keys: String,
     },
-    /// Keys that signed it are revoked.
+    /// Keys that signed it, or a bundle that it builds on, are revoked.
     #[error(
         "feed `{feed}` was signed by {keys}, revoked since: what it ordered stays in force until it is \
-         withdrawn or a bundle by another key takes its place"
+         withdrawn or a snapshot by another key takes its place"
     )]
     KeyRevoked {
         /// The feed.
@@ -29,7 +29,7 @@ pub enum ReadmitAlarm {
         /// The keys, with the times of their revocation.
         keys: String,
     },
-    /// Fewer trusted keys than the threshold have signed it.
+    /// Fewer trusted keys than the threshold have signed it, or a bundle that it builds on.
     #[error(
         "feed `{feed}` is signed by {found} of {threshold} keys: what it ordered stays in force"
     )]
@@ -51,8 +51,12 @@ pub enum ReadmitAlarm {
         /// Which, counted from 1.
         number: usize,
     },
-    /// The feed's scope is another by now. What was admitted stays as it was judged.
-    #[error("feed `{0}` has another scope by now: it holds from the next bundle on")]
+    /// The feed's scope is another by now. What was admitted stays as it was judged, also where a delta
+    /// leaves it alone.
+    #[error(
+        "feed `{0}` has another scope by now: it holds for what is added, and for all from the next \
+         snapshot on"
+    )]
     ScopeChanged(FeedName),
     /// The record of the times since which entries hold is damaged or missing.
     #[error(
@@ -69,16 +73,16 @@ pub enum ReadmitAlarm {
 }
 
 impl ReadmitAlarm {
-    /// Every [`Self::code`].
-    pub const CODES: [&'static str; 7] = [
+    /// The codes of what [`authority_alarms`] finds.
+    pub const AUTHORITY: [&'static str; 5] = [
         "unknown_feed",
         "key_not_trusted",
         "key_revoked",
         "threshold_not_met",
-        "bad_signature",
         "scope_changed",
-        "since_lost",
     ];
+    /// The codes of what is found of the files of a snapshot and its signatures; a new snapshot ends them.
+    pub const FILES: [&'static str; 2] = ["bad_signature", "since_lost"];
 
     /// The stable name of the alarm.
     #[must_use]

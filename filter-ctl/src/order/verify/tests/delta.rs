@@ -80,6 +80,10 @@ struct Receiver {
 
 impl Receiver {
     fn judge(&self, bundle: &[u8]) -> Result<Admission, AdmissionError> {
+        self.judge_by("a", bundle)
+    }
+
+    fn judge_by(&self, key: &str, bundle: &[u8]) -> Result<Admission, AdmissionError> {
         let context = Context {
             mark: &|_| self.mark.clone(),
             previous: &|_| self.order.clone(),
@@ -91,12 +95,16 @@ impl Receiver {
             },
             ..Context::new(now() + self.age.minutes(), &UTC)
         };
-        admit(&signed(bundle.to_vec(), &["a"]), &trust(), &context)
+        admit(&signed(bundle.to_vec(), &[key]), &trust(), &context)
     }
 
     fn take(&mut self, bundle: &[u8]) -> Result<(), AdmissionError> {
+        self.take_by("a", bundle)
+    }
+
+    fn take_by(&mut self, key: &str, bundle: &[u8]) -> Result<(), AdmissionError> {
         self.age += 1;
-        let Admission::New(admitted) = self.judge(bundle)? else {
+        let Admission::New(admitted) = self.judge_by(key, bundle)? else {
             panic!("expected something new");
         };
         let Admitted { order, mark } = *admitted;
@@ -292,4 +300,47 @@ fn a_test_delta_is_judged_like_any_other_and_leaves_no_mark() {
     );
     let error = receiver.judge(wrong.as_bytes()).expect_err("refused");
     assert_eq!(error.code(), "state_mismatch");
+}
+
+#[test]
+fn what_is_wrong_with_a_signer_or_a_scope_stays_wrong_under_deltas_by_others() {
+    let (state, more) = (State::from([(1, 7)]), State::from([(1, 7), (2, 9)]));
+    let mut receiver = Receiver::default();
+    receiver.take_by("a", &snapshot(1, &state)).expect("taken");
+    let trust = |key: &str, feed: &str| {
+        let keys = ["a", "old"].map(|name| {
+            let public = super::key(name).pk.to_base64();
+            let rest = if name == "a" { key } else { "" };
+            format!("[[key]]\nname = '{name}'\npublic_key = '{public}'\n{rest}\n")
+        });
+        let text = keys.concat() + "[[feed]]\nname = 'ncsc'\n" + feed;
+        TrustFile::parse(&text).expect("a trust file")
+    };
+    let both = "keys = ['a', 'old']\n";
+    let revoked = "revoked = '2026-11-23T08:00:00Z'\nrevoked_reason = 'stolen'";
+    let changed = [
+        ("key_revoked", trust(revoked, both)),
+        ("key_not_trusted", trust("", "keys = ['old']\n")),
+        (
+            "scope_changed",
+            trust("", &format!("{both}scope.shortest_ipv4 = 32\n")),
+        ),
+    ];
+    let codes = |receiver: &Receiver, trust: &TrustFile| {
+        let mark = receiver.mark.as_ref().expect("a mark");
+        let alarms = authority_alarms(&feed("ncsc"), mark, trust);
+        let codes = alarms.iter().map(ReadmitAlarm::code);
+        codes.collect::<Vec<_>>()
+    };
+    for delta in [delta(2, &state, &state), delta(3, &state, &more)] {
+        receiver.take_by("old", &delta).expect("taken");
+        assert_eq!(codes(&receiver, &trust("", both)), [""; 0]);
+        for (code, trust) in &changed {
+            assert!(codes(&receiver, trust).contains(code), "{code}");
+        }
+    }
+    receiver.take_by("old", &snapshot(4, &more)).expect("taken");
+    for (code, trust) in &changed[..2] {
+        assert!(!codes(&receiver, trust).contains(code), "{code}");
+    }
 }

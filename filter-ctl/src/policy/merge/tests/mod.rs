@@ -11,10 +11,10 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
-    order::{Direction, EntriesBuilder, OrderInfo, RefusalReason, RefusedEntry, Terms},
+    order::{Direction, EntriesBuilder, OrderInfo, PortRange, RefusalReason, RefusedEntry, Terms},
     policy::{
         HoldReason, WithheldReason,
-        hold::Decision,
+        hold::{Decision, SeenTerms},
         protected::{Overlap, Walk},
     },
 };

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_a_guard_rail_holds_passes_by_an_approval_of_that_very_prefix_and_reason_only() {
+fn what_a_guard_rail_holds_passes_by_an_approval_of_those_very_packets_and_reasons_only() {
     let entries = vec![
         // A host in a cloud, and the prefix of the cloud.
         entry("e1", "52.95.1.7/32", 0, 2),
@@ -61,11 +61,12 @@ fn what_a_guard_rail_holds_passes_by_an_approval_of_that_very_prefix_and_reason_
         waits("e5", HoldReason::OwnSpace),
     ];
     assert_eq!(with(&[]), all);
-    let short = Decision::Approved(vec![HoldReason::ShortPrefix]);
+    let seen = SeenTerms::of(&entry("e2", "52.95.0.0/16", 0, 1).2);
+    let short = Decision::Approved(vec![HoldReason::ShortPrefix], seen.clone());
     let other_net = decide(
         "e2",
         "52.0.0.0/8",
-        Decision::Approved(HoldReason::ALL.to_vec()),
+        Decision::Approved(HoldReason::ALL.to_vec(), seen.clone()),
     );
     assert_eq!(with(&[other_net]), all);
     assert_eq!(
@@ -76,10 +77,19 @@ fn what_a_guard_rail_holds_passes_by_an_approval_of_that_very_prefix_and_reason_
             waits("e5", HoldReason::OwnSpace)
         ]
     );
-    let both = Decision::Approved(vec![
-        HoldReason::ShortPrefix,
-        HoldReason::SharedInfrastructure,
-    ]);
+    let reasons = vec![HoldReason::ShortPrefix, HoldReason::SharedInfrastructure];
+    // Seen when it blocked DNS only, it does not pass as one that blocks everything.
+    let narrow = Terms {
+        protocol: Some(17),
+        ports: Box::new([PortRange {
+            first: 53,
+            last: 53,
+        }]),
+        ..entry("e2", "52.95.0.0/16", 0, 1).2
+    };
+    let narrow = Decision::Approved(reasons.clone(), SeenTerms::of(&narrow));
+    assert_eq!(with(&[decide("e2", "52.95.0.0/16", narrow)]), all);
+    let both = Decision::Approved(reasons, seen);
     let rejected = decide("e3", "203.0.113.7/32", Decision::Rejected);
     assert_eq!(
         with(&[decide("e2", "52.95.0.0/16", both), rejected]),

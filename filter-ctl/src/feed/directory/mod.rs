@@ -3,20 +3,27 @@
 //! A bundle is `NAME.jsonl` with at least `NAME.jsonl.minisig`. It is taken once it and its signatures
 //! have not changed between two looks, so that a file still being copied is left alone. Afterwards it
 //! is moved to `accepted/` or, with a note of the reason, to `refused/`.
+//!
+//! - [`watched`]: its files, handled so that who can write there cannot lead the service elsewhere.
+
+mod watched;
 
 use std::{
     collections::BTreeMap,
-    fs, io,
-    os::unix::fs::MetadataExt as _,
+    ffi::{OsStr, OsString},
+    io, mem,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use tokio::{fs::File, io::AsyncReadExt as _};
+use tokio::{io::AsyncReadExt as _, task::spawn_blocking};
 
+use self::watched::{Stamp, Watched};
 use crate::{
     daemon::handle::{Actor, Handle, Upload},
     durable::DurableError,
+    http::wire::RefusalKind,
     order::{
         FeedName, Input,
         sign::{SIGNATURES_MAX, signature_path},
@@ -28,18 +35,16 @@ use crate::{
 pub const POLL: Duration = Duration::from_secs(1);
 /// Bundles taken at one look; the rest waits for the next.
 pub const BUNDLES_PER_LOOK_MAX: usize = 16;
-/// Files looked at; past it the rest is not seen until files are taken away, which the log says.
-pub const FILES_MAX: usize = 10_000;
 /// A signature file that is longer is none.
 const SIGNATURE_BYTES_MAX: u64 = 4096;
 /// Bytes that are copied at a time.
 const WINDOW_BYTES: usize = 256 << 10;
 
-/// What tells one state of a file from another.
-type Stamp = (u64, u64, i64, i64);
+/// What was seen of a bundle at the last look: its files and their stamps, the bundle first.
+type Sighting = Vec<(OsString, Stamp)>;
 
-/// What was seen of a bundle at the last look: its files and their stamps.
-type Sighting = Vec<(PathBuf, Stamp)>;
+/// What was seen at the last look, by the bundle's name.
+type Sightings = BTreeMap<OsString, Sighting>;
 
 /// Watches a feed's directory until the service stops.
 pub async fn watch(feed: FeedName, directory: PathBuf, bundle_bytes_max: u64, handle: Handle) {
@@ -47,16 +52,18 @@ pub async fn watch(feed: FeedName, directory: PathBuf, bundle_bytes_max: u64, ha
         uid: None,
         name: format!("directory {}", directory.display()),
     };
-    let mut seen = BTreeMap::new();
+    let mut seen = Sightings::new();
     // Files that could not be moved away are not taken again as long as they do not change.
-    let mut handled: BTreeMap<PathBuf, Sighting> = BTreeMap::new();
+    let mut handled = Sightings::new();
     let mut failing = false;
     loop {
         tokio::time::sleep(POLL).await;
-        let ready = match look(&directory, &mut seen) {
-            Ok(ready) => {
+        let (path, before) = (directory.clone(), mem::take(&mut seen));
+        let (watched, ready) = match blocking(move || look(&path, &before)).await {
+            Ok((watched, sightings, ready)) => {
                 failing = false;
-                ready
+                seen = sightings;
+                (Arc::new(watched), ready)
             }
             Err(error) => {
                 if !failing {
@@ -66,12 +73,13 @@ pub async fn watch(feed: FeedName, directory: PathBuf, bundle_bytes_max: u64, ha
                 continue;
             }
         };
-        handled.retain(|path, _| seen.contains_key(path));
+        handled.retain(|name, _| seen.contains_key(name));
         let ready = ready
             .into_iter()
             .filter(|bundle| handled.get(&bundle[0].0) != Some(bundle));
         for bundle in ready.take(BUNDLES_PER_LOOK_MAX).collect::<Vec<_>>() {
-            let outcome = match read(&bundle, bundle_bytes_max, handle.spool()).await {
+            let read = read(&watched, &bundle, bundle_bytes_max, handle.spool()).await;
+            let outcome = match read {
                 Ok((input, signatures)) => {
                     let upload = Upload {
                         feed: Some(feed.clone()),
@@ -81,20 +89,23 @@ pub async fn watch(feed: FeedName, directory: PathBuf, bundle_bytes_max: u64, ha
                     match handle.apply(upload, actor.clone()).await {
                         Ok(_) => Ok(()),
                         // Not the bundle's fault: it stays where it is and is tried again.
-                        Err(refusal) if refusal.kind == crate::http::wire::RefusalKind::Failed => {
+                        Err(refusal) if refusal.kind == RefusalKind::Failed => {
                             tracing::warn!(%feed, code = refusal.code, error = refusal.error, "will try again");
                             continue;
                         }
                         Err(refusal) => Err(format!("{}: {}\n", refusal.code, refusal.error)),
                     }
                 }
+                // Somebody is still at it.
+                Err(ReadError::Changed) => continue,
                 Err(ReadError::Spool(error)) => {
                     tracing::warn!(%feed, %error, "will try again");
                     continue;
                 }
                 Err(ReadError::Unreadable(error)) => Err(format!("unreadable: {error}\n")),
             };
-            if let Err(error) = put_away(&directory, &bundle, outcome) {
+            let (from, sighting) = (Arc::clone(&watched), bundle.clone());
+            if let Err(error) = blocking(move || put_away(&from, &sighting, outcome)).await {
                 handled.insert(bundle[0].0.clone(), bundle);
                 tracing::error!(%feed, directory = %directory.display(), %error, "cannot move a bundle away");
             }
@@ -102,56 +113,49 @@ pub async fn watch(feed: FeedName, directory: PathBuf, bundle_bytes_max: u64, ha
     }
 }
 
-/// The bundles that have not changed since the last look, by name.
-fn look(directory: &Path, seen: &mut BTreeMap<PathBuf, Sighting>) -> io::Result<Vec<Sighting>> {
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        if files.len() == FILES_MAX {
-            tracing::warn!(directory = %directory.display(), limit = FILES_MAX, "too many files; some are not seen");
-            break;
-        }
-        if metadata.is_file() {
-            let stamp = (
-                metadata.ino(),
-                metadata.len(),
-                metadata.mtime(),
-                metadata.mtime_nsec(),
-            );
-            files.insert(entry.path(), stamp);
-        }
-    }
-    let mut sightings = BTreeMap::new();
-    for (path, stamp) in &files {
+/// Runs what waits for a disk, which may hang, where it holds up nothing else.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+/// The directory, what is in it, and the bundles that have not changed since the last look, by name.
+fn look(directory: &Path, before: &Sightings) -> io::Result<(Watched, Sightings, Vec<Sighting>)> {
+    let watched = Watched::open(directory)?;
+    let files = watched.files()?;
+    let mut sightings = Sightings::new();
+    for (name, stamp) in &files {
+        let path = Path::new(name);
         if path
             .extension()
             .is_none_or(|extension| extension != "jsonl")
         {
             continue;
         }
-        let mut sighting = vec![(path.clone(), *stamp)];
+        let mut sighting = vec![(name.clone(), *stamp)];
         for number in 1..=SIGNATURES_MAX {
-            let signature = signature_path(path, number);
+            let signature = signature_path(path, number).into_os_string();
             if let Some(stamp) = files.get(&signature) {
                 sighting.push((signature, *stamp));
             }
         }
         if sighting.len() > 1 {
-            sightings.insert(path.clone(), sighting);
+            sightings.insert(name.clone(), sighting);
         }
     }
     let ready = sightings
         .iter()
-        .filter(|(path, sighting)| seen.get(*path) == Some(*sighting))
+        .filter(|(name, sighting)| before.get(*name) == Some(*sighting))
         .map(|(_, sighting)| sighting.clone())
         .collect();
-    *seen = sightings;
-    Ok(ready)
+    Ok((watched, sightings, ready))
 }
 
 /// Why a bundle was not taken.
 enum ReadError {
+    /// It is no longer the one that was seen.
+    Changed,
     /// It cannot be read, or is too long.
     Unreadable(io::Error),
     /// The spool cannot take it.
@@ -166,30 +170,39 @@ impl From<io::Error> for ReadError {
 
 /// Copies a bundle into the spool, where nobody changes it any more, and reads its signatures.
 async fn read(
+    watched: &Arc<Watched>,
     sighting: &Sighting,
     bundle_bytes_max: u64,
     spool: &Spool,
 ) -> Result<(Input, Vec<Vec<u8>>), ReadError> {
     let mut limit = bundle_bytes_max;
-    for (path, (_, length, ..)) in sighting {
-        if *length > limit {
-            return Err(too_long(path, *length, limit).into());
+    for (name, stamp) in sighting {
+        if stamp.length > limit {
+            return Err(ReadError::Unreadable(io::Error::other(format!(
+                "{} has {} bytes, at most {limit} are read",
+                Path::new(name).display(),
+                stamp.length
+            ))));
         }
         limit = SIGNATURE_BYTES_MAX;
     }
-    let mut signatures = Vec::with_capacity(sighting.len());
-    for (path, _) in &sighting[1..] {
-        signatures.push(fs::read(path)?);
-    }
-    let (path, (_, length, ..)) = &sighting[0];
+    let (from, seen) = (Arc::clone(watched), sighting[1..].to_vec());
+    let signatures = blocking(move || {
+        let read = seen.iter().map(|(name, stamp)| from.read(name, *stamp));
+        read.collect::<io::Result<Option<Vec<Vec<u8>>>>>()
+    });
+    let signatures = signatures.await?.ok_or(ReadError::Changed)?;
+    let (name, stamp) = sighting[0].clone();
+    let from = Arc::clone(watched);
+    let file = blocking(move || from.open_seen(&name, stamp)).await?;
+    let mut file = tokio::fs::File::from_std(file.ok_or(ReadError::Changed)?);
     let spooled = |error| match error {
-        // It has grown since the look.
-        SpoolError::TooLong { max } => too_long(path, max + 1, max).into(),
+        // It has grown since it was seen.
+        SpoolError::TooLong { .. } => ReadError::Changed,
         SpoolError::File(error) => ReadError::Spool(error),
     };
-    let room = spool.room(Way::Sent, *length).await;
-    let mut receiving = spool.receive(room, *length).await.map_err(spooled)?;
-    let mut file = File::open(path).await?;
+    let room = spool.room(Way::Sent, stamp.length).await;
+    let mut receiving = spool.receive(room, stamp.length).await.map_err(spooled)?;
     let mut window = vec![0; WINDOW_BYTES];
     loop {
         let read = file.read(&mut window).await?;
@@ -198,36 +211,17 @@ async fn read(
         }
         receiving.write(&window[..read]).await.map_err(spooled)?;
     }
+    if Stamp::of(&file.metadata().await?) != stamp {
+        return Err(ReadError::Changed);
+    }
     let input = receiving.finish().await.map_err(spooled)?;
     Ok((input, signatures))
 }
 
-fn too_long(path: &Path, length: u64, limit: u64) -> io::Error {
-    io::Error::other(format!(
-        "{} has {length} bytes, at most {limit} are read",
-        path.display()
-    ))
-}
-
-fn put_away(directory: &Path, sighting: &Sighting, outcome: Result<(), String>) -> io::Result<()> {
-    let target = directory.join(if outcome.is_ok() {
-        "accepted"
-    } else {
-        "refused"
-    });
-    fs::create_dir_all(&target)?;
-    for (path, _) in sighting {
-        if let Some(name) = path.file_name() {
-            fs::rename(path, target.join(name))?;
-        }
+fn put_away(watched: &Watched, sighting: &Sighting, outcome: Result<(), String>) -> io::Result<()> {
+    let names = sighting.iter().map(|(name, _)| OsStr::new(name));
+    match outcome {
+        Ok(()) => watched.put_away("accepted", names, None),
+        Err(reason) => watched.put_away("refused", names, Some(&reason)),
     }
-    if let (Err(reason), Some(name)) = (outcome, sighting[0].0.file_name()) {
-        let mut note = name.to_owned();
-        note.push(".reason");
-        // By a rename, because whoever waits for the note reads it as soon as it is there.
-        let unfinished = target.join(".reason");
-        fs::write(&unfinished, reason)?;
-        fs::rename(&unfinished, target.join(note))?;
-    }
-    Ok(())
 }
