@@ -47,7 +47,6 @@ use filter_ctl::{
         special_use,
         traffic::TrafficRule,
     },
-    rule::{RuleId, order::Ranking, text},
     table::{
         RowsV4,
         compile::{Capacity, compile},
@@ -60,7 +59,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use crate::{
     lists::List,
     object::Counts,
-    support::bpffs::Bpffs,
+    support::{bpffs::Bpffs, rules::traffic_rules},
     wire::{RECEIVER, Wire},
 };
 
@@ -175,7 +174,7 @@ impl Levee {
             ..Switches::default()
         };
         let mut rules = rules(&List::default(), places)?;
-        rules.perimeter.rules = traffic_rules(texts)?;
+        rules.perimeter.rules = ranked(texts)?;
         rules.perimeter.groups = group.map(host_group).transpose()?.into_iter().collect();
         let settings = InterfaceSettings::new(Enforcement::Enforce, Role::Upstream);
         self.put_in_force(&rules, settings)
@@ -290,30 +289,16 @@ pub(crate) fn verified(bundle: &Path, trust: &Path) -> Result<Arc<VerifiedOrder>
     }
 }
 
-/// Rules in the order in which they are written, which must be that of their evaluation.
-fn traffic_rules(texts: &[String]) -> Result<Vec<TrafficRule>> {
-    let mut ranking = Ranking::default();
-    for (number, written) in (0..).zip(texts) {
-        let written = text::parse(written).with_context(|| written.clone())?;
-        let rule = filter_ctl::rule::Rule::new(RuleId::numbered(number), written, None);
-        if ranking.insert(rule).is_err() {
-            bail!(
-                "the bench made a rule twice: {}",
-                texts[usize::try_from(number)?]
-            );
-        }
-    }
-    let ranked = ranking.into_rules();
-    let ends = [ranked.first(), ranked.last()].map(|rule| rule.map(|rule| rule.id.clone()));
-    let written = [0, texts.len().saturating_sub(1) as u64].map(RuleId::numbered);
+/// Rules of which the first and the last that are written must be evaluated first and last.
+fn ranked(texts: &[String]) -> Result<Vec<TrafficRule>> {
+    let rules = traffic_rules((0..).zip(texts.iter().map(String::as_str)));
+    let ends = [rules.first(), rules.last()].map(|rule| rule.map(|rule| rule.record.slot));
+    let last = u32::try_from(texts.len())?.checked_sub(1);
     ensure!(
-        texts.is_empty() || ends == written.map(Some),
+        ends == [last.map(|_| 0), last],
         "the first and the last rule are not evaluated first and last"
     );
-    let ranked = (0..).zip(&ranked);
-    Ok(ranked
-        .map(|(slot, rule)| TrafficRule::new(rule, slot))
-        .collect())
+    Ok(rules)
 }
 
 fn host_group(group: Group) -> Result<HostGroup> {

@@ -10,7 +10,7 @@ use filter_ctl::{
     },
     policy::{
         HoldReason, RuleSet, WithheldReason,
-        hold::{Approval, Decision, Guarded, HoldPolicy},
+        hold::{Approval, Decision, Guarded, HoldPolicy, SeenTerms},
         merge::{FeedPolicy, PolicyInput, ShortestPrefix, Withdrawal, merge},
     },
 };
@@ -86,21 +86,25 @@ proptest! {
             own_space,
             shared_infrastructure,
         };
+        let guarded = Arc::new(Guarded::new(&own, &shared));
+        let feeds = BTreeMap::from([(feed(), FeedPolicy { monitor: false, hold })]);
+        let sources = [source(&nets, now)];
+        // All entries of such a list mean the same packets.
+        let seen = SeenTerms::of(sources[0].entries().at(0).terms);
         // One decision about each entry, as the service keeps them.
         let decided: BTreeMap<IpNet, Option<Vec<HoldReason>>> = decided.into_iter().collect();
         let approvals: Vec<Approval> = decided.iter().map(|(net, approved)| Approval {
             order: order(),
             entry: net.to_string().into(),
             net: *net,
-            decision: approved.clone().map_or(Decision::Rejected, Decision::Approved),
+            decision: approved.clone().map_or(Decision::Rejected, |reasons| {
+                Decision::Approved(reasons, seen.clone())
+            }),
         }).collect();
         let withdrawals: Vec<Withdrawal> = withdrawn.iter().map(|net| Withdrawal {
             order: order(),
             entry: Some(net.to_string().into()),
         }).collect();
-        let guarded = Arc::new(Guarded::new(&own, &shared));
-        let feeds = BTreeMap::from([(feed(), FeedPolicy { monitor: false, hold })]);
-        let sources = [source(&nets, now)];
         let input = PolicyInput {
             sources: &sources,
             feeds: &feeds,

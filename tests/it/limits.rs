@@ -232,7 +232,7 @@ fn a_million_destinations_in_a_minute_take_nothing_from_each_other() {
         return;
     }
     a_million_destinations("10.0.0.0/8", "10.255.255.1", |frame, number| {
-        let address = Ipv4Addr::from_bits(0x0a00_0000 | number * 13 % 0xfe_0000);
+        let address = Ipv4Addr::from_bits(0x0a00_0000 | (number * 13 % 0xfe_0000));
         frame[30..34].copy_from_slice(&address.octets());
     });
 }

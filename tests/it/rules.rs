@@ -18,11 +18,12 @@ use filter_ctl::{
     rule::{Rule, RuleId, oracle::Fields, order::Ranking, text},
 };
 
-use self::packet::Packet;
+use self::packet::{Packet, Piece};
 use crate::support::{
     kernel::{Kernel, Outcome},
     packet::{Frame, Layer, Tag, number, wrap},
     random::Random,
+    rules::traffic_rules,
     skipped,
     timed::{LIMITS, Timed, compiled},
     wrapping::{self, Link},
@@ -63,14 +64,12 @@ fn sent(random: &mut Random) -> Sent {
         *random.pick(&[0, 3, 8, 128, 255]),
         *random.pick(&[0, 1, 255]),
     ];
-    // Whole, first, middle, last.
-    let (is_first, has_more) = *random.pick(&[
-        (true, false),
-        (true, false),
-        (true, true),
-        (false, true),
-        (false, false),
-    ]);
+    // Half of them are whole.
+    let piece = if random.one_in(2) {
+        Piece::Whole
+    } else {
+        *random.pick(&Piece::ALL)
+    };
     let dont = !is_v6 && random.one_in(3);
     let [source, destination] = if is_v6 {
         [*random.pick(&SOURCES_6), *random.pick(&DESTINATIONS_6)]
@@ -84,8 +83,7 @@ fn sent(random: &mut Random) -> Sent {
         flags,
         dscp,
         label,
-        is_first,
-        has_more,
+        piece,
         dont,
         is_long: random.one_in(4),
         payload,
@@ -313,10 +311,8 @@ impl Judge {
     /// Puts a rule in force that drops what it matches.
     fn rule(&mut self, matching: &str) {
         self.text = format!("{matching} then drop");
-        let written = text::parse(&self.text).unwrap_or_else(|error| panic!("{error}: {matching}"));
-        let rule = Rule::new(RuleId::numbered(0), written, None);
         let table = compiled(Perimeter {
-            rules: vec![TrafficRule::new(&rule, 0)],
+            rules: traffic_rules([(0, self.text.as_str())]),
             ..no_policies()
         })
         .table;

@@ -14,18 +14,14 @@ use filter_common::{
 };
 use filter_ctl::{
     kernel::{attach::LoadedProgram, object::embedded, samples::SampleSettings},
-    policy::{
-        perimeter::{HostGroup, Perimeter},
-        traffic::TrafficRule,
-    },
-    rule::{RuleId, order::Ranking, text},
+    policy::perimeter::{HostGroup, Perimeter},
 };
 
 use crate::support::{
     bpffs::samples_in,
     kernel::Kernel,
     packet::{Flow, octets},
-    rules::{Rule, Rules, parse},
+    rules::{Rule, Rules, parse, traffic_rules},
     say, skipped,
     timed::{LIMITS, compiled},
 };
@@ -130,18 +126,8 @@ fn samples_that_nobody_reads_in_time_are_lost_and_counted_and_every_packet_is_dr
 
 /// A rule that drops, one that is monitored, and a limit.
 fn guarded() -> Perimeter {
-    let mut ranking = Ranking::default();
-    for (number, written) in (0..).zip(["dport = 53 then drop", "dport = 54 then monitor"]) {
-        let written = text::parse(written).unwrap();
-        let rule = filter_ctl::rule::Rule::new(RuleId::numbered(number), written, None);
-        ranking.insert(rule).unwrap();
-    }
-    let rules = ranking.into_rules();
     Perimeter {
-        rules: (0..)
-            .zip(&rules)
-            .map(|(slot, rule)| TrafficRule::new(rule, slot))
-            .collect(),
+        rules: traffic_rules([(0, "dport = 53 then drop"), (1, "dport = 54 then monitor")]),
         groups: vec![HostGroup {
             name: "inside".to_owned(),
             networks: vec![parse("192.0.2.0/24"), parse("2001:db8:7::/48")],

@@ -5,20 +5,14 @@ use filter_common::{
     limit::{CLASSES, Limit},
     verdict::{Action, Reason},
 };
-use filter_ctl::{
-    policy::{
-        perimeter::{HostGroup, Perimeter},
-        traffic::TrafficRule,
-    },
-    rule::{Rule, RuleId, order::Ranking, text},
-};
+use filter_ctl::policy::perimeter::{HostGroup, Perimeter};
 
 use super::no_policies;
 use crate::{
     limits::{SECOND, assert_near, passed_of},
     support::{
         packet::{Flow, Frame, Tag},
-        rules::parse,
+        rules::{parse, traffic_rules},
         skipped,
         timed::Timed,
     },
@@ -26,24 +20,11 @@ use crate::{
 
 /// Rules in the order of evaluation, which is the one they are written in; slots by their ranks.
 fn rules(texts: &[&str]) -> Perimeter {
-    let mut ranking = Ranking::default();
-    for (number, written) in (0..).zip(texts) {
-        let rule = Rule::new(
-            RuleId::numbered(number),
-            text::parse(written).unwrap(),
-            None,
-        );
-        ranking.insert(rule).unwrap();
-    }
-    let rules = ranking.into_rules();
-    for (number, rule) in (0..).zip(&rules) {
-        assert_eq!(rule.id, RuleId::numbered(number), "{texts:?}");
-    }
+    let rules = traffic_rules((0..).zip(texts.iter().copied()));
+    let slots = rules.iter().map(|rule| rule.record.slot);
+    assert!(slots.is_sorted(), "{texts:?}");
     Perimeter {
-        rules: (0..)
-            .zip(&rules)
-            .map(|(slot, rule)| TrafficRule::new(rule, slot))
-            .collect(),
+        rules,
         ..no_policies()
     }
 }

@@ -1,11 +1,15 @@
 //! The components with bits: every operator of RFC 8955, 4.2.1.2, over every content.
 
-use super::{Judge, Packet};
+use super::{Judge, Packet, Piece};
 use crate::support::{packet::number, skipped};
 
 /// Tests of the bits of a mask, as they are written, and what they say of a content: neither bit of the operator
 /// set, match, not, and both.
 type Test = (&'static str, fn(u16, u16) -> bool);
+
+/// Tests that are joined, and the flags for which they hold.
+type Joined = (&'static str, fn(u16) -> bool);
+
 const TESTS: [Test; 4] = [
     ("any", |content, mask| content & mask != 0),
     ("all", |content, mask| content & mask == mask),
@@ -53,7 +57,6 @@ fn tests_of_flags_are_joined_and_read_to_the_last() {
     }
     let mut judge = Judge::new();
     let has = |flags: u16, bits: u16| flags & bits == bits;
-    type Joined = (&'static str, fn(u16) -> bool);
     let lists: [Joined; 7] = [
         ("syn,!ack", |flags| flags & 0x12 == 0x02),
         ("0x02/0x12", |flags| flags & 0x12 == 0x02),
@@ -78,22 +81,20 @@ fn tests_of_flags_are_joined_and_read_to_the_last() {
 }
 
 /// What headers say of fragments, as the RFCs have it: don't fragment, is a fragment, first, last.
-const CONTENTS: [(&str, u16); 5] = [
-    ("whole", 0),
-    ("whole, not to be fragmented", 1),
-    ("first", 4),
-    ("middle", 2),
-    ("last", 2 | 8),
+const CONTENTS: [(Piece, u16); 5] = [
+    (Piece::Whole, 0),
+    (Piece::Whole, 1),
+    (Piece::First, 4),
+    (Piece::Middle, 2),
+    (Piece::Last, 2 | 8),
 ];
 
-fn fragment(is_v6: bool, content: u16) -> Packet {
-    let packet = tcp(is_v6, 0x10);
+fn fragment(is_v6: bool, (piece, content): (Piece, u16)) -> Packet {
     Packet {
         protocol: number::UDP,
-        is_first: content & 2 == 0,
-        has_more: content == 4 || content == 2,
+        piece,
         dont: content & 1 != 0,
-        ..packet
+        ..tcp(is_v6, 0x10)
     }
 }
 
@@ -114,12 +115,13 @@ fn every_test_of_fragment_bits_holds_for_the_fragments_that_it_names_and_for_no_
     for (names, mask) in NAMES {
         for (name, holds) in TESTS {
             judge.rule(&format!("fragment {name}({names})"));
-            for (_, content) in CONTENTS {
-                judge.expect(&fragment(false, content), holds(content, mask));
+            for of_header in CONTENTS {
+                let (_, content) = of_header;
+                judge.expect(&fragment(false, of_header), holds(content, mask));
                 // IPv6 knows no such bit, so a rule that asks for it is one of IPv4.
                 if content & 1 == 0 {
                     let expected = mask & 1 == 0 && holds(content, mask);
-                    judge.expect(&fragment(true, content), expected);
+                    judge.expect(&fragment(true, of_header), expected);
                 }
             }
         }
@@ -156,10 +158,10 @@ fn a_rule_about_fragments_and_ports_is_one_about_first_fragments() {
         ),
     ] {
         judge.rule(matching);
-        for ((what, content), expected) in CONTENTS.into_iter().zip(expected) {
-            judge.expect(&fragment(false, content), expected);
-            if what != "whole, not to be fragmented" {
-                judge.expect(&fragment(true, content), expected);
+        for (of_header, expected) in CONTENTS.into_iter().zip(expected) {
+            judge.expect(&fragment(false, of_header), expected);
+            if of_header.1 & 1 == 0 {
+                judge.expect(&fragment(true, of_header), expected);
             }
         }
     }

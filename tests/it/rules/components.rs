@@ -1,6 +1,6 @@
 //! The components with prefixes and numbers: every operator, its values below, at and above what it names.
 
-use super::{Judge, Packet};
+use super::{Judge, Packet, Piece};
 use crate::support::{
     packet::{Extension, V6, link::ethertype, number},
     skipped,
@@ -296,7 +296,11 @@ fn every_component_looks_through_every_wrapping() {
             Packet::new("2001:db8:1::8", "2001:db8:7::9"),
         ),
         ("tcp flags syn,!ack", syn(0x02), syn(0x12)),
-        ("fragment is-fragment", later(v4(), number::UDP, true), v4()),
+        (
+            "fragment is-fragment",
+            later(v4(), number::UDP, Piece::Middle),
+            v4(),
+        ),
     ] {
         judge.rule(matching);
         judge.expect_everywhere(&hit, true);
@@ -313,11 +317,10 @@ fn syn(flags: u16) -> Packet {
 }
 
 /// A fragment other than the first.
-fn later(packet: Packet, protocol: u8, has_more: bool) -> Packet {
+fn later(packet: Packet, protocol: u8, piece: Piece) -> Packet {
     Packet {
         protocol,
-        is_first: false,
-        has_more,
+        piece,
         ..packet
     }
 }
@@ -456,8 +459,9 @@ fn what_a_packet_does_not_have_matches_no_operator() {
     let mut judge = Judge::new();
     let later = |protocols: &[u8]| {
         let each = |protocol: &u8| {
-            let both = [v4(), v6()]
-                .map(|packet| [true, false].map(|more| later(packet.clone(), *protocol, more)));
+            let both = [v4(), v6()].map(|packet| {
+                [Piece::Middle, Piece::Last].map(|piece| later(packet.clone(), *protocol, piece))
+            });
             both.concat()
         };
         protocols.iter().flat_map(each).collect::<Vec<_>>()

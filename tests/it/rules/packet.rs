@@ -7,6 +7,33 @@ use filter_ctl::rule::oracle::Fields;
 
 use crate::support::packet::{Extension, Flow, Tcp, V4, V6, checksum, link::ethertype, number};
 
+/// What a packet is among the fragments of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    Whole,
+    First,
+    Middle,
+    Last,
+}
+
+impl Piece {
+    pub(super) const ALL: [Self; 4] = [Self::Whole, Self::First, Self::Middle, Self::Last];
+
+    /// Whether it has the header of the upper layer.
+    const fn begins(self) -> bool {
+        matches!(self, Self::Whole | Self::First)
+    }
+
+    const fn goes_on(self) -> bool {
+        matches!(self, Self::First | Self::Middle)
+    }
+
+    /// Where it begins, in words of 8 bytes.
+    const fn offset(self) -> u16 {
+        if self.begins() { 0 } else { 185 }
+    }
+}
+
 /// What is written into the headers.
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
@@ -22,8 +49,7 @@ pub(super) struct Packet {
     pub(super) dscp: u8,
     /// Of IPv6.
     pub(super) label: u32,
-    pub(super) is_first: bool,
-    pub(super) has_more: bool,
+    pub(super) piece: Piece,
     /// Of IPv4.
     pub(super) dont: bool,
     /// IPv4 options, or extension headers.
@@ -44,8 +70,7 @@ impl Packet {
             flags: 0x10,
             dscp: 0,
             label: 0,
-            is_first: true,
-            has_more: false,
+            piece: Piece::Whole,
             dont: false,
             is_long: false,
             payload: vec![0x5a; 64],
@@ -93,7 +118,7 @@ impl Packet {
     fn ipv4(&self, [source, destination]: [Ipv4Addr; 2], segment: &[u8]) -> Vec<u8> {
         let mut header = V4::new(source, destination, self.protocol);
         header.dont = self.dont;
-        header = header.fragment(if self.is_first { 0 } else { 185 }, self.has_more);
+        header = header.fragment(self.piece.offset(), self.piece.goes_on());
         if self.is_long {
             header = header.header_words(6);
         }
@@ -111,9 +136,9 @@ impl Packet {
         if self.is_long {
             chain.push(Extension::hop_by_hop(0));
         }
-        if !self.is_first || self.has_more {
-            let offset = if self.is_first { 0 } else { 185 };
-            chain.push(Extension::fragment(offset, self.has_more, 0));
+        if self.piece != Piece::Whole {
+            let (offset, more) = (self.piece.offset(), self.piece.goes_on());
+            chain.push(Extension::fragment(offset, more, 0));
         } else if self.is_long {
             chain.push(Extension::destination(1));
         }
@@ -127,7 +152,7 @@ impl Packet {
 
     /// What an oracle is told of it.
     pub(super) fn fields(&self) -> Fields {
-        let has = |wanted: &[u8]| self.is_first && wanted.contains(&self.protocol);
+        let has = |wanted: &[u8]| self.piece.begins() && wanted.contains(&self.protocol);
         let is_v6 = self.source.is_ipv6();
         let (family, icmp) = if is_v6 {
             (Family::V6, number::ICMPV6)
@@ -145,7 +170,8 @@ impl Packet {
             flags: has(&[number::TCP]).then_some(self.flags),
             length: u16::try_from(self.bytes().len()).unwrap(),
             dscp: self.dscp,
-            fragment: u8::from(self.dont) | FragmentBits::of(self.is_first, self.has_more),
+            fragment: u8::from(self.dont)
+                | FragmentBits::of(self.piece.begins(), self.piece.goes_on()),
             label: is_v6.then_some(self.label),
         }
     }

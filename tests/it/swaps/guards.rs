@@ -14,24 +14,21 @@ use filter_common::{
     counters::RuleCounter,
     limit::{CLASSES, Class, Limit},
     meter::Meter,
+    policy::PolicySet,
     verdict::{Action, Reason},
 };
 use filter_ctl::{
     kernel::{attach::LoadedProgram, object::embedded},
-    policy::{
-        perimeter::{HostGroup, Perimeter},
-        traffic::TrafficRule,
-    },
-    rule::{Rule, RuleId, order::Ranking, text},
+    policy::perimeter::{HostGroup, Perimeter},
     table::Table,
 };
 
 use super::{StopWhenDropped, grows};
 use crate::support::{
     kernel::Kernel,
-    packet::{Flow, Frame, Tcp, V4, V6, number, tcp},
+    packet::{Flow, number},
     random::number_from_environment,
-    rules::parse,
+    rules::{parse, traffic_rules},
     say, skipped,
     timed::{LIMITS, compiled},
 };
@@ -100,28 +97,10 @@ fn one_of_two(even: bool) -> Perimeter {
             rule(NEVER[1], &format!("dst {inside} src {client} then drop"));
         }
     }
-    let mut ranking = Ranking::default();
-    let mut slots = Vec::new();
-    for (slot, text) in &written {
-        let id = RuleId::numbered(slots.len() as u64);
-        slots.push((id.as_str().to_owned(), *slot));
-        let rule = Rule::new(id, text::parse(text).unwrap(), None);
-        ranking.insert(rule).unwrap();
-    }
-    let rules = ranking.into_rules();
-    let slot = |rule: &Rule| {
-        slots
-            .iter()
-            .find(|(id, _)| id == rule.id.as_str())
-            .unwrap()
-            .1
-    };
     Perimeter {
-        rules: rules
-            .iter()
-            .map(|rule| TrafficRule::new(rule, slot(rule)))
-            .collect(),
+        rules: traffic_rules(written.iter().map(|(slot, text)| (*slot, text.as_str()))),
         groups: groups(even),
+        upstream: PolicySet::default(),
         ..Perimeter::default()
     }
 }
@@ -164,18 +143,7 @@ impl Frames {
         };
         let syn = |from: &str, to: &str| {
             let flow = Flow::udp(from, to, [40_000, 443]).protocol(number::TCP);
-            let segment = Tcp::new(tcp::SYN)
-                .options(&tcp::SYN_OPTIONS)
-                .segment(&flow, &[]);
-            let ethertype = flow.ethertype();
-            let packet = if ethertype == 0x0800 {
-                let [from, to] = [from, to].map(|end| end.parse().unwrap());
-                V4::new(from, to, number::TCP).packet(&segment)
-            } else {
-                let [from, to] = [from, to].map(|end| end.parse().unwrap());
-                V6::new(from, to, number::TCP).packet(&segment)
-            };
-            Frame::new(ethertype, packet).bytes()
+            flow.frame(&[]).bytes()
         };
         [
             [

@@ -49,7 +49,7 @@ impl Way {
     }
 
     /// A pair of addresses, the first of which is outside, in the order in which packets have them.
-    fn ends<'a>(self, [outside, inside]: [&'a str; 2]) -> [&'a str; 2] {
+    fn ends(self, [outside, inside]: [&str; 2]) -> [&str; 2] {
         match self {
             Self::In => [outside, inside],
             Self::Out => [inside, outside],
@@ -135,9 +135,10 @@ fn frames(way: Way) -> Vec<(String, Vec<u8>)> {
             ] {
                 let [from, to] = way.ends(ends);
                 let outer = tunnel.carry(from, to, &inner);
-                let ethertype = match ends[0].contains(':') {
-                    true => ethertype::IPV6,
-                    false => ethertype::IPV4,
+                let ethertype = if from.contains(':') {
+                    ethertype::IPV6
+                } else {
+                    ethertype::IPV4
                 };
                 let frame = Frame::new(ethertype, outer).bytes();
                 frames.push((format!("{tunnel:?} between {from} and {to}"), frame));
