@@ -2,12 +2,14 @@
 //! agree on random rules and packets, in every wrapping.
 //!
 //! [`components`] and [`bits`] go through every component and operator of RFC 8955 and RFC 8956, one by one, with
-//! what is expected written down by hand; [`actions`] through what rules do; [`packet`] builds the packets.
+//! what is expected written down by hand; [`unknown`] through what packets do not have; [`actions`] through what rules
+//! do; [`packet`] builds the packets.
 
 mod actions;
 mod bits;
 mod components;
 mod packet;
+mod unknown;
 
 use filter_common::{
     rule::RuleAction,

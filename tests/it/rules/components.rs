@@ -1,13 +1,10 @@
 //! The components with prefixes and numbers: every operator, its values below, at and above what it names.
 
 use super::{Judge, Packet, Piece};
-use crate::support::{
-    packet::{Extension, V6, link::ethertype, number},
-    skipped,
-};
+use crate::support::{packet::number, skipped};
 
 /// Every operator of RFC 8955, 4.2.1.1, and what it says of values below, at and above what it is given.
-const OPERATORS: [(&str, [bool; 3]); 8] = [
+pub(super) const OPERATORS: [(&str, [bool; 3]); 8] = [
     ("false", [false, false, false]),
     ("<", [true, false, false]),
     ("=", [false, true, false]),
@@ -17,6 +14,15 @@ const OPERATORS: [(&str, [bool; 3]); 8] = [
     (">=", [false, true, true]),
     ("true", [true, true, true]),
 ];
+
+/// A component with an operator and a value, as it is written.
+pub(super) fn compared(name: &str, operator: &str, value: u32) -> String {
+    if matches!(operator, "true" | "false") {
+        format!("{name} {operator}")
+    } else {
+        format!("{name} {operator} {value}")
+    }
+}
 
 /// Lists of operators around `v`, and the values from `v - 2` to `v + 2` that satisfy them. In any of them a
 /// list that ended early, or whose "or" bound as tightly as its "and", would say something else.
@@ -57,20 +63,20 @@ struct Component {
     packets: fn() -> Vec<Packet>,
 }
 
-fn v4() -> Packet {
+pub(super) fn v4() -> Packet {
     Packet::new("203.0.113.7", "192.0.2.9")
 }
 
-fn v6() -> Packet {
+pub(super) fn v6() -> Packet {
     Packet::new("2001:db8:1::7", "2001:db8:7::9")
 }
 
-fn of(protocol: u8) -> Vec<Packet> {
+pub(super) fn of(protocol: u8) -> Vec<Packet> {
     let of = |packet: Packet| Packet { protocol, ..packet };
     vec![of(v4()), of(v6())]
 }
 
-fn with_ports() -> Vec<Packet> {
+pub(super) fn with_ports() -> Vec<Packet> {
     [of(number::TCP), of(number::UDP)].concat()
 }
 
@@ -212,11 +218,7 @@ fn every_operator_of_every_component_matches_what_it_names_and_nothing_else() {
                 (value < component.most).then(|| value + 1),
             ];
             for (operator, expected) in OPERATORS {
-                if matches!(operator, "true" | "false") {
-                    judge.rule(&format!("{name} {operator}"));
-                } else {
-                    judge.rule(&format!("{name} {operator} {value}"));
-                }
+                judge.rule(&compared(name, operator, value));
                 for packet in (component.packets)() {
                     for (value, expected) in neighbours.iter().zip(expected) {
                         if let Some(value) = value {
@@ -317,7 +319,7 @@ fn syn(flags: u16) -> Packet {
 }
 
 /// A fragment other than the first.
-fn later(packet: Packet, protocol: u8, piece: Piece) -> Packet {
+pub(super) fn later(packet: Packet, protocol: u8, piece: Piece) -> Packet {
     Packet {
         protocol,
         piece,
@@ -448,96 +450,4 @@ fn a_port_of_either_end_is_one_of_them() {
             judge.expect(&Packet { ports, ..packet }, expected);
         }
     }
-}
-
-/// Whatever the operator: what is not there satisfies none, not even `true` or `!=`.
-#[test]
-fn what_a_packet_does_not_have_matches_no_operator() {
-    if skipped() {
-        return;
-    }
-    let mut judge = Judge::new();
-    let later = |protocols: &[u8]| {
-        let each = |protocol: &u8| {
-            let both = [v4(), v6()].map(|packet| {
-                [Piece::Middle, Piece::Last].map(|piece| later(packet.clone(), *protocol, piece))
-            });
-            both.concat()
-        };
-        protocols.iter().flat_map(each).collect::<Vec<_>>()
-    };
-    let transport = [number::TCP, number::UDP];
-    let other = [
-        number::SCTP,
-        number::DCCP,
-        number::UDP_LITE,
-        number::ICMP,
-        number::OSPF,
-    ];
-    let no_ports = || [later(&transport), other.map(of).concat()].concat();
-    let icmp = [number::ICMP, number::ICMPV6];
-    // ICMP in IPv6 and ICMPv6 in IPv4 are others than those that are meant.
-    let crossed = || {
-        vec![
-            of(number::ICMPV6).swap_remove(0),
-            of(number::ICMP).swap_remove(1),
-        ]
-    };
-    let no_icmp = || [later(&icmp), crossed(), with_ports()].concat();
-    for (name, value, without) in [
-        ("port", 1_000, no_ports()),
-        ("dport", 1_000, no_ports()),
-        ("sport", 1_000, no_ports()),
-        ("icmp type", 8, no_icmp()),
-        ("icmp code", 3, no_icmp()),
-        ("label", 77, vec![v4()]),
-    ] {
-        for (operator, _) in OPERATORS {
-            if matches!(operator, "true" | "false") {
-                judge.rule(&format!("{name} {operator}"));
-            } else {
-                judge.rule(&format!("{name} {operator} {value}"));
-            }
-            for packet in &without {
-                // The bytes where the field would be say the very value.
-                let packet = Packet {
-                    ports: [1_000; 2],
-                    icmp: [8, 3],
-                    ..packet.clone()
-                };
-                judge.expect(&packet, false);
-            }
-        }
-    }
-    for test in ["any(syn)", "all(syn)", "none(syn)", "!all(syn)"] {
-        judge.rule(&format!("tcp flags {test}"));
-        for flags in [0x00, 0x02, 0xfff] {
-            for packet in [later(&[number::TCP]), of(number::UDP), of(number::SCTP)].concat() {
-                judge.expect(&Packet { flags, ..packet }, false);
-            }
-        }
-    }
-}
-
-/// The chain of extension headers goes on behind the end of the packet.
-#[test]
-fn a_protocol_that_cannot_be_found_matches_no_operator() {
-    if skipped() {
-        return;
-    }
-    let mut judge = Judge::new();
-    let [source, destination] = ["2001:db8:1::7", "2001:db8:7::9"].map(|end| end.parse().unwrap());
-    let mut packet = V6::new(source, destination, number::UDP)
-        .chain(vec![Extension::destination(0)])
-        .packet(&[]);
-    packet.truncate(40);
-    packet[4..6].fill(0);
-    for (operator, _) in OPERATORS {
-        let matching = match operator {
-            "true" | "false" => format!("proto {operator}"),
-            _ => format!("proto {operator} 17"),
-        };
-        judge.raw(&matching, ethertype::IPV6, &packet, false);
-    }
-    judge.raw("dst 2001:db8:7::9/128", ethertype::IPV6, &packet, true);
 }
