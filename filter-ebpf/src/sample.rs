@@ -106,17 +106,20 @@ extern "C" fn levee_sample(ctx: *mut xdp_md, frame_length: u64, live: u64, outco
                 }
             }
             let to = &mut sample.transport;
-            sample.transport_length = match (packet.upper_at(), sample.protocol as u8) {
-                (0, _) => 0,
-                (at, protocol::TCP) => {
+            let at = packet.upper_at();
+            // What comes behind the packet in its frame is none of it: a header that is cut is not recorded.
+            let end = u32::from(packet.ip_at()) + u32::from(packet.features.length());
+            let holds = |bytes: u16| at != 0 && u32::from(at) + u32::from(bytes) <= end;
+            sample.transport_length = match sample.protocol as u8 {
+                protocol::TCP if holds(20) => {
                     load::<20, TRANSPORT_BYTES>(&ctx, at, to);
                     20
                 }
-                (at, protocol::UDP) => {
+                protocol::UDP if holds(8) => {
                     load::<8, TRANSPORT_BYTES>(&ctx, at, to);
                     8
                 }
-                (at, protocol::ICMP | protocol::ICMPV6) => {
+                protocol::ICMP | protocol::ICMPV6 if holds(4) => {
                     load::<4, TRANSPORT_BYTES>(&ctx, at, to);
                     4
                 }

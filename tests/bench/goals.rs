@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     nft::Hook,
-    part::{controller, goodput, rivals, sizes, steps},
+    part::{controller, goodput, rivals, rules, sizes, steps},
     report::{Key, Report},
     stand::Contender,
 };
@@ -65,6 +65,7 @@ fn goals(report: &Report) -> Vec<Goal> {
     [
         found.of_clean_packets(),
         found.of_drops(),
+        found.of_rules(),
         found.of_the_controller(),
     ]
     .concat()
@@ -206,6 +207,46 @@ impl Found<'_> {
                 "times",
                 "drops, 8,192 in use: nftables ingress takes longer",
                 self.rival(small, ingress),
+            ),
+        ]
+    }
+
+    fn of_rules(&self) -> Vec<Goal> {
+        let rule = |series: &str, entries: usize, traffic: &str, unit: &str| {
+            self.find(rules::PART, |key| {
+                key.series == series
+                    && key.entries == entries
+                    && key.traffic == traffic
+                    && key.unit == unit
+            })
+        };
+        let ratio = |more: Option<f64>, less: Option<f64>| Some(more? / less?);
+        let growth = |traffic, unit| {
+            let cost = |entries| rule("Levee", entries, traffic, unit);
+            ratio(cost(rules::MOST), cost(1))
+        };
+        let rival = |traffic| {
+            let cost = |series| rule(series, rules::MOST, traffic, "ns");
+            ratio(cost(Hook::Ingress.name()), cost("Levee"))
+        };
+        vec![
+            at_most(
+                1.5,
+                "times",
+                "a packet that none of 1,024 rules matches, over one rule, without an interface",
+                growth(rules::NONE, "ns run"),
+            ),
+            at_most(
+                1.5,
+                "times",
+                "a packet that the last of 1,024 rules drops, over one rule, live",
+                growth(rules::LAST, "ns"),
+            ),
+            at_least(
+                5.0,
+                "times",
+                "the last of 1,024 rules drops: nftables ingress takes longer",
+                rival(rules::LAST),
             ),
         ]
     }

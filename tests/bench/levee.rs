@@ -10,13 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use aya::{
     Ebpf, EbpfLoader,
     programs::{ProgramFd, Xdp},
 };
 use filter_common::{
     abi::{PROGRAM, global, map},
+    limit::{CLASSES, Limit},
     policy::{Policy, PolicyAction},
     settings::{Enforcement, InterfaceSettings, Role, Tunnels},
     verdict::{Action, Reason},
@@ -28,6 +29,7 @@ use filter_ctl::{
         instance::Instance,
         object::embedded,
         pins::PinDir,
+        samples::SampleSettings,
         sync::Publisher,
     },
     order::{
@@ -40,8 +42,10 @@ use filter_ctl::{
     policy::{
         Perimeter, RuleList, RuleOrder, RuleSet,
         merge::{PolicyInput, merge},
+        perimeter::HostGroup,
         special_space::special_space,
         special_use,
+        traffic::TrafficRule,
     },
     table::{
         RowsV4,
@@ -55,7 +59,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use crate::{
     lists::List,
     object::Counts,
-    support::bpffs::Bpffs,
+    support::{bpffs::Bpffs, rules::traffic_rules},
     wire::{RECEIVER, Wire},
 };
 
@@ -93,6 +97,14 @@ pub(crate) struct Switches {
     pub(crate) port_zero: bool,
     /// A look into every tunnel.
     pub(crate) tunnels: bool,
+}
+
+/// A network inside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Group {
+    pub(crate) network: &'static str,
+    /// Packets of each class that each of its addresses may have in a second.
+    pub(crate) per_second: Option<u64>,
 }
 
 impl Levee {
@@ -155,6 +167,28 @@ impl Levee {
         Ok(start.elapsed())
     }
 
+    /// Makes rules and a host group the generation in force, with no list.
+    pub(crate) fn publish_guards(&mut self, texts: &[String], group: Option<Group>) -> Result<()> {
+        let places = Switches {
+            places: true,
+            ..Switches::default()
+        };
+        let mut rules = rules(&List::default(), places)?;
+        rules.perimeter.rules = ranked(texts)?;
+        rules.perimeter.groups = group.map(host_group).transpose()?.into_iter().collect();
+        let settings = InterfaceSettings::new(Enforcement::Enforce, Role::Upstream);
+        self.put_in_force(&rules, settings)
+    }
+
+    /// Makes so many samples of each reason in a second.
+    pub(crate) fn set_samples(&self, per_second: u32) -> Result<()> {
+        let settings = SampleSettings {
+            per_second,
+            ..SampleSettings::default()
+        };
+        Ok(self.instance.set_sampling(settings)?)
+    }
+
     /// Switches the kill switch.
     pub(crate) fn set_bypass(&self, on: bool) {
         self.instance.set_bypass(on);
@@ -209,14 +243,16 @@ impl Levee {
         Ok(Program { fd, _ebpf: ebpf })
     }
 
-    /// What it has found so far: packets from listed sources, which it drops; others, which it passes, or
-    /// drops for their port; and what should not be there.
+    /// What it has found so far: packets from listed sources, that a rule matches or that are over a limit,
+    /// which it drops; others, which it passes, or drops for their port; and what should not be there.
     pub(crate) fn counts(&self) -> Result<Counts> {
         let mut counts = Counts::default();
         for counted in self.instance.verdict_counters(INTERFACE)? {
             let packets = counted.counter.packets;
             match (counted.reason, counted.action) {
-                (Reason::Order, Action::Drop) => counts.hits += packets,
+                (Reason::Order | Reason::Rule | Reason::LimitUdp, Action::Drop) => {
+                    counts.hits += packets;
+                }
                 (_, Action::Pass) | (Reason::Policy(Policy::PortZero), Action::Drop) => {
                     counts.misses += packets;
                 }
@@ -251,6 +287,30 @@ pub(crate) fn verified(bundle: &Path, trust: &Path) -> Result<Arc<VerifiedOrder>
         Admission::New(admitted) => Ok(admitted.order),
         other => bail!("the bundle was not admitted: {other:?}"),
     }
+}
+
+/// Rules of which the first and the last that are written must be evaluated first and last.
+fn ranked(texts: &[String]) -> Result<Vec<TrafficRule>> {
+    let rules = traffic_rules((0..).zip(texts.iter().map(String::as_str)));
+    let ends = [rules.first(), rules.last()].map(|rule| rule.map(|rule| rule.record.slot));
+    let last = u32::try_from(texts.len())?.checked_sub(1);
+    ensure!(
+        ends == [last.map(|_| 0), last],
+        "the first and the last rule are not evaluated first and last"
+    );
+    Ok(rules)
+}
+
+fn host_group(group: Group) -> Result<HostGroup> {
+    let limits = group.per_second.map_or([Limit::NONE; CLASSES], |rate| {
+        [Limit::packets(rate, rate); CLASSES]
+    });
+    Ok(HostGroup {
+        name: "inside".to_owned(),
+        networks: vec![group.network.parse()?],
+        limits,
+        ..HostGroup::default()
+    })
 }
 
 /// One order over everything on the list.

@@ -26,6 +26,9 @@ pub(crate) enum Version {
     V6,
 }
 
+/// The number of [`Port::Other`].
+pub(crate) const OTHER_PORT: u16 = 30_000;
+
 /// The port that a load comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Port {
@@ -34,6 +37,8 @@ pub(crate) enum Port {
     Zero,
     /// One like any other.
     Usual,
+    /// Another, which a rule can ask for.
+    Other,
 }
 
 /// Sources, and the program that sends from them in turn.
@@ -122,6 +127,7 @@ pub(crate) fn frame(version: Version, port: Port) -> Vec<u8> {
     let source = match port {
         Port::Zero => 0_u16,
         Port::Usual => 40_000,
+        Port::Other => OTHER_PORT,
     };
     frame.extend(source.to_be_bytes());
     // Port 53, length, no checksum.

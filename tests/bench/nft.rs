@@ -1,4 +1,5 @@
-//! An nftables set of the same addresses, at the earliest hook there is and at the usual one.
+//! What nftables has for the same: a set of the addresses, or the rules one by one, at the earliest hook there
+//! is and at the usual one.
 
 use std::{
     fmt::Write as _,
@@ -51,20 +52,7 @@ impl Hook {
         }
     }
 
-    /// Lets it drop what is in its set.
-    pub(crate) fn install(self, wire: &Wire) -> Result<()> {
-        // Without an XDP program, this is what makes the driver receive in a NAPI of its own.
-        wire.receiver
-            .run(|| sys::set_gro(RECEIVER, true))
-            .context("cannot switch GRO on")?;
-        let table = self.table();
-        nft(
-            wire,
-            &format!("add rule {table} c ip saddr @listed counter drop"),
-        )
-    }
-
-    /// Takes the rule away.
+    /// Takes the rules away.
     pub(crate) fn remove(self, wire: &Wire) -> Result<()> {
         nft(wire, &format!("flush chain {} c", self.table()))?;
         wire.receiver
@@ -72,7 +60,7 @@ impl Hook {
             .context("cannot switch GRO off")
     }
 
-    /// What the rule has dropped.
+    /// What its rules have dropped.
     pub(crate) fn counts(self, wire: &Wire) -> Result<Counts> {
         let mut command = Command::new("nft");
         command.args(["--json", "list", "chain"]);
@@ -88,42 +76,71 @@ impl Hook {
         let counters = rules
             .iter()
             .filter_map(|item| item["rule"]["expr"].as_array());
-        let mut packets = counters
+        let packets = counters
             .flatten()
             .filter_map(|expression| expression["counter"]["packets"].as_u64());
         Ok(Counts {
-            hits: packets.next().context("nft's rule has no counter")?,
+            hits: packets.sum(),
             ..Counts::default()
         })
     }
 }
 
-/// Sets in the receiver's namespace; the rules that use them come and go.
+/// Tables in the receiver's namespace; the rules in their chains come and go.
 pub(crate) struct Nft {
     hooks: Vec<Hook>,
+    /// One a line, each with a counter.
+    rules: Vec<String>,
 }
 
 impl Nft {
-    /// Makes a set of the hosts of a list for each hook.
-    pub(crate) fn new(wire: &Wire, list: &List, hooks: &[Hook]) -> Result<Self> {
+    /// Makes a set of the hosts of a list for each hook, and a rule that drops what is in it.
+    pub(crate) fn with_set(wire: &Wire, list: &List, hooks: &[Hook]) -> Result<Self> {
+        let mut set = format!(
+            "set listed {{ type ipv4_addr; size {size}; elements = {{",
+            size = list.v4.0.len(),
+        );
+        for (address, _) in &list.v4.0 {
+            write!(set, "{},", std::net::Ipv4Addr::from(*address))?;
+        }
+        set.push_str("}; };");
+        let rules = vec!["ip saddr @listed counter drop".to_owned()];
+        Self::new(wire, &set, hooks, rules)
+    }
+
+    /// Makes rules, to be asked one after the other.
+    pub(crate) fn with_rules(wire: &Wire, hook: Hook, rules: Vec<String>) -> Result<Self> {
+        Self::new(wire, "", &[hook], rules)
+    }
+
+    fn new(wire: &Wire, set: &str, hooks: &[Hook], rules: Vec<String>) -> Result<Self> {
         for hook in hooks {
-            let mut text = format!(
-                "table {table} {{ set listed {{ type ipv4_addr; size {size}; elements = {{",
-                table = hook.table(),
-                size = list.v4.0.len(),
-            );
-            for (address, _) in &list.v4.0 {
-                write!(text, "{},", std::net::Ipv4Addr::from(*address))?;
-            }
-            write!(text, "}}; }}; chain c {{ {} }}; }}", hook.chain())?;
-            nft(wire, &text)?;
+            let (table, chain) = (hook.table(), hook.chain());
+            nft(
+                wire,
+                &format!("table {table} {{ {set} chain c {{ {chain} }}; }}"),
+            )?;
         }
         Ok(Self {
             hooks: hooks.to_vec(),
+            rules,
         })
     }
 
-    /// Removes the sets.
+    /// Lets a hook drop what its rules say.
+    pub(crate) fn install(&self, hook: Hook, wire: &Wire) -> Result<()> {
+        // Without an XDP program, this is what makes the driver receive in a NAPI of its own.
+        wire.receiver
+            .run(|| sys::set_gro(RECEIVER, true))
+            .context("cannot switch GRO on")?;
+        let mut commands = String::new();
+        for rule in &self.rules {
+            writeln!(commands, "add rule {} c {rule}", hook.table())?;
+        }
+        nft(wire, &commands)
+    }
+
+    /// Removes the tables.
     pub(crate) fn end(self, wire: &Wire) -> Result<()> {
         for hook in self.hooks {
             nft(wire, &format!("delete table {}", hook.table()))?;

@@ -23,7 +23,7 @@ use crate::support::{
     timed::{LIMITS, Timed, compiled},
 };
 
-const SECOND: u64 = 1_000;
+pub(crate) const SECOND: u64 = 1_000;
 
 /// A group of these networks, with one limit for a class.
 fn limited(networks: &[&str], class: Class, limit: Limit) -> Perimeter {
@@ -62,19 +62,31 @@ fn ipv4(packet: &[u8]) -> Vec<u8> {
 
 /// How much passes of so many packets per second in so many seconds, sent evenly.
 fn passed(timed: &mut Timed, frame: &[u8], per_second: u64, seconds: u64) -> u64 {
+    passed_of(timed, &[frame.to_vec()], per_second, seconds)
+}
+
+/// The same of packets that take turns.
+pub(crate) fn passed_of(
+    timed: &mut Timed,
+    frames: &[Vec<u8>],
+    per_second: u64,
+    seconds: u64,
+) -> u64 {
     let before = timed.passed();
+    let mut turns = frames.iter().cycle();
     let mut sent = 0;
     for millisecond in 0..seconds * SECOND {
         timed.at(1_000_000 + millisecond);
         let due = per_second * (millisecond + 1) / SECOND;
-        let more = u32::try_from(due - sent).unwrap();
-        timed.run(frame, more);
+        for frame in turns.by_ref().take(usize::try_from(due - sent).unwrap()) {
+            timed.passes(frame);
+        }
         sent = due;
     }
     timed.passed() - before
 }
 
-fn assert_near(passed: u64, expected: u64, what: &str) {
+pub(crate) fn assert_near(passed: u64, expected: u64, what: &str) {
     let off = passed.abs_diff(expected);
     assert!(
         off * 20 <= expected,
@@ -216,35 +228,73 @@ fn a_limit_is_of_one_class_and_of_one_destination() {
 
 #[test]
 fn a_million_destinations_in_a_minute_take_nothing_from_each_other() {
-    const DESTINATIONS: u64 = 1_000_000;
     if skipped() {
         return;
     }
-    let mut timed = Timed::new(limited(&["10.0.0.0/8"], Class::Udp, packets(1_000)));
-    let victim = udp("10.255.255.1");
-    let mut frame = udp("10.0.0.1");
+    a_million_destinations("10.0.0.0/8", "10.255.255.1", |frame, number| {
+        let address = Ipv4Addr::from_bits(0x0a00_0000 | (number * 13 % 0xfe_0000));
+        frame[30..34].copy_from_slice(&address.octets());
+    });
+}
+
+#[test]
+fn a_million_destinations_of_ipv6_in_a_minute_take_nothing_from_each_other() {
+    if skipped() {
+        return;
+    }
+    // Networks and hosts differ.
+    a_million_destinations("2001:db8::/32", "2001:db8:ffff::1", |frame, number| {
+        frame[42..46].copy_from_slice(&(1 << 24 | number >> 4).to_be_bytes());
+        frame[50..54].copy_from_slice(&number.to_be_bytes());
+    });
+}
+
+/// A packet to each of a million destinations in a minute, written by `next`, and one that gets twice its limit.
+fn a_million_destinations(network: &str, victim: &str, next: fn(&mut [u8], u32)) {
+    const DESTINATIONS: u32 = 1_000_000;
+    const PACKETS: u64 = DESTINATIONS as u64;
+    let mut timed = Timed::new(limited(&[network], Class::Udp, packets(1_000)));
+    let attacked = udp(victim);
+    let mut frame = attacked.clone();
     let mut lost = 0;
     for number in 0..DESTINATIONS {
-        let millisecond = number * 60 * SECOND / DESTINATIONS;
         if number.is_multiple_of(100) {
-            timed.at(millisecond);
+            timed.at(u64::from(number) * 60 * SECOND / PACKETS);
             // 6 ms, so 6 packets keep its limit.
-            timed.run(&victim, 12);
+            timed.run(&attacked, 12);
         }
-        let address =
-            Ipv4Addr::from_bits(0x0a00_0000 | u32::try_from(number * 13 % 0xfe_0000).unwrap());
-        frame[30..34].copy_from_slice(&address.octets());
+        next(&mut frame, number);
         lost += u64::from(!timed.passes(&frame));
     }
     assert!(
-        lost * 10_000 <= DESTINATIONS,
-        "{lost} of {DESTINATIONS} single packets were dropped"
+        lost * 10_000 <= PACKETS,
+        "{lost} of {PACKETS} single packets were dropped"
     );
-    let victim_passed = timed.passed() - (DESTINATIONS - lost);
+    let victim_passed = timed.passed() - (PACKETS - lost);
     assert_near(
         victim_passed,
         60 * 1_000,
         "the one under attack, at twice its limit",
+    );
+    // Every packet is in the meter of its group, and the one under attack has one of its own amid all the others.
+    let meters = timed.instance.meters().unwrap().read().unwrap();
+    let group = meters.groups[1];
+    let sent = 12 * PACKETS / 100 + PACKETS;
+    assert_eq!(group.packets[Class::Udp as usize], sent);
+    assert_eq!(
+        group.dropped_packets,
+        sent - timed.passed(),
+        "what was over a limit"
+    );
+    let victim: IpAddr = victim.parse().unwrap();
+    let of_victim = meters.destinations.iter();
+    let of_victim = of_victim.filter(|(key, _)| key.address == victim);
+    let metered: u64 = of_victim
+        .map(|(_, meter)| meter.packets[Class::Udp as usize])
+        .sum();
+    assert!(
+        metered * 10 >= 12 * PACKETS / 100 * 9,
+        "{metered} packets in the meter of the one under attack"
     );
 }
 

@@ -20,6 +20,7 @@ mod networks;
 mod policies;
 mod profiles;
 mod rules;
+mod samples;
 mod service;
 mod simulate;
 mod support;

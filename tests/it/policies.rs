@@ -5,6 +5,7 @@
 
 mod defaults;
 mod groups;
+mod hidden;
 mod order;
 mod samples;
 

@@ -1,13 +1,18 @@
 //! A packet is decided by the first rule that matches it: the kernel, the host and a plain reading of the RFCs
 //! agree on random rules and packets, in every wrapping.
+//!
+//! [`components`] and [`bits`] go through every component and operator of RFC 8955 and RFC 8956, one by one, with
+//! what is expected written down by hand; [`unknown`] through what packets do not have; [`actions`] through what rules
+//! do; [`packet`] builds the packets.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod actions;
+mod bits;
+mod components;
+mod packet;
+mod unknown;
 
 use filter_common::{
-    address::Family,
-    packet::FragmentBits,
     rule::RuleAction,
-    settings::Role,
     verdict::{Action, Reason},
 };
 use filter_ctl::{
@@ -15,11 +20,15 @@ use filter_ctl::{
     rule::{Rule, RuleId, oracle::Fields, order::Ranking, text},
 };
 
+use self::packet::{Packet, Piece};
 use crate::support::{
-    packet::{Extension, Flow, Frame, Layer, Tag, Tcp, V4, V6, checksum, number, wrap},
+    kernel::{Kernel, Outcome},
+    packet::{Frame, Layer, Tag, number, wrap},
     random::Random,
+    rules::traffic_rules,
     skipped,
-    timed::Timed,
+    timed::{LIMITS, Timed, compiled},
+    wrapping::{self, Link},
 };
 
 const SOURCES: [&str; 3] = ["203.0.113.7", "203.0.113.200", "198.51.100.1"];
@@ -46,148 +55,56 @@ struct Sent {
 }
 
 fn sent(random: &mut Random) -> Sent {
-    let v6 = random.one_in(2);
+    let is_v6 = random.one_in(2);
     let protocol = *random.pick(&PROTOCOLS);
     let ports = [*random.pick(&PORTS), *random.pick(&PORTS)];
     let payload = random.bytes(random.clone().below(200) & !7);
-    let flags = random.byte();
+    let flags = u16::from(random.byte());
     let dscp = *random.pick(&DSCP);
     let label = *random.pick(&LABELS);
     let icmp = [
         *random.pick(&[0, 3, 8, 128, 255]),
         *random.pick(&[0, 1, 255]),
     ];
-    // Whole, first, middle, last.
-    let (is_first, has_more) = *random.pick(&[
-        (true, false),
-        (true, false),
-        (true, true),
-        (false, true),
-        (false, false),
-    ]);
-    let dont = !v6 && random.one_in(3);
-    let [source, destination]: [IpAddr; 2] = if v6 {
+    // Half of them are whole.
+    let piece = if random.one_in(2) {
+        Piece::Whole
+    } else {
+        *random.pick(&Piece::ALL)
+    };
+    let dont = !is_v6 && random.one_in(3);
+    let [source, destination] = if is_v6 {
         [*random.pick(&SOURCES_6), *random.pick(&DESTINATIONS_6)]
     } else {
         [*random.pick(&SOURCES), *random.pick(&DESTINATIONS)]
-    }
-    .map(|text| text.parse().unwrap());
-    let flow = Flow {
-        source,
-        destination,
+    };
+    let packet = Packet {
         protocol,
         ports,
-    };
-    let segment = match protocol {
-        number::TCP => Tcp::new(flags).segment(&flow, &payload),
-        number::ICMP | number::ICMPV6 => [&icmp[..], &[0; 6], &payload].concat(),
-        _ => flow.segment(&payload),
-    };
-    let family = if v6 { Family::V6 } else { Family::V4 };
-    let packet = match (source, destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => ipv4(
-            random,
-            [source, destination],
-            &flow,
-            &segment,
-            Cut {
-                is_first,
-                has_more,
-                dont,
-            },
-            dscp,
-        ),
-        (IpAddr::V6(source), IpAddr::V6(destination)) => ipv6(
-            [source, destination],
-            &flow,
-            &segment,
-            Cut {
-                is_first,
-                has_more,
-                dont,
-            },
-            dscp,
-            label,
-        ),
-        _ => unreachable!("both ends are of one family"),
-    };
-    let has = |wanted: &[u8]| is_first && wanted.contains(&protocol);
-    let own_icmp = if v6 { number::ICMPV6 } else { number::ICMP };
-    let fields = Fields {
-        family,
-        role: Role::Upstream,
-        source,
-        destination,
-        protocol: Some(protocol),
-        ports: has(&[number::TCP, number::UDP]).then_some(ports),
-        icmp: has(&[own_icmp]).then_some(icmp),
-        flags: has(&[number::TCP]).then_some(u16::from(flags)),
-        length: u16::try_from(packet.len()).unwrap(),
+        icmp,
+        flags,
         dscp,
-        fragment: u8::from(dont) | FragmentBits::of(is_first, has_more),
-        label: v6.then_some(label),
+        label,
+        piece,
+        dont,
+        is_long: random.one_in(4),
+        payload,
+        ..Packet::new(source, destination)
     };
-    let ethertype = if v6 { 0x86dd } else { 0x0800 };
+    let (ethertype, bytes) = (packet.ethertype(), packet.bytes());
     let frame = match random.below(5) {
-        0 => Frame::new(ethertype, packet).tagged(&[Tag::q(7)]).bytes(),
-        1 => Frame::new(ethertype, packet)
+        0 => Frame::new(ethertype, bytes).tagged(&[Tag::q(7)]).bytes(),
+        1 => Frame::new(ethertype, bytes)
             .tagged(&[Tag::ad(7), Tag::q(8)])
             .bytes(),
-        2 => wrap(&[Layer::PPPOE], ethertype, packet).bytes(),
-        3 => wrap(&[Layer::mpls([16, 17])], ethertype, packet).bytes(),
-        _ => Frame::new(ethertype, packet).bytes(),
+        2 => wrap(&[Layer::PPPOE], ethertype, bytes).bytes(),
+        3 => wrap(&[Layer::mpls([16, 17])], ethertype, bytes).bytes(),
+        _ => Frame::new(ethertype, bytes).bytes(),
     };
-    Sent { fields, frame }
-}
-
-/// Where a packet stands among fragments.
-#[derive(Clone, Copy)]
-struct Cut {
-    is_first: bool,
-    has_more: bool,
-    dont: bool,
-}
-
-fn ipv4(
-    random: &mut Random,
-    [source, destination]: [Ipv4Addr; 2],
-    flow: &Flow,
-    segment: &[u8],
-    cut: Cut,
-    dscp: u8,
-) -> Vec<u8> {
-    let mut header = V4::new(source, destination, flow.protocol);
-    header.dont = cut.dont;
-    header = header.fragment(if cut.is_first { 0 } else { 185 }, cut.has_more);
-    if random.one_in(4) {
-        header = header.header_words(6);
+    Sent {
+        fields: packet.fields(),
+        frame,
     }
-    let mut packet = header.packet(segment);
-    packet[1] = dscp << 2 | 1;
-    let end = usize::from(packet[0] & 15) * 4;
-    packet[10..12].fill(0);
-    let sum = checksum(&[&packet[..end]]).to_be_bytes();
-    packet[10..12].copy_from_slice(&sum);
-    packet
-}
-
-fn ipv6(
-    [source, destination]: [Ipv6Addr; 2],
-    flow: &Flow,
-    segment: &[u8],
-    cut: Cut,
-    dscp: u8,
-    label: u32,
-) -> Vec<u8> {
-    let mut header = V6::new(source, destination, flow.protocol);
-    if !cut.is_first || cut.has_more {
-        let offset = if cut.is_first { 0 } else { 185 };
-        header = header.chain(vec![Extension::fragment(offset, cut.has_more, 0)]);
-    }
-    let mut packet = header.packet(segment);
-    let word = 6 << 28 | u32::from(dscp) << 22 | label;
-    packet[..4].copy_from_slice(&word.to_be_bytes());
-    packet
 }
 
 /// A list of comparisons with these values.
@@ -371,5 +288,76 @@ fn no_policies() -> Perimeter {
         upstream: PolicySet::default(),
         customer: PolicySet::default(),
         ..Perimeter::default()
+    }
+}
+
+/// One rule at a time, through the kernel and on the host.
+struct Judge {
+    kernel: Kernel,
+    links: Vec<Link>,
+    /// The link whose turn is next.
+    next: usize,
+    text: String,
+}
+
+impl Judge {
+    fn new() -> Self {
+        Self {
+            kernel: Kernel::empty(LIMITS),
+            links: wrapping::links(),
+            next: 0,
+            text: String::new(),
+        }
+    }
+
+    /// Puts a rule in force that drops what it matches.
+    fn rule(&mut self, matching: &str) {
+        self.text = format!("{matching} then drop");
+        let table = compiled(Perimeter {
+            rules: traffic_rules([(0, self.text.as_str())]),
+            ..no_policies()
+        })
+        .table;
+        self.kernel.publish_compiled(table);
+    }
+
+    /// Whether the rule matches an IP packet must be as expected, in the frame of a link.
+    fn frame(&mut self, link: usize, ethertype: u16, packet: Vec<u8>, expected: bool) {
+        let link = &self.links[link];
+        let frame = link.frame(ethertype, packet).bytes();
+        let outcome = if expected {
+            Outcome::by_rule()
+        } else {
+            Outcome::pass(Reason::Clean)
+        };
+        let what = format!("`{}`, {}", self.text, link.name);
+        self.kernel.check(&what, &frame, &outcome);
+    }
+
+    /// Whether a rule matches an IP packet of these bytes, in every link.
+    fn raw(&mut self, matching: &str, ethertype: u16, packet: &[u8], expected: bool) {
+        self.rule(matching);
+        for link in 0..self.links.len() {
+            self.frame(link, ethertype, packet.to_vec(), expected);
+        }
+    }
+
+    /// Whether the rule matches, untagged and in one more link: all of them take turns.
+    fn expect(&mut self, packet: &Packet, expected: bool) {
+        self.frame(0, packet.ethertype(), packet.bytes(), expected);
+        self.next = self.next % (self.links.len() - 1) + 1;
+        self.frame(self.next, packet.ethertype(), packet.bytes(), expected);
+    }
+
+    /// The same in every link, and with options or extension headers.
+    fn expect_everywhere(&mut self, packet: &Packet, expected: bool) {
+        let long = Packet {
+            is_long: true,
+            ..packet.clone()
+        };
+        for link in 0..self.links.len() {
+            self.frame(link, packet.ethertype(), packet.bytes(), expected);
+            self.frame(link, packet.ethertype(), long.bytes(), expected);
+        }
     }
 }

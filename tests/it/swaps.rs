@@ -5,7 +5,10 @@
 //! by its receiver, and what one lists and never blocks the other does not know. Whoever looked into both
 //! for one packet would decide wrongly.
 //!
-//! `service::swaps` has the real service do so. `LEVEE_SWAPS` sets the number of swaps; `cargo xtask swaps` makes ten thousand.
+//! [`guards`] does the same with rules, host groups and limits. `service::swaps` has the real service do so.
+//! `LEVEE_SWAPS` sets the number of swaps; `cargo xtask swaps` makes ten thousand.
+
+mod guards;
 
 use std::{
     net::IpAddr,

@@ -191,7 +191,7 @@ pub struct Rate {
 pub enum Unit {
     /// Packets.
     Packets,
-    /// Bits of frames, without the frame check sequence.
+    /// Bits of frames, as counters have them: with the Ethernet header, without the frame check sequence.
     Bits,
 }
 

@@ -2,7 +2,9 @@
 
 pub(crate) mod controller;
 pub(crate) mod goodput;
+pub(crate) mod groups;
 pub(crate) mod rivals;
+pub(crate) mod rules;
 pub(crate) mod sizes;
 pub(crate) mod steps;
 mod structures;
@@ -22,6 +24,10 @@ pub(crate) enum Part {
     Sizes,
     /// Drops beside xdp-filter and nftables.
     Rivals,
+    /// Rules by their number, beside the same in nftables.
+    Rules,
+    /// Limits, meters and samples.
+    Groups,
     /// From orders to live, and what the controller and the kernel need for it.
     Controller,
     /// What is left of good traffic under load.
@@ -29,11 +35,13 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Structures,
         Self::Steps,
         Self::Sizes,
         Self::Rivals,
+        Self::Rules,
+        Self::Groups,
         Self::Controller,
         Self::Goodput,
     ];
@@ -44,6 +52,8 @@ impl Part {
             Self::Steps => "steps",
             Self::Sizes => "sizes",
             Self::Rivals => "rivals",
+            Self::Rules => "rules",
+            Self::Groups => "groups",
             Self::Controller => "controller",
             Self::Goodput => "goodput",
         }
@@ -55,6 +65,8 @@ impl Part {
             Self::Steps => steps::run(bench, levee),
             Self::Sizes => sizes::run(bench, levee),
             Self::Rivals => rivals::run(bench, levee),
+            Self::Rules => rules::run(bench, levee),
+            Self::Groups => groups::run(bench, levee),
             Self::Controller => controller::run(bench),
             Self::Goodput => goodput::run(bench, levee),
         }

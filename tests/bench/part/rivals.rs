@@ -41,7 +41,7 @@ fn one(bench: &mut Bench, levee: &mut Levee, size: usize) -> Result<()> {
     let wire = Rc::clone(&bench.wire);
     let mut stand = Stand::new(&wire, object, levee, &["lpm"])?;
     let hooks = [Hook::Ingress, Hook::Prerouting];
-    let nft = Nft::new(&wire, &list, &hooks)?;
+    stand.nft = Some(Nft::with_set(&wire, &list, &hooks)?);
     let sources = list.listed_v4(&mut random);
     let mut traffics = [Traffic {
         name: "listed",
@@ -73,7 +73,7 @@ fn one(bench: &mut Bench, levee: &mut Levee, size: usize) -> Result<()> {
     for _ in 0..bench.rounds {
         bench.live_round(case, &mut stand, &plan, &mut traffics)?;
     }
-    nft.end(&wire)?;
+    stand.end()?;
     bench.report.show(PART, &list.name);
     Ok(())
 }

@@ -103,15 +103,9 @@ fn one(bench: &mut Bench, levee: &mut Levee, list: &List) -> Result<()> {
         ));
         plan.push((Contender::Nft(Hook::Ingress), &["listed"]));
     }
-    let nft = Nft::new(
-        &wire,
-        list,
-        if listed.is_empty() {
-            &[]
-        } else {
-            &[Hook::Ingress]
-        },
-    )?;
+    if !listed.is_empty() {
+        stand.nft = Some(Nft::with_set(&wire, list, &[Hook::Ingress])?);
+    }
     let case = Case {
         part: PART,
         list: &list.name,
@@ -129,7 +123,7 @@ fn one(bench: &mut Bench, levee: &mut Levee, list: &List) -> Result<()> {
             bench.run_round(case, &mut stand, &runners, ("listed", Fate::Listed), &frame)?;
         }
     }
-    nft.end(&wire)?;
+    stand.end()?;
     bench.report.show(PART, &list.name);
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::{
     sync::Once,
 };
 
-use aya::maps::{Array, Map, MapData, MapError};
+use aya::maps::{Array, Map, MapData, MapError, RingBuf};
 use filter_common::abi::{INFO_RECORD, InfoInterface, instance_state, map};
 
 use super::{is_leftover, unique};
@@ -110,6 +110,17 @@ fn write(directory: &Path, record: u32, offset: usize, value: &[u8]) {
 pub(crate) fn is_finished(directory: &Path) -> bool {
     let header = info(directory).map(|info| info.get(&0, 0).unwrap());
     header.is_ok_and(|header| header[4..8] == instance_state::READY.to_ne_bytes())
+}
+
+/// Takes the samples that wait in the ring of pinned maps, as the kernel has written them.
+pub(crate) fn samples_in(directory: &Path) -> Vec<Vec<u8>> {
+    let data = MapData::from_pin(directory.join(map::SAMPLES)).unwrap();
+    let mut ring = RingBuf::try_from(Map::RingBuf(data)).unwrap();
+    let mut samples = Vec::new();
+    while let Some(sample) = ring.next() {
+        samples.push(sample.to_vec());
+    }
+    samples
 }
 
 fn info(directory: &Path) -> Result<Array<MapData, [u8; INFO_RECORD]>, MapError> {

@@ -105,6 +105,14 @@ impl Outcome {
         }
     }
 
+    /// Dropped by a rule.
+    pub(crate) fn by_rule() -> Self {
+        Self {
+            dropped: true,
+            ..Self::pass(Reason::Rule)
+        }
+    }
+
     /// Where nothing spoke against the frame, the first thing that is odd about it is named.
     pub(crate) fn named_for(mut self, frame: &[u8]) -> Self {
         if self.reason == Reason::Clean && !self.decided {
@@ -180,6 +188,12 @@ impl Kernel {
         let table = rules.table();
         self.publish_table(&table, [0; 32]).unwrap();
         self.watch(rules.slots());
+        self.host = Some(Host::new(table));
+    }
+
+    /// Puts a table in force by which the host decides as well.
+    pub(crate) fn publish_compiled(&mut self, table: Table) {
+        self.publish_table(&table, [0; 32]).unwrap();
         self.host = Some(Host::new(table));
     }
 

@@ -13,7 +13,8 @@ use filter_common::{
     table::{ClauseFlags, Place, PlaceRecord, Scope},
 };
 use filter_ctl::{
-    policy::perimeter::Perimeter,
+    policy::{perimeter::Perimeter, traffic::TrafficRule},
+    rule::{self, RuleId, order::Ranking, text},
     table::{GuardTable, Table, TimedClause},
 };
 use ipnet::IpNet;
@@ -235,6 +236,29 @@ impl Runs {
             next
         })
     }
+}
+
+/// Rules for traffic in the order of their evaluation, each counted under the slot that is written beside it.
+pub(crate) fn traffic_rules<'a>(
+    written: impl IntoIterator<Item = (u32, &'a str)>,
+) -> Vec<TrafficRule> {
+    let mut ranking = Ranking::default();
+    let mut slots = BTreeMap::new();
+    for (number, (slot, written)) in (0..).zip(written) {
+        let id = RuleId::numbered(number);
+        slots.insert(id.as_str().to_owned(), slot);
+        let written = text::parse(written).unwrap_or_else(|error| panic!("{error}: {written}"));
+        let rule = rule::Rule::new(id, written, None);
+        ranking
+            .insert(rule)
+            .unwrap_or_else(|known| panic!("a rule is written twice: {known:?}"));
+    }
+    let rules = ranking.into_rules();
+    let slot = |rule: &rule::Rule| slots[rule.id.as_str()];
+    rules
+        .iter()
+        .map(|rule| TrafficRule::new(rule, slot(rule)))
+        .collect()
 }
 
 /// A prefix, or an address as the prefix that holds only it.

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::netns::Namespace;
+use super::{
+    netns::{Namespace, PATIENCE},
+    wait_for,
+};
 
 /// A raw socket on one interface.
 #[derive(Debug)]
@@ -24,23 +27,28 @@ impl Tap {
             .unwrap_or_else(|error| panic!("a raw socket on {interface}: {error}"))
     }
 
-    /// Writes a frame to the wire.
+    /// Writes a frame to the wire, and waits while there is no room for it.
     pub(crate) fn send(&self, frame: &[u8]) {
-        // SAFETY: a live descriptor and a live buffer of the length given.
-        let sent = unsafe {
-            libc::send(
-                self.socket.as_raw_fd(),
-                frame.as_ptr().cast(),
-                frame.len(),
-                0,
-            )
-        };
+        let sent = wait_for(PATIENCE, || {
+            // SAFETY: a live descriptor and a live buffer of the length given.
+            let sent = unsafe {
+                libc::send(
+                    self.socket.as_raw_fd(),
+                    frame.as_ptr().cast(),
+                    frame.len(),
+                    0,
+                )
+            };
+            let error = io::Error::last_os_error();
+            let is_full = sent < 0 && error.raw_os_error() == Some(libc::ENOBUFS);
+            (!is_full).then_some((sent, error))
+        });
+        let (sent, error) = sent.expect("room on the wire in time");
         assert_eq!(
             usize::try_from(sent).ok(),
             Some(frame.len()),
-            "sending {} bytes: {}",
+            "sending {} bytes: {error}",
             frame.len(),
-            io::Error::last_os_error()
         );
     }
 

@@ -10,10 +10,12 @@ use super::figures::{Figure, Results};
 const MARKERS: [&str; 2] = ["<!-- bench: begin -->", "<!-- bench: end -->"];
 
 /// The parts of the bench, with their titles.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 8] = [
     ("steps", "Step by step"),
     ("sizes", "By the size of the list"),
     ("rivals", "Drops beside others"),
+    ("rules", "Rules by their number"),
+    ("groups", "Limits, meters and samples"),
     ("structures", "Lookup structures"),
     ("controller", "From orders to live"),
     ("goodput", "Good traffic under load"),
