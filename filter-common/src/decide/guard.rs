@@ -158,7 +158,7 @@ impl Guarded {
     fn would_drop<E: Effects>(self, effects: &E) -> Self {
         let first = effects.forget(!self.0 >> 1 & 1);
         let slot = self.0 >> Self::SLOT_SHIFT & Self::SLOT;
-        Self(self.0 | Self::WOULD_DROP | slot * first << Self::WOULD_SLOT_SHIFT)
+        Self(self.0 | Self::WOULD_DROP | (slot * first) << Self::WOULD_SLOT_SHIFT)
     }
 
     /// Drops the packet, or where nothing is dropped says that it would have been.
@@ -345,5 +345,5 @@ pub fn meter<T: Tables + ?Sized, C: Clock, E: Effects>(
 const _: () = {
     assert!(PlaceRecord::NUMBER_BITS <= 16);
     assert!(Guarding::DROPPED == 1 << 34);
-    assert!(RULE_SLOTS_MAX - 1 <= Guarded::SLOT as usize);
+    assert!(RULE_SLOTS_MAX as u64 <= Guarded::SLOT + 1);
 };

@@ -183,10 +183,6 @@ impl Judgement {
     /// The slot of the first orders that would have dropped it, were they or the interface not monitored.
     #[inline(always)]
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the slot is the upper 24 bits"
-    )]
     pub const fn would_drop(self) -> Option<u32> {
         if self.0 & Self::WOULD_DROP == 0 {
             None
@@ -200,8 +196,8 @@ impl Judgement {
     /// Without a branch, which the verifier would follow both ways at every clause.
     #[inline(always)]
     pub(super) fn note_would_drop<E: Effects>(self, slot: u32, effects: &E) -> Self {
-        let first = effects.forget(!self.0 / Self::WOULD_DROP & 1);
-        let slot = u64::from(slot) * first << Self::WOULD_SLOT_SHIFT;
+        let first = effects.forget((!self.0 / Self::WOULD_DROP) & 1);
+        let slot = (u64::from(slot) * first) << Self::WOULD_SLOT_SHIFT;
         Self(effects.forget(self.0 | Self::WOULD_DROP | slot))
     }
 
