@@ -99,7 +99,8 @@ impl Publisher {
         let Self { port, ca, .. } = self;
         format!(
             "[[feed]]\nname = \"list\"\nurl = \"https://127.0.0.1:{port}/list.txt\"\n\
-             format = \"plain\"\nca_file = {ca:?}\n"
+             format = \"plain\"\nca_file = \"{}\"\n",
+            ca.display()
         )
     }
 
