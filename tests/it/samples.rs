@@ -95,7 +95,7 @@ fn a_flood_at_full_speed_makes_no_more_samples_than_were_asked_for() {
         (RATE..=most).contains(&made),
         "{made} samples in {time:?}, at most {most}"
     );
-    let tallies = kernel.instance.meters().unwrap().tallies().unwrap();
+    let tallies = kernel.instance.meters().unwrap().read_tallies().unwrap();
     assert_eq!(tallies.samples_lost, 0, "somebody read them");
     assert_eq!(made + tallies.samples_over_rate, sent);
     say(&format!(
@@ -112,7 +112,7 @@ fn samples_that_nobody_reads_in_time_are_lost_and_counted_and_every_packet_is_dr
     let (sent, _) = flood(&kernel, Duration::from_secs(1), || {});
     assert_eq!(kernel.snapshot().packets(Reason::Order), sent);
     let kept = samples_in(&kernel.pins.instance(1)).len() as u64;
-    let tallies = kernel.instance.meters().unwrap().tallies().unwrap();
+    let tallies = kernel.instance.meters().unwrap().read_tallies().unwrap();
     // In the ring each has eight bytes more.
     let most = RING_BYTES / (size_of::<Sample>() + 8);
     assert!(
