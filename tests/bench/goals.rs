@@ -272,6 +272,12 @@ impl Found<'_> {
                 self.control("one more order", ""),
             ),
             at_most(
+                1_000.0,
+                "ms",
+                "a pushed order on top, by who pushes",
+                self.control("a pushed order", "curl"),
+            ),
+            at_most(
                 128.0,
                 "MiB",
                 "kernel memory, both generations",

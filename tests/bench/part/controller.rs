@@ -18,6 +18,7 @@ use crate::{
     lists::List,
     support::{
         authority::{Authority, Bundle},
+        courier::Courier,
         daemon::{Daemon, Site},
     },
     wire::RECEIVER,
@@ -25,6 +26,8 @@ use crate::{
 
 pub(crate) const PART: &str = "controller";
 
+/// The feed of the order that is pushed.
+const PUSHED: &str = "ncsc";
 /// For how long the service is watched doing nothing.
 const IDLE: Duration = Duration::from_secs(10);
 /// How long it may still be busy with what came before.
@@ -58,9 +61,15 @@ pub(crate) fn run(bench: &mut Bench) -> Result<()> {
     let site = Site::new(&wire.receiver);
     let authority = Authority::new(&site, "authority");
     trust(&site, &authority, case.entries)?;
+    let courier = Courier {
+        site: &site,
+        network: &wire.receiver,
+    };
+    courier.certify();
+    let listener = courier.section(PUSHED);
     site.configure(&format!(
         "[[interface]]\nname = \"{RECEIVER}\"\nrole = \"upstream\"\nmode = \"native\"\n\
-         [[feed]]\nname = \"cert\"\n"
+         [[feed]]\nname = \"cert\"\n[[feed]]\nname = \"{PUSHED}\"\n{listener}"
     ));
     let mut bundle = Bundle::new(0, &[]);
     bundle.entries = lines(&list);
@@ -70,6 +79,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<()> {
     let service = site.start();
     notes.add("controller, empty", "resident", "MiB", resident(&service)?);
     from_outside(&mut notes, &mut bundle, &site, &authority);
+    pushed(&mut notes, &courier, &authority)?;
     at_rest(&mut notes, &service, &site)?;
     service.terminate();
     // The program's link goes with the pins.
@@ -104,6 +114,35 @@ fn from_outside(
         let time = timed(|| site.done(&[&letter[..], &[&address]].concat()));
         notes.add("one more order", "`order add`, timed outside", "ms", time);
     }
+}
+
+/// A pushed order of another feed on top of all that: by the clock of who pushes, and from its receipt.
+fn pushed(notes: &mut Notes<'_>, courier: &Courier<'_>, authority: &Authority) -> Result<()> {
+    for round in 0..notes.bench.rounds {
+        let mut bundle = Bundle::new(round as u64 + 1, &[&format!("93.184.217.{round}")]);
+        bundle.feed = PUSHED;
+        let path = authority.sign(courier.site, "pushed.jsonl", &bundle);
+        let mut answer = None;
+        let time = timed(|| answer = Some(courier.push(PUSHED, &path)));
+        let answer = answer.context("no answer")?.json();
+        ensure!(answer["status"] == "enforced", "not enforced: {answer}");
+        notes.add("a pushed order", "curl, timed outside", "ms", time);
+        let url = answer["url"].as_str().context("no receipt")?;
+        let receipt = courier.get(url).json();
+        let at = |name: &str| -> Result<Timestamp> {
+            let time = receipt[name].as_str().context("a receipt without times")?;
+            time.parse().context("a time")
+        };
+        let took = at("enforced_at")?.duration_since(at("received_at")?);
+        let took = took.as_secs_f64() * 1_000.0;
+        notes.add(
+            "a pushed order",
+            "receipt, received to enforced",
+            "ms",
+            took,
+        );
+    }
+    Ok(())
 }
 
 /// What the service needs when nothing happens.
@@ -155,6 +194,7 @@ fn from_memory(
 fn trust(site: &Site<'_>, authority: &Authority, entries: usize) -> Result<()> {
     let text = format!(
         "[[key]]\nname = \"cert-2026\"\npublic_key = \"{}\"\n\n\
+         [[feed]]\nname = \"{PUSHED}\"\nkeys = [\"cert-2026\"]\n\n\
          [[feed]]\nname = \"cert\"\nkeys = [\"cert-2026\"]\n\n\
          [feed.scope]\nentries_max = {entries}\n",
         authority.public_key

@@ -4,13 +4,7 @@
 mod certificates;
 mod notify;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-    thread,
-    time::Duration,
-};
+use std::{fs, path::PathBuf, process::Command, thread, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -18,12 +12,12 @@ use serde_json::Value;
 use super::{CONFIG, arrives};
 use crate::support::{
     authority::{Authority, Bundle},
+    courier::{Answer, Courier, URL},
     daemon::{Daemon, Site, until},
     layout::{BAD_4, GOOD_4, Layout},
     skipped,
 };
 
-const URL: &str = "https://127.0.0.1:8443";
 /// How often a client may ask for long.
 const REQUEST_EVERY: Duration = Duration::from_millis(600);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -36,21 +30,6 @@ struct Scene<'a> {
     daemon: Option<Daemon>,
 }
 
-/// What curl was answered.
-#[derive(Debug)]
-struct Answer {
-    /// The HTTP status; 0 where there was no answer.
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-}
-
 impl<'a> Scene<'a> {
     fn new(layout: &'a Layout) -> Self {
         let site = Site::new(&layout.router);
@@ -61,10 +40,7 @@ impl<'a> Scene<'a> {
             authority,
             daemon: None,
         };
-        scene.issuer("clients");
-        scene.issuer("servers");
-        scene.certificate("servers", "server", "subjectAltName=IP:127.0.0.1", 365);
-        scene.certificate("clients", "client", "extendedKeyUsage=clientAuth", 365);
+        scene.courier().certify();
         scene.configure("cert");
         scene
     }
@@ -73,100 +49,27 @@ impl<'a> Scene<'a> {
         self.daemon = Some(self.site.start());
         // The listener reads its certificates beside everything else.
         until("the listener answers", || {
-            self.get("/v1/appliance.pub").status == 200
+            self.courier().get("/v1/appliance.pub").status == 200
         });
         self
     }
 
-    /// Configures the listener, and one client for this feed.
-    fn configure(&self, feed: &str) {
-        let path = |name: &str| self.site.path(name).display().to_string();
-        let other = if feed == "cert" { "" } else { feed };
-        let other = match other {
-            "" => String::new(),
-            name => format!("[[feed]]\nname = \"{name}\"\n"),
-        };
-        self.site.configure(&format!(
-            "{CONFIG}{other}[push]\nlisten = \"127.0.0.1:8443\"\ncertificate = \"{}\"\nkey = \"{}\"\n\
-             client_ca = \"{}\"\n[[push.client]]\nname = \"cert\"\nsha256 = [\"{}\"]\nfeeds = [\"{feed}\"]\n",
-            path("server.crt"),
-            path("server.key"),
-            path("clients.crt"),
-            self.fingerprint("client.crt"),
-        ));
-    }
-
-    fn openssl(&self, arguments: &str) -> String {
-        let mut command = Command::new("openssl");
-        command.args(arguments.split_whitespace());
-        let output = command.current_dir(self.site.path("")).output().unwrap();
-        assert!(output.status.success(), "openssl {arguments}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Makes a certificate authority.
-    fn issuer(&self, name: &str) {
-        self.openssl(&format!(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
-             -keyout {name}.key -out {name}.crt -subj /CN={name}"
-        ));
-    }
-
-    /// Makes a key and a certificate for it.
-    fn certificate(&self, issuer: &str, name: &str, extension: &str, days: u32) {
-        self.openssl(&format!(
-            "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {name}.new \
-             -out {name}.csr -subj /CN={name} -addext {extension}"
-        ));
-        fs::rename(
-            self.site.path(&format!("{name}.new")),
-            self.site.path(&format!("{name}.key")),
-        )
-        .unwrap();
-        self.openssl(&format!(
-            "x509 -req -in {name}.csr -CA {issuer}.crt -CAkey {issuer}.key -days {days} \
-             -copy_extensions copy -out {name}.crt"
-        ));
-    }
-
-    fn fingerprint(&self, certificate: &str) -> String {
-        let text = self.openssl(&format!(
-            "x509 -noout -fingerprint -sha256 -in {certificate}"
-        ));
-        text.trim().split_once('=').unwrap().1.to_owned()
-    }
-
-    /// Runs a command of the authority's in the router's namespace.
-    fn run(&self, command: &mut Command) -> Output {
-        command.current_dir(self.site.path(""));
-        self.layout.router.run(|| command.output()).unwrap()
-    }
-
-    fn curl(&self, identity: &[&str], arguments: &[&str]) -> Answer {
-        let mut command = Command::new("curl");
-        command.args([
-            "-s",
-            "-m",
-            "30",
-            "--cacert",
-            "servers.crt",
-            "-D",
-            "head",
-            "-w",
-            "\n%{http_code}",
-        ]);
-        let output = self.run(command.args(identity).args(arguments));
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let (body, status) = text.rsplit_once('\n').unwrap();
-        Answer {
-            status: status.parse().unwrap(),
-            head: fs::read_to_string(self.site.path("head")).unwrap_or_default(),
-            body: body.to_owned(),
+    /// The authority's machine.
+    fn courier(&self) -> Courier<'_> {
+        Courier {
+            site: &self.site,
+            network: &self.layout.router,
         }
     }
 
-    fn ask(&self, arguments: &[&str]) -> Answer {
-        self.curl(&["--cert", "client.crt", "--key", "client.key"], arguments)
+    /// Configures the listener, and one client for this feed.
+    fn configure(&self, feed: &str) {
+        let other = match feed {
+            "cert" => String::new(),
+            name => format!("[[feed]]\nname = \"{name}\"\n"),
+        };
+        let push = self.courier().section(feed);
+        self.site.configure(&format!("{CONFIG}{other}{push}"));
     }
 
     /// Waits until something is so that takes requests to see, no faster than a client may make them.
@@ -180,17 +83,6 @@ impl<'a> Scene<'a> {
         });
     }
 
-    fn get(&self, path: &str) -> Answer {
-        self.ask(&[&format!("{URL}{path}")])
-    }
-
-    fn push(&self, feed: &str, path: &Path) -> Answer {
-        let bundle = format!("bundle=@{}", path.display());
-        let signature = format!("signature=@{}.minisig", path.display());
-        let url = format!("{URL}/v1/feeds/{feed}/bundles");
-        self.ask(&["-F", &bundle, "-F", &signature, &url])
-    }
-
     fn sign(&self, name: &str, bundle: &Bundle) -> PathBuf {
         self.authority.sign(&self.site, name, bundle)
     }
@@ -202,13 +94,13 @@ impl<'a> Scene<'a> {
             (url.to_owned(), "receipt.json"),
             (format!("{url}.minisig"), "receipt.json.minisig"),
         ] {
-            let answer = self.get(&url);
+            let answer = self.courier().get(&url);
             assert_eq!(answer.status, 200, "{url}: {answer:?}");
             fs::write(self.site.path(file), &answer.body).unwrap();
         }
         let mut minisign = Command::new("minisign");
         minisign.args(["-V", "-m", "receipt.json", "-p", "appliance-key.pub"]);
-        let output = self.run(&mut minisign);
+        let output = self.courier().run(&mut minisign);
         assert!(output.status.success(), "{output:?}");
         let text = fs::read_to_string(self.site.path("receipt.json")).unwrap();
         serde_json::from_str(&text).unwrap()
@@ -225,7 +117,7 @@ fn with_curl_and_minisign_an_authority_blocks_and_unblocks_and_verifies_its_rece
     assert!(arrives(&layout, BAD_4));
 
     let first = scene.sign("1.jsonl", &Bundle::new(1, &[BAD_4, "10.0.0.1"]));
-    let answer = scene.push("cert", &first);
+    let answer = scene.courier().push("cert", &first);
     assert_eq!(answer.status, 202, "{answer:?}");
     let document = answer.json();
     assert_eq!(document["status"], "partial", "10.0.0.1 is never blocked");
@@ -255,18 +147,18 @@ fn with_curl_and_minisign_an_authority_blocks_and_unblocks_and_verifies_its_rece
     assert!(time("admitted_at") <= time("enforced_at"));
 
     // The same bytes again: the same receipt, untouched.
-    let repeated = scene.push("cert", &first);
+    let repeated = scene.courier().push("cert", &first);
     assert_eq!(repeated.status, 202);
     assert_eq!(repeated.json()["status"], "repeat");
     assert_eq!(repeated.json()["receipt"], document["receipt"]);
     assert_eq!(scene.receipt(&url), receipt);
 
     let second = scene.sign("2.jsonl", &Bundle::new(2, &[GOOD_4]));
-    let answer = scene.push("cert", &second);
+    let answer = scene.courier().push("cert", &second);
     assert_eq!(answer.json()["status"], "enforced", "{answer:?}");
     assert!(arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
 
-    let status = scene.get("/v1/feeds/cert/status").json();
+    let status = scene.courier().get("/v1/feeds/cert/status").json();
     assert_eq!((&status["epoch"], &status["seq"]), (&1.into(), &2.into()));
     assert_eq!(status["sha256"], answer.json()["receipt"]);
 
@@ -283,8 +175,10 @@ fn with_curl_and_minisign_an_authority_blocks_and_unblocks_and_verifies_its_rece
 
     // Nobody pulls the feed, so a hint that there is more goes nowhere; what is known is no news.
     let notify = format!("{URL}/v1/feeds/cert/notify");
-    assert_eq!(scene.ask(&["-X", "POST", &notify]).status, 404);
-    let known = scene.ask(&["-d", "{\"epoch\":1,\"seq\":2}", &notify]);
+    assert_eq!(scene.courier().ask(&["-X", "POST", &notify]).status, 404);
+    let known = scene
+        .courier()
+        .ask(&["-d", "{\"epoch\":1,\"seq\":2}", &notify]);
     assert_eq!(
         (known.status, &known.json()["status"]),
         (202, &"current".into())
@@ -299,7 +193,7 @@ fn what_is_refused_says_so_by_its_status_and_nothing_changes() {
     let layout = Layout::new();
     let scene = Scene::new(&layout).started();
     let first = scene.sign("1.jsonl", &Bundle::new(5, &[BAD_4]));
-    assert_eq!(scene.push("cert", &first).status, 202);
+    assert_eq!(scene.courier().push("cert", &first).status, 202);
 
     let refused = |answer: Answer, status: u16, code: &str| {
         assert_eq!(answer.status, status, "{code}: {answer:?}");
@@ -312,19 +206,19 @@ fn what_is_refused_says_so_by_its_status_and_nothing_changes() {
         document["receipt"].as_str().map(str::to_owned)
     };
     let replayed = scene.sign("replayed.jsonl", &Bundle::new(4, &[GOOD_4]));
-    let url = refused(scene.push("cert", &replayed), 409, "rollback").unwrap();
+    let url = refused(scene.courier().push("cert", &replayed), 409, "rollback").unwrap();
     let receipt = scene.receipt(&url);
     assert_eq!(receipt["status"], "refused");
     assert_eq!(receipt["refusal"]["code"], "rollback");
 
     let other = scene.sign("other.jsonl", &Bundle::new(5, &[GOOD_4]));
-    refused(scene.push("cert", &other), 409, "equivocation").unwrap();
+    refused(scene.courier().push("cert", &other), 409, "equivocation").unwrap();
 
     // A stranger gets an answer and no receipt: it cannot fill the disk.
     let stranger = Authority::new(&scene.site, "stranger");
     let forged = stranger.sign(&scene.site, "forged.jsonl", &Bundle::new(6, &[GOOD_4]));
     assert_eq!(
-        refused(scene.push("cert", &forged), 422, "unknown_key"),
+        refused(scene.courier().push("cert", &forged), 422, "unknown_key"),
         None
     );
     let receipts = fs::read_dir(scene.site.path("state/receipts/cert")).unwrap();
@@ -336,12 +230,22 @@ fn what_is_refused_says_so_by_its_status_and_nothing_changes() {
         ..Bundle::new(6, &[GOOD_4])
     };
     let expired = scene.sign("expired.jsonl", &expired);
-    refused(scene.push("cert", &expired), 422, "expired");
-    refused(scene.push("ncsc", &first), 403, "feed_not_allowed");
-    refused(scene.get("/v1/feeds/ncsc/status"), 403, "feed_not_allowed");
-    refused(scene.get("/v1/status"), 404, "no_such_route");
+    refused(scene.courier().push("cert", &expired), 422, "expired");
     refused(
-        scene.ask(&["-d", "", &format!("{URL}/v1/feeds/cert/bundles")]),
+        scene.courier().push("ncsc", &first),
+        403,
+        "feed_not_allowed",
+    );
+    refused(
+        scene.courier().get("/v1/feeds/ncsc/status"),
+        403,
+        "feed_not_allowed",
+    );
+    refused(scene.courier().get("/v1/status"), 404, "no_such_route");
+    refused(
+        scene
+            .courier()
+            .ask(&["-d", "", &format!("{URL}/v1/feeds/cert/bundles")]),
         400,
         "bad_request",
     );
@@ -352,11 +256,11 @@ fn what_is_refused_says_so_by_its_status_and_nothing_changes() {
         .set_len(300 << 20)
         .unwrap();
     fs::write(scene.site.path("large.minisig"), "").unwrap();
-    refused(scene.push("cert", &large), 413, "too_large");
+    refused(scene.courier().push("cert", &large), 413, "too_large");
 
     // Past the burst, requests wait; others are counted all the same.
     let limited = (0..200)
-        .map(|_| scene.get("/v1/feeds/cert/status"))
+        .map(|_| scene.courier().get("/v1/feeds/cert/status"))
         .find(|a| a.status != 200);
     let limited = limited.expect("a limit");
     assert!(

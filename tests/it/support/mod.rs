@@ -12,7 +12,7 @@
 //!   that the test sets;
 //! - [`netns`], [`tap`] and [`layout`]: networks that exist for one test;
 //! - [`daemon`]: the real binary; [`clock`]: what time it thinks it is; [`process`]: what a process holds;
-//! - [`authority`]: who signs bundles; [`publisher`]: who serves them; [`people`]: who decides about them.
+//! - [`authority`]: who signs bundles; [`courier`]: who pushes them; [`publisher`]: who serves them; [`people`]: who decides about them.
 #![allow(
     dead_code,
     reason = "a toolbox: a tool without a user at the moment is no fault"
@@ -23,6 +23,7 @@ pub(crate) mod bpffs;
 pub(crate) mod capture;
 pub(crate) mod clock;
 pub(crate) mod compiled;
+pub(crate) mod courier;
 pub(crate) mod daemon;
 pub(crate) mod generate;
 pub(crate) mod host;

@@ -16,19 +16,30 @@ fn without_a_good_client_certificate_there_is_no_answer() {
     }
     let layout = Layout::new();
     let scene = Scene::new(&layout);
-    scene.certificate("clients", "late", "extendedKeyUsage=clientAuth", 0);
-    scene.certificate("clients", "unlisted", "extendedKeyUsage=clientAuth", 365);
-    scene.issuer("foreign");
-    scene.certificate("foreign", "stranger", "extendedKeyUsage=clientAuth", 365);
+    scene
+        .courier()
+        .certificate("clients", "late", "extendedKeyUsage=clientAuth", 0);
+    scene
+        .courier()
+        .certificate("clients", "unlisted", "extendedKeyUsage=clientAuth", 365);
+    scene.courier().issuer("foreign");
+    scene
+        .courier()
+        .certificate("foreign", "stranger", "extendedKeyUsage=clientAuth", 365);
     let scene = scene.started();
     let url = format!("{URL}/v1/appliance.pub");
     let status = |name: &str| {
         let (certificate, key) = (format!("{name}.crt"), format!("{name}.key"));
         scene
+            .courier()
             .curl(&["--cert", &certificate, "--key", &key], &[&url])
             .status
     };
-    assert_eq!(scene.curl(&[], &[&url]).status, 0, "no certificate");
+    assert_eq!(
+        scene.courier().curl(&[], &[&url]).status,
+        0,
+        "no certificate"
+    );
     assert_eq!(status("stranger"), 0, "of another authority");
     // It is good for no second, so by now it has expired.
     Scene::until("the certificate expires", || status("late") == 0);
@@ -47,7 +58,7 @@ fn certificates_and_clients_are_replaced_without_a_restart_and_broken_files_chan
     }
     let layout = Layout::new();
     let scene = Scene::new(&layout).started();
-    let works = || scene.get("/v1/appliance.pub").status == 200;
+    let works = || scene.courier().get("/v1/appliance.pub").status == 200;
     let alarmed = || {
         let status = scene.site.json(&["status"]);
         let alarms = status["alarms"].as_array().unwrap();
@@ -57,8 +68,10 @@ fn certificates_and_clients_are_replaced_without_a_restart_and_broken_files_chan
     };
 
     // Another authority for the server: who trusts only the old one no longer connects.
-    scene.issuer("newer");
-    scene.certificate("newer", "server", "subjectAltName=IP:127.0.0.1", 365);
+    scene.courier().issuer("newer");
+    scene
+        .courier()
+        .certificate("newer", "server", "subjectAltName=IP:127.0.0.1", 365);
     Scene::until("the new certificate is shown", || !works());
     fs::copy(scene.site.path("newer.crt"), scene.site.path("servers.crt")).unwrap();
     Scene::until("it works", works);
@@ -76,15 +89,17 @@ fn certificates_and_clients_are_replaced_without_a_restart_and_broken_files_chan
         Some(2),
         "nothing is reloaded"
     );
-    scene.certificate("newer", "server", "subjectAltName=IP:127.0.0.1", 365);
+    scene
+        .courier()
+        .certificate("newer", "server", "subjectAltName=IP:127.0.0.1", 365);
     Scene::until("the alarm ends", || !alarmed());
 
     // A client that loses its feed loses it with the reload.
-    assert_eq!(scene.get("/v1/feeds/cert/status").status, 200);
+    assert_eq!(scene.courier().get("/v1/feeds/cert/status").status, 200);
     scene.configure("other");
     scene.site.done(&["reload"]);
     Scene::until("the feed is closed", || {
-        scene.get("/v1/feeds/cert/status").status == 403
+        scene.courier().get("/v1/feeds/cert/status").status == 403
     });
 }
 
@@ -96,7 +111,7 @@ fn a_receipt_that_a_crash_has_prevented_is_written_by_the_next_start() {
     let layout = Layout::new();
     let mut scene = Scene::new(&layout).started();
     let first = scene.sign("1.jsonl", &Bundle::new(1, &[BAD_4]));
-    let answer = scene.push("cert", &first);
+    let answer = scene.courier().push("cert", &first);
     let url = answer.json()["url"].as_str().unwrap().to_owned();
     scene.daemon.take().unwrap().kill();
     // As if the crash had come between commitment and receipt.

@@ -41,7 +41,9 @@ fn a_hint_leads_to_a_fetch_and_the_bundle_that_was_fetched_has_its_receipt() {
 
     let before = publisher.requests();
     let notify = format!("{URL}/v1/feeds/cert/notify");
-    let known = scene.ask(&["-d", "{\"epoch\":1,\"seq\":1}", &notify]);
+    let known = scene
+        .courier()
+        .ask(&["-d", "{\"epoch\":1,\"seq\":1}", &notify]);
     assert_eq!(
         (known.status, &known.json()["status"]),
         (202, &"current".into())
@@ -53,7 +55,9 @@ fn a_hint_leads_to_a_fetch_and_the_bundle_that_was_fetched_has_its_receipt() {
     );
 
     publish("2.jsonl", &Bundle::new(2, &[GOOD_4]));
-    let noted = scene.ask(&["-d", "{\"epoch\":1,\"seq\":2}", &notify]);
+    let noted = scene
+        .courier()
+        .ask(&["-d", "{\"epoch\":1,\"seq\":2}", &notify]);
     assert_eq!(
         (noted.status, &noted.json()["status"]),
         (202, &"noted".into())
@@ -61,10 +65,14 @@ fn a_hint_leads_to_a_fetch_and_the_bundle_that_was_fetched_has_its_receipt() {
     until("the hint is followed", || {
         arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4)
     });
-    let status = scene.get("/v1/feeds/cert/status").json();
+    let status = scene.courier().get("/v1/feeds/cert/status").json();
     let id = status["sha256"].as_str().unwrap().to_owned();
     Scene::until("its receipt is there", || {
-        scene.get(&format!("/v1/feeds/cert/receipts/{id}")).status == 200
+        scene
+            .courier()
+            .get(&format!("/v1/feeds/cert/receipts/{id}"))
+            .status
+            == 200
     });
     let receipt = scene.receipt(&format!("/v1/feeds/cert/receipts/{id}"));
     assert_eq!(
@@ -74,9 +82,9 @@ fn a_hint_leads_to_a_fetch_and_the_bundle_that_was_fetched_has_its_receipt() {
 
     // A hint says nothing about what is there: a false one changes nothing.
     publisher.answers(Reply::Status("504 Gateway Timeout"));
-    assert_eq!(scene.ask(&["-X", "POST", &notify]).status, 202);
+    assert_eq!(scene.courier().ask(&["-X", "POST", &notify]).status, 202);
     until("it fails", || scene.site.alarm("feed_failing").is_some());
     assert!(arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
-    let broken = scene.ask(&["-d", "{\"epoch\":", &notify]);
+    let broken = scene.courier().ask(&["-d", "{\"epoch\":", &notify]);
     assert_eq!(broken.status, 400);
 }
