@@ -16,7 +16,9 @@ const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// The HTTP status of a refusal by the engine.
 pub(super) fn status_of(refusal: &Refusal) -> StatusCode {
     match (refusal.kind, refusal.code.as_str()) {
-        (RefusalKind::Refused, "rollback" | "equivocation" | "wrong_base") => StatusCode::CONFLICT,
+        (RefusalKind::Refused, "rollback" | "equivocation" | "wrong_base" | "epoch_too_far") => {
+            StatusCode::CONFLICT
+        }
         (RefusalKind::Refused, "bundle_too_large" | "signature_too_large") => {
             StatusCode::PAYLOAD_TOO_LARGE
         }

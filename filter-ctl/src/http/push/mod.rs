@@ -4,6 +4,7 @@
 //! - [`tls`]: certificates and keys;
 //! - `gate`: who may ask what, and how often;
 //! - `rate`: how often, as a plain function of time;
+//! - `strangers`: how many there may be whom nobody knows yet;
 //! - `routes` and `answer`: what is asked and answered;
 //! - [`monitor`]: what the engine learns of all this.
 
@@ -12,6 +13,7 @@ mod gate;
 pub mod monitor;
 mod rate;
 mod routes;
+mod strangers;
 pub mod tls;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
@@ -30,6 +32,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use self::{
     gate::{Caller, Client},
     monitor::PushMonitor,
+    strangers::{Stranger, Strangers},
     tls::{Identity, Stamps},
 };
 use super::connection::{Places, accept_failed, answer};
@@ -143,15 +146,19 @@ async fn listen(address: SocketAddr, rules: watch::Receiver<Rules>, push: Push) 
         sleep(RETRY_EVERY).await;
     };
     let router = routes::router(push.clone());
-    let places = Places::new();
+    let (places, strangers) = (Places::new(), Strangers::default());
     while let Some(place) = places.take().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let Some(stranger) = strangers.enter(peer.ip()) else {
+                    push.monitor.handshake_failed();
+                    continue;
+                };
                 let (router, monitor) = (router.clone(), push.monitor.clone());
                 let rules = rules.borrow().clone();
                 tokio::spawn(async move {
                     let _place = place;
-                    if let Err(reason) = attend(stream, rules, router).await {
+                    if let Err(reason) = attend(stream, stranger, rules, router).await {
                         monitor.handshake_failed();
                         tracing::info!(%peer, reason, "a connection to [push] was not accepted");
                     }
@@ -163,7 +170,12 @@ async fn listen(address: SocketAddr, rules: watch::Receiver<Rules>, push: Push) 
 }
 
 /// Answers the request of a connection whose certificate is good; an error says why it is not.
-async fn attend(stream: TcpStream, rules: Rules, router: Router) -> Result<(), String> {
+async fn attend(
+    stream: TcpStream,
+    stranger: Stranger,
+    rules: Rules,
+    router: Router,
+) -> Result<(), String> {
     let server = rules.server.ok_or("there are no good certificates here")?;
     let accepted = timeout(HANDSHAKE_TIME_MAX, TlsAcceptor::from(server).accept(stream)).await;
     let stream = accepted
@@ -178,6 +190,7 @@ async fn attend(stream: TcpStream, rules: Rules, router: Router) -> Result<(), S
         .await;
         return Ok(());
     };
+    drop(stranger);
     let connection = client.connections.clone().try_acquire_owned();
     let caller = match &connection {
         Ok(_) => Caller::Known(Arc::clone(client)),

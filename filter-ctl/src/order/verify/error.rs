@@ -90,6 +90,16 @@ pub enum AdmissionError {
         /// Those that were admitted last.
         mark: (u64, u64),
     },
+    /// Its epoch would leave no numbers above it.
+    #[error("epoch {found} of feed `{feed}`: expected at most {max}; raise the epoch by one")]
+    EpochTooFar {
+        /// The feed.
+        feed: FeedName,
+        /// The bundle's epoch.
+        found: u64,
+        /// The highest that is admitted now.
+        max: u64,
+    },
     /// Its number was given to other bytes before. Somebody signs two truths.
     #[error(
         "epoch {} seq {} of feed `{feed}` was admitted with other bytes before: \
@@ -268,6 +278,7 @@ impl AdmissionError {
             Self::ThresholdNotMet { .. } => "threshold_not_met",
             Self::KeyRevoked(_) => "key_revoked",
             Self::Rollback { .. } => "rollback",
+            Self::EpochTooFar { .. } => "epoch_too_far",
             Self::Equivocation { .. } => "equivocation",
             Self::TrustExpired { .. } => "trust_expired",
             Self::Expired { .. } => "expired",

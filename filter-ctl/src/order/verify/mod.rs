@@ -66,6 +66,13 @@ use super::{
 /// How far ahead of this machine's clock a bundle may be issued, in seconds; past it, it is refused.
 pub const ISSUED_AHEAD_MAX_SECONDS: i64 = 300;
 
+/// The highest epoch of a feed's first bundle, the greatest whole number that all readers of JSON have (RFC 7493).
+pub const EPOCH_FIRST_MAX: u64 = (1 << 53) - 1;
+
+/// How far an epoch may be above the one before. Without a bound, one bundle by a stolen key could use up all numbers,
+/// and its feed would admit nothing ever again.
+pub const EPOCH_STEP_MAX: u64 = 1 << 32;
+
 /// Deltas since the last snapshot that change something; a further one is refused. A restart reads them all.
 pub const CHAIN_MAX: usize = 1024;
 
@@ -162,9 +169,7 @@ pub fn admit(
         return Ok(Admission::Repeat { feed, mark });
     }
     let signers = unrevoked(feed, &signers, now)?;
-    if let Some(mark) = &before {
-        check_number(&manifest, sha256, mark)?;
-    }
+    check_number(&manifest, sha256, before.as_ref())?;
     check_trust(trust, now)?;
     check_dates(&manifest, now)?;
     let signers = unexpired(feed, &signers, now)?;
@@ -297,10 +302,25 @@ fn check_way(untrusted: &UntrustedOrder, manifest: &Manifest) -> Result<(), Admi
     }
 }
 
-/// A number above the mark. The bytes are others than those of the mark.
-fn check_number(manifest: &Manifest, sha256: [u8; 32], mark: &Mark) -> Result<(), AdmissionError> {
+/// A number above the mark, in an epoch that leaves others above it. The bytes are others than those of the mark.
+fn check_number(
+    manifest: &Manifest,
+    sha256: [u8; 32],
+    mark: Option<&Mark>,
+) -> Result<(), AdmissionError> {
     let number = (manifest.epoch, manifest.seq);
     let feed = manifest.feed.clone();
+    let epoch_max = mark.map_or(EPOCH_FIRST_MAX, |mark| {
+        mark.epoch.saturating_add(EPOCH_STEP_MAX)
+    });
+    if manifest.epoch > epoch_max {
+        return Err(AdmissionError::EpochTooFar {
+            feed,
+            found: manifest.epoch,
+            max: epoch_max,
+        });
+    }
+    let Some(mark) = mark else { return Ok(()) };
     match number.cmp(&mark.number()) {
         Ordering::Greater => Ok(()),
         Ordering::Less => Err(AdmissionError::Rollback {

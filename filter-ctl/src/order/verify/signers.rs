@@ -16,7 +16,7 @@ pub(super) fn signers(
     trust: &TrustFile,
 ) -> Result<Vec<usize>, AdmissionError> {
     let mut signatures = Vec::with_capacity(untrusted.signatures.len());
-    for (number, signature) in (1..).zip(&untrusted.signatures) {
+    for (number, signature) in distinct(&untrusted.signatures) {
         let signature = Detached::decode(signature);
         signatures.push(signature.ok_or(AdmissionError::SignatureMalformed(number))?);
     }
@@ -41,6 +41,13 @@ pub(super) fn signers(
         }
     }
     Ok(signers)
+}
+
+/// The signatures without copies, numbered from 1 as they came: verifying reads the whole bundle, so a sender with one signature of an old bundle
+/// must not be able to have it read once for each copy.
+fn distinct(signatures: &[Vec<u8>]) -> impl Iterator<Item = (usize, &Vec<u8>)> {
+    let numbered = (1..).zip(signatures);
+    numbered.filter(|(number, signature)| !signatures[..number - 1].contains(signature))
 }
 
 /// The manifest's feed, and those of the signers that may sign for it.

@@ -170,6 +170,11 @@ fn nothing_is_rolled_back_and_nothing_said_twice_in_two_ways() {
     assert_eq!(at(1, 42), Err("equivocation"));
     assert!(matches!(at(1, 43), Ok(Admission::New(_))));
     assert!(matches!(at(2, 0), Ok(Admission::New(_))));
+    // Whoever has stolen a key cannot use up the numbers of the feed.
+    assert_eq!(at(u64::MAX, 1), Err("epoch_too_far"));
+    assert_eq!(at(mark.epoch + EPOCH_STEP_MAX + 1, 1), Err("epoch_too_far"));
+    let furthest = at(mark.epoch + EPOCH_STEP_MAX, u64::MAX);
+    assert!(matches!(furthest, Ok(Admission::New(_))));
 
     let repeat = after(&mark, &good()).expect("a repeat");
     let expected = Admission::Repeat {

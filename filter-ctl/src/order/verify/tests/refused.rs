@@ -101,6 +101,16 @@ fn refusals() -> Vec<(&'static str, UntrustedOrder)> {
             "rollback",
             order(Manifest { seq: 41, ..base() }, &entries(1)),
         ),
+        (
+            "epoch_too_far",
+            order(
+                Manifest {
+                    epoch: 1 << 53,
+                    ..base()
+                },
+                &entries(1),
+            ),
+        ),
         ("equivocation", order(base(), &entries(2))),
         (
             "too_many_entries",
