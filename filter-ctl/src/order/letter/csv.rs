@@ -3,16 +3,16 @@
 //! Fields are separated by commas, semicolons or tabs, whichever the first line has. A field may be in
 //! double quotes, with a double quote in it doubled; it may then hold separators and line breaks. Blank
 //! lines, and lines before the column names that begin with `#`, are passed over. A row must have as many
-//! fields as there are columns.
+//! fields as there are columns. Where nobody has said which column is meant, no other one may hold addresses.
 
 use super::{
-    indicator::Kind,
-    list::{Comments, ListError, ParsedList},
+    indicator::{Kind, Word, classify, refang},
+    list::{Comments, ListError, ParsedList, exempting_word},
 };
 use crate::order::field::excerpt;
 
 /// The names of columns that hold addresses, in lower case.
-const KNOWN_COLUMNS: [&str; 12] = [
+const KNOWN_COLUMNS: [&str; 18] = [
     "ip",
     "ip_address",
     "ipaddress",
@@ -25,6 +25,12 @@ const KNOWN_COLUMNS: [&str; 12] = [
     "network",
     "cidr",
     "dst_ip",
+    "dest_ip",
+    "destination_ip",
+    "src_ip",
+    "source_ip",
+    "remote_ip",
+    "địa chỉ ip",
 ];
 
 /// Whether the first line that says something names a known column.
@@ -56,9 +62,26 @@ pub(super) fn read(
             let problem = format!("a row of {found} fields: expected {expected}");
             return Err(ListError::Row { line, problem });
         }
+        let row = fields.join(" ");
+        if let Some(word) = exempting_word(&row) {
+            return Err(ListError::Exempts { line, word });
+        }
+        let others = names.iter().zip(&fields).enumerate();
+        let mut others = others.filter(|(other, _)| column.is_none() && *other != index);
+        if let Some((_, (name, field))) = others.find(|(_, (_, field))| is_address(field)) {
+            let problem = format!(
+                "line {line}: column `{}` holds the address `{}` too",
+                excerpt(name.trim()),
+                excerpt(field.trim())
+            );
+            return Err(ListError::Column {
+                problem,
+                columns: listed(&names),
+            });
+        }
         let field = fields[index].trim();
         if field.is_empty() {
-            list.refuse(line, fields.join(" ").trim(), Kind::Other);
+            list.refuse(line, row.trim(), Kind::Other);
         } else {
             list.read_text(line, field, Comments::None)?;
         }
@@ -101,12 +124,21 @@ fn choose(names: &[String], column: Option<&str>) -> Result<usize, ListError> {
         (None, 0) => "the table has no column with a known name".to_owned(),
         (None, _) => "the table has several columns with addresses".to_owned(),
     };
+    let columns = listed(names);
+    Err(ListError::Column { problem, columns })
+}
+
+fn listed(names: &[String]) -> String {
+    let names = names.iter();
     let names: Vec<_> = names
-        .iter()
         .map(|name| format!("`{}`", excerpt(name.trim())))
         .collect();
-    let columns = names.join(", ");
-    Err(ListError::Column { problem, columns })
+    names.join(", ")
+}
+
+/// Whether a field is an address or prefix, and nothing else.
+fn is_address(field: &str) -> bool {
+    matches!(classify(&refang(field.trim())), Word::Net(_))
 }
 
 /// The rows of a table, each with the line it begins on.
