@@ -21,7 +21,7 @@ use crate::{
         text::{self, count, fields, number},
     },
     config::{
-        Config, DEFAULT_PATH,
+        Config, DEFAULT_PATH, FeedFormat,
         load::{Loaded, load},
     },
     daemon::start::{TrustFileError, read_trust},
@@ -106,7 +106,8 @@ fn trust(config: &Config, warnings: &mut Vec<String>) -> Result<TrustFile, Failu
         Err(error) => return Err(Failure::invalid("trust_file", error.to_string())),
     };
     for feed in &config.feeds {
-        if trust.feed(&feed.name).is_none() {
+        let is_signed = feed.format == FeedFormat::Bundle;
+        if is_signed && trust.feed(&feed.name).is_none() {
             warnings.push(format!(
                 "feed {} is not in the trust file, so no bundle of it can be admitted",
                 feed.name

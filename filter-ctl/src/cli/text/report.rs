@@ -8,6 +8,7 @@ use super::{number, time};
 use crate::{
     cli::sanitize,
     http::wire::{OrderReport, ReportItem},
+    order::Direction,
 };
 
 /// The language of a report.
@@ -216,8 +217,12 @@ fn letter_lines(report: &OrderReport, language: Language) -> Vec<(&'static str, 
 }
 
 fn item_line(item: &ReportItem, language: Language) -> String {
+    let packets = match packets(item, language) {
+        text if text.is_empty() => text,
+        text => format!("; {text}"),
+    };
     let mut text = format!(
-        "{} ({}): {}",
+        "{} ({}{packets}): {}",
         sanitize::line(&item.item),
         language.term(&item.kind),
         language.term(&item.status)
@@ -230,6 +235,19 @@ fn item_line(item: &ReportItem, language: Language) -> String {
         text += &format!(", {from} {} {to} {}", time(since), time(until));
     }
     text
+}
+
+/// Which packets of an address are meant; empty for all of them.
+fn packets(item: &ReportItem, language: Language) -> String {
+    let direction = item.dir.and_then(|direction| match direction {
+        Direction::From => Some(language.say("from it", "từ địa chỉ này")),
+        Direction::To => Some(language.say("to it", "đến địa chỉ này")),
+        Direction::Both => None,
+    });
+    let ports = (!item.ports.is_empty())
+        .then(|| format!("{} {}", language.say("ports", "cổng"), item.ports.join(" ")));
+    let parts = [direction.map(str::to_owned), item.proto.clone(), ports];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn moment(at: Option<Timestamp>) -> String {
@@ -246,6 +264,7 @@ pub fn csv(report: &OrderReport, language: Language) -> String {
         say("issuer", "Cơ quan ban hành"),
         say("kind", "Loại"),
         say("item", "Nội dung"),
+        say("packets", "Lưu lượng"),
         say("status", "Kết quả"),
         say("reason", "Lý do"),
         say("since", "Hiệu lực từ"),
@@ -258,6 +277,7 @@ pub fn csv(report: &OrderReport, language: Language) -> String {
             &report.issuer,
             language.term(&item.kind),
             &item.item,
+            &packets(item, language),
             language.term(&item.status),
             language.term(item.reason.as_deref().unwrap_or("")),
             &rfc3339(item.since),

@@ -3,11 +3,11 @@
 //! Fields are separated by commas, semicolons or tabs, whichever the first line has. A field may be in
 //! double quotes, with a double quote in it doubled; it may then hold separators and line breaks. Blank
 //! lines, and lines before the column names that begin with `#`, are passed over. A row must have as many
-//! fields as there are columns. Where nobody has said which column is meant, no other one may hold addresses.
+//! fields as there are columns.
 
 use super::{
-    indicator::{Kind, Word, classify, refang},
-    list::{Comments, ListError, ParsedList, exempting_word},
+    indicator::Kind,
+    list::{ListError, ParsedList, exempting_word},
 };
 use crate::order::field::excerpt;
 
@@ -31,6 +31,22 @@ const KNOWN_COLUMNS: [&str; 18] = [
     "source_ip",
     "remote_ip",
     "địa chỉ ip",
+];
+
+/// The names of columns without which an address is not what its row means, in lower case.
+const CHANGING_COLUMNS: [&str; 12] = [
+    "netmask",
+    "mask",
+    "subnet_mask",
+    "wildcard",
+    "prefixlen",
+    "prefix_length",
+    "end",
+    "end_ip",
+    "ip_end",
+    "last_ip",
+    "range_end",
+    "to_ip",
 ];
 
 /// Whether the first line that says something names a known column.
@@ -66,24 +82,11 @@ pub(super) fn read(
         if let Some(word) = exempting_word(&row) {
             return Err(ListError::Exempts { line, word });
         }
-        let others = names.iter().zip(&fields).enumerate();
-        let mut others = others.filter(|(other, _)| column.is_none() && *other != index);
-        if let Some((_, (name, field))) = others.find(|(_, (_, field))| is_address(field)) {
-            let problem = format!(
-                "line {line}: column `{}` holds the address `{}` too",
-                excerpt(name.trim()),
-                excerpt(field.trim())
-            );
-            return Err(ListError::Column {
-                problem,
-                columns: listed(&names),
-            });
-        }
         let field = fields[index].trim();
         if field.is_empty() {
             list.refuse(line, row.trim(), Kind::Other);
         } else {
-            list.read_text(line, field, Comments::None)?;
+            list.read_text(line, field)?;
         }
     }
     Ok(())
@@ -115,8 +118,20 @@ fn choose(names: &[String], column: Option<&str>) -> Result<usize, ListError> {
         None => is_known(name.1),
     };
     let found: Vec<_> = names.iter().enumerate().filter(wanted).collect();
-    if let [(index, _)] = found[..] {
-        return Ok(index);
+    let changing = names.iter().find(|name| {
+        let is_one = |other: &&str| name.trim().eq_ignore_ascii_case(other);
+        column.is_none() && CHANGING_COLUMNS.iter().any(|other| is_one(&other))
+    });
+    if let ([(index, _)], None) = (&found[..], changing) {
+        return Ok(*index);
+    }
+    if let Some(name) = changing {
+        let name = excerpt(name.trim());
+        let problem = format!(
+            "column `{name}` says that the addresses are prefixes or ranges: expected a table with prefixes in CIDR \
+             form, or --column to read one column as it is"
+        );
+        return Err(ListError::Row { line: 1, problem });
     }
     let problem = match (column, found.len()) {
         (Some(column), 0) => format!("the table has no column `{}`", excerpt(column)),
@@ -124,21 +139,12 @@ fn choose(names: &[String], column: Option<&str>) -> Result<usize, ListError> {
         (None, 0) => "the table has no column with a known name".to_owned(),
         (None, _) => "the table has several columns with addresses".to_owned(),
     };
-    let columns = listed(names);
-    Err(ListError::Column { problem, columns })
-}
-
-fn listed(names: &[String]) -> String {
-    let names = names.iter();
     let names: Vec<_> = names
+        .iter()
         .map(|name| format!("`{}`", excerpt(name.trim())))
         .collect();
-    names.join(", ")
-}
-
-/// Whether a field is an address or prefix, and nothing else.
-fn is_address(field: &str) -> bool {
-    matches!(classify(&refang(field.trim())), Word::Net(_))
+    let columns = names.join(", ");
+    Err(ListError::Column { problem, columns })
 }
 
 /// The rows of a table, each with the line it begins on.

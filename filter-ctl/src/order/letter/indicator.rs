@@ -108,7 +108,18 @@ pub(super) fn classify(word: &str) -> Word {
     if is_domain(word) {
         return Word::Named(Kind::Domain);
     }
-    Word::Prose
+    match labelled(word) {
+        Some(address) => classify(address),
+        None => Word::Prose,
+    }
+}
+
+/// The address of `src:203.0.113.7`, `ip=203.0.113.7` and the like.
+fn labelled(word: &str) -> Option<&str> {
+    let (label, rest) = word.split_once(['=', ':'])?;
+    let is_label = !label.is_empty() && !label.contains(|c: char| c.is_ascii_digit() || c == '.');
+    let rest = trim(rest);
+    (is_label && (looks_like_address(rest) || parse_net(rest).is_ok())).then_some(rest)
 }
 
 /// Without quotes, brackets and the punctuation of a sentence around it.

@@ -159,7 +159,7 @@ pub fn parse_list(
         csv::read(text, column, &mut list)?;
     } else {
         for (number, line) in (1..).zip(text.lines()) {
-            list.read_text(number, line, Comments::Cut)?;
+            list.read_text(number, line)?;
         }
     }
     Ok(list)
@@ -179,29 +179,12 @@ fn check_lines(text: &str) -> Result<(), ListError> {
     Ok(())
 }
 
-/// Whether a text may end in a comment.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comments {
-    /// It may: a line.
-    Cut,
-    /// It may not: the field of a table.
-    None,
-}
-
 impl ParsedList {
     /// Reads a line, or a field of a table.
-    pub(super) fn read_text(
-        &mut self,
-        line: u64,
-        text: &str,
-        comments: Comments,
-    ) -> Result<(), ListError> {
+    pub(super) fn read_text(&mut self, line: u64, text: &str) -> Result<(), ListError> {
         let plain = plain(text);
         let whole = refang(&plain);
-        let whole = match comments {
-            Comments::Cut => without_comment(&whole),
-            Comments::None => &*whole,
-        };
+        let whole = without_comment(&whole);
         let broken = |word: &str, problem: &str| ListError::Broken {
             line,
             text: excerpt(word),
@@ -222,6 +205,15 @@ impl ParsedList {
                         && is_last_part(word) =>
                 {
                     self.refuse(line, &format!("{address},{word}"), Kind::Other);
+                }
+                Word::Prose if before.0 && is_length(word) => {
+                    let problem = "a prefix length apart from its address: expected them together";
+                    return Err(broken(word, problem));
+                }
+                // Somebody meant something by it: it must not be lost without a word.
+                Word::Prose if holds_address(word) => {
+                    self.refuse(line, word, Kind::Other);
+                    found = true;
                 }
                 Word::Prose => after_dash = before.0 && is_range_word(word),
                 Word::Net(_) if before.1 => {
@@ -313,6 +305,19 @@ fn words(line: &str) -> impl Iterator<Item = (&str, bool)> {
 /// so it is reported.
 fn is_last_part(word: &str) -> bool {
     word.len() <= 3 && word.parse::<u8>().is_ok()
+}
+
+/// `/29` behind an address and a blank.
+fn is_length(word: &str) -> bool {
+    let length = word.strip_prefix('/').unwrap_or_default();
+    !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether four numbers with dots are somewhere in a word that is no address.
+fn holds_address(word: &str) -> bool {
+    let runs = word.split(|c: char| !c.is_ascii_digit() && c != '.');
+    let mut runs = runs.map(|run| run.trim_matches('.'));
+    runs.any(|run| run.parse::<std::net::Ipv4Addr>().is_ok())
 }
 
 /// Words by which a line says what is not to be blocked. A line with one of them and an address is never entered: the
