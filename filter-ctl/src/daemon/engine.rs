@@ -340,7 +340,10 @@ impl Engine {
 
     /// What changes while an alarm is raised, so that its message is logged once.
     fn alarm_detail(&self, code: &str, subject: &str) -> Option<String> {
-        let mut pulls = self.pulls.iter().filter(|_| code == "feed_failing");
+        if code != "feed_failing" {
+            return None;
+        }
+        let mut pulls = self.pulls.iter();
         let (_, record) = pulls.find(|(feed, _)| feed.as_str() == subject)?;
         Some(format!("{} times in a row", record.failures_in_a_row))
     }
