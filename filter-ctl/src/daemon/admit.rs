@@ -33,7 +33,6 @@ impl Engine {
     /// Admits a bundle, commits it, enforces it.
     pub(super) fn apply(&mut self, upload: Upload, actor: &Actor) -> Answer<ApplyReport> {
         let received_at = Timestamp::now();
-        let transport_feed = upload.feed.clone();
         let mut arrival = Arrival::of(&upload, received_at);
         let Upload {
             feed,
@@ -52,8 +51,8 @@ impl Engine {
         if let Err(refusal) = &result
             && refusal.kind == RefusalKind::Refused
         {
-            let sha256 = untrusted.bundle.sha256();
-            self.note_refusal(transport_feed, sha256, refusal, actor);
+            let (feed, sha256) = (untrusted.transport_feed, untrusted.bundle.sha256());
+            self.note_refusal(feed, sha256, refusal, actor);
         }
         result
     }
