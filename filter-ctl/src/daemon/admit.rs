@@ -139,7 +139,7 @@ impl Engine {
         );
         let enforced = self.enforce_plan(plan);
         let enforced_at = Timestamp::now();
-        self.prune(&feed);
+        self.prune_bundles(&feed);
         let generation = enforced?;
         let paused = self.pause_of(&feed).is_some();
         if !paused {

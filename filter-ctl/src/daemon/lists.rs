@@ -213,7 +213,7 @@ impl Engine {
         if is_new {
             self.keep_list(&feed, input, actor, Became::Admitted);
         }
-        self.prune(&feed);
+        self.prune_lists(&feed);
         generation
     }
 
@@ -221,7 +221,7 @@ impl Engine {
         self.store
             .hold_list(feed, input, held)
             .map_err(|error| failed("commit", error.to_string()))?;
-        self.prune(feed);
+        self.prune_lists(feed);
         self.keep_list(feed, input, &format!("pull {feed}"), Became::Held);
         self.record(
             Event::new(&format!("pull {feed}"), "update_held", feed.as_str())

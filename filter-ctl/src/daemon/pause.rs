@@ -276,17 +276,32 @@ impl Engine {
         }
     }
 
-    /// Removes what is no longer needed of a feed, and never what it may stand at.
-    pub(super) fn prune(&self, feed: &FeedName) {
+    /// Removes the bundles of a feed that are no longer needed, and never those of a state it may stand at.
+    pub(super) fn prune_bundles(&self, feed: &FeedName) {
+        self.prune(feed, |pause| {
+            let pinned = pause.and_then(|pause| pause.bundle.as_ref());
+            self.store.prune(feed, pinned).map(drop)
+        });
+    }
+
+    /// Removes the lists of a feed that are no longer needed, and never the one it may stand at.
+    pub(super) fn prune_lists(&self, feed: &FeedName) {
+        self.prune(feed, |pause| {
+            let pinned = pause.and_then(|pause| pause.list.as_ref());
+            self.store.prune_lists(feed, pinned)
+        });
+    }
+
+    /// Nothing is removed while nobody knows which feeds are paused.
+    fn prune(
+        &self,
+        feed: &FeedName,
+        remove: impl FnOnce(Option<&PauseRecord>) -> Result<(), StoreError>,
+    ) {
         if self.damaged.contains(super::local::PAUSES) {
             return;
         }
-        let pause = self.pause_of(feed);
-        let bundle = pause.and_then(|pause| pause.bundle.as_ref());
-        let list = pause.and_then(|pause| pause.list.as_ref());
-        let pruned = self.store.prune(feed, bundle);
-        let pruned = pruned.and_then(|_| self.store.prune_lists(feed, list));
-        if let Err(error) = pruned {
+        if let Err(error) = remove(self.pause_of(feed)) {
             tracing::warn!(%feed, %error, "cannot remove old bundles and lists");
         }
     }
