@@ -17,7 +17,7 @@ use crate::{
     config::OrdersConfig,
     http::wire::{AddOrder, ApplyReport, Changed, RefusalKind, WithheldEntry},
     order::{
-        Entry, FeedName, Input, OrderId, OrderInfo, Provenance, VerifiedOrder,
+        FeedName, Input, OrderId, OrderInfo, Provenance, VerifiedOrder,
         field::{parse_moment, parse_port_range, parse_protocol, parse_until},
         hex,
         letter::{Entered, Letter, LetterEntry, LetterLimits, enter},
@@ -441,14 +441,8 @@ impl Engine {
 /// Whether something that was asked for before is not any more, or is narrower. What has ended by itself does not
 /// count.
 fn takes_away(before: &VerifiedOrder, after: &VerifiedOrder) -> bool {
-    let mut after_by_id = after.entries().by_id().peekable();
+    let mut still = after.entries().alongside();
     let now = after.admitted_at();
     let mut asked = before.entries().by_id().filter(|e| e.terms.until > now);
-    asked.any(|entry| {
-        while after_by_id.next_if(|known| known.id < entry.id).is_some() {}
-        let same = |known: &&Entry<'_>| {
-            known.id == entry.id && known.net == entry.net && known.terms.mean_the_same(entry.terms)
-        };
-        !after_by_id.peek().is_some_and(|known| same(&known))
-    })
+    asked.any(|entry| !still(entry.id).is_some_and(|known| known.asks_the_same(&entry)))
 }
