@@ -177,7 +177,7 @@ impl Note {
 /// All notes below a directory of evidence, in no order, and what is wrong with some.
 pub fn notes(
     directory: &Path,
-) -> Result<impl Iterator<Item = Result<Note, NoteError>>, DurableError> {
+) -> Result<impl Iterator<Item = Result<Note, NoteError>> + use<>, DurableError> {
     let failed = DurableError::at("read", directory);
     let entries = match fs::read_dir(directory) {
         Ok(entries) => Some(entries),
