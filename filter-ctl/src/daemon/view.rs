@@ -24,7 +24,6 @@ use crate::{
     },
     order::{FeedName, OrderId, OrderInfo, PortRange, VerifiedOrder, field, letter::OperatorOrder},
     policy::{Rule, RuleSet, Withheld, WithheldReason},
-    rule::RuleId,
     table::explain::{covering, never_block_of},
 };
 
@@ -110,29 +109,20 @@ impl View {
     /// See [`super::handle::Handle::rules`].
     #[must_use]
     pub fn rule_entries(&self) -> Vec<RuleEntry> {
-        let entries = self.rule_entries.iter().cloned();
-        let counted = entries.map(|entry| {
-            let RuleCounters { matched, dropped } = self.counters_of(&entry.id);
-            RuleEntry {
-                matched,
-                dropped,
-                ..entry
+        let counted = self.stats.rules.iter();
+        let counted: HashMap<&str, _> = counted.map(|c| (c.rule.as_str(), c)).collect();
+        let entries = self.rule_entries.iter().map(|entry| {
+            let mut entry = entry.clone();
+            if let Some(counted) = counted.get(entry.id.as_str()) {
+                entry.matched = counted.matched;
+                entry.dropped = Count {
+                    packets: counted.packets,
+                    bytes: counted.bytes,
+                };
             }
+            entry
         });
-        counted.collect()
-    }
-
-    /// The counters of a rule.
-    fn counters_of(&self, id: &RuleId) -> RuleCounters {
-        let mut rules = self.stats.rules.iter();
-        let found = rules.find(|counted| counted.rule == id.as_str());
-        found.map_or_else(RuleCounters::default, |counted| RuleCounters {
-            matched: counted.matched,
-            dropped: Count {
-                packets: counted.packets,
-                bytes: counted.bytes,
-            },
-        })
+        entries.collect()
     }
 
     /// See [`super::handle::Handle::explain`]. Looks at everything that is withheld once, or twice for an
@@ -401,13 +391,6 @@ impl View {
             dropped: real(self.totals.get(&order.id).copied().unwrap_or_default()),
         }
     }
-}
-
-/// What a rule has done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct RuleCounters {
-    matched: Count,
-    dropped: Count,
 }
 
 /// What is withheld of an order.
