@@ -135,6 +135,20 @@ impl State {
         }
     }
 
+    /// Whether it was admitted before the one where the feed stands.
+    pub(super) fn is_before(&self, here: &PauseRecord) -> bool {
+        match self {
+            Self::Bundle(mark) => {
+                let here = here.bundle.as_ref();
+                here.is_some_and(|here| mark.number() < here.state_number())
+            }
+            Self::List(mark) => {
+                let here = here.list.as_ref();
+                here.is_some_and(|here| mark.admitted_at < here.admitted_at)
+            }
+        }
+    }
+
     /// What its feed keeps of it.
     pub(super) fn into_record(self, known: PauseRecord) -> PauseRecord {
         match self {
