@@ -143,7 +143,8 @@ impl Engine {
         let generation = enforced?;
         let paused = self.pause_of(&feed).is_some();
         if !paused {
-            self.note_duration(received_at, enforced_at);
+            self.enforce_durations
+                .observe_between(received_at, enforced_at);
             if before.is_some_and(|before| takes_away(&before, &order)) {
                 self.unblock_durations
                     .observe_between(received_at, enforced_at);
@@ -355,7 +356,8 @@ impl Engine {
         );
         let generation = self.enforce_plan(plan)?;
         let enforced_at = Timestamp::now();
-        self.note_duration(received_at, enforced_at);
+        self.enforce_durations
+            .observe_between(received_at, enforced_at);
         Ok(ApplyReport {
             generation: Some(generation),
             admitted_at,
@@ -422,11 +424,6 @@ impl Engine {
             self.unblock_durations
                 .observe_between(asked_at, Timestamp::now());
         }
-    }
-
-    fn note_duration(&mut self, received_at: Timestamp, enforced_at: Timestamp) {
-        self.enforce_durations
-            .observe_between(received_at, enforced_at);
     }
 
     /// Nothing is admitted while the clock is known to be wrong: an old bundle would look fresh.

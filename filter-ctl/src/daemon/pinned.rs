@@ -64,11 +64,6 @@ impl Pinned {
         }
     }
 
-    /// Adds one that was read back.
-    pub(crate) fn extend(&mut self, orders: Sources) {
-        self.orders.extend(orders);
-    }
-
     /// What is to be in force of all that was admitted. Where what was admitted last cannot be read, a paused feed
     /// stands at the whole of its state; where its state cannot be read, nothing of it is known to be wanted.
     pub(crate) fn in_force(&mut self, admitted: &Sources, pauses: &[PauseRecord]) -> Sources {
@@ -189,7 +184,9 @@ pub(crate) fn read_pinned(
         });
         for (key, order) in bundle.into_iter().chain(list) {
             match order {
-                Ok(order) => pinned.extend(Sources::from([(key, order)])),
+                Ok(order) => {
+                    pinned.orders.insert(key, order);
+                }
                 Err(error) => damaged.push((pin_subject(feed), error)),
             }
         }

@@ -26,7 +26,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::note::{Note, NoteError, Outcome, Seen, notes};
+use self::note::{Note, NoteError, Seen, notes};
 use crate::{
     durable::{self, DurableError},
     order::{Input, hex, sign::signature_path},
@@ -302,18 +302,4 @@ fn sweep(directory: &Path) -> Result<(), DurableError> {
         }
     }
     Ok(())
-}
-
-impl Outcome {
-    /// What became of an input at that time.
-    #[must_use]
-    pub fn new(at: Timestamp, from: &str, what: note::Became) -> Self {
-        Self {
-            at,
-            from: from.to_owned(),
-            what,
-            code: None,
-            error: None,
-        }
-    }
 }

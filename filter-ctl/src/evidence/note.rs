@@ -78,6 +78,20 @@ pub struct Outcome {
     pub error: Option<String>,
 }
 
+impl Outcome {
+    /// What became of an input at that time.
+    #[must_use]
+    pub fn new(at: Timestamp, from: &str, what: Became) -> Self {
+        Self {
+            at,
+            from: from.to_owned(),
+            what,
+            code: None,
+            error: None,
+        }
+    }
+}
+
 /// An input that was seen.
 #[derive(Clone, Debug)]
 pub struct Seen {
