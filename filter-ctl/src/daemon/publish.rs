@@ -215,11 +215,8 @@ impl Engine {
             let status = statuses
                 .entry(feed.clone())
                 .or_insert_with(|| self.feed_status(feed, &alarms));
-            describe(status, source, now);
-            // How fresh a feed is does not depend on where it stands.
-            if let Some(latest) = self.sources.get(key) {
-                status.expires_at = expiry(latest);
-            }
+            let latest = self.sources.get(key).unwrap_or(source);
+            describe(status, source, latest, now);
         }
         for tally in self.rules.feeds() {
             if let Some(status) = statuses.get_mut(tally.feed) {
@@ -376,13 +373,19 @@ fn never_block_entry(
     }
 }
 
-/// Adds a source to the status of its feed.
-fn describe(status: &mut FeedStatus, source: &VerifiedOrder, now: Timestamp) {
+/// Adds a source to the status of its feed, of which `latest` was admitted last. How fresh a feed is does not depend on
+/// where it stands.
+fn describe(
+    status: &mut FeedStatus,
+    source: &VerifiedOrder,
+    latest: &VerifiedOrder,
+    now: Timestamp,
+) {
     if let Provenance::Bundle { epoch, seq, .. } = source.provenance() {
         status.epoch = Some(*epoch);
         status.seq = Some(*seq);
     }
-    status.expires_at = expiry(source);
+    status.expires_at = expiry(latest);
     status.admitted_at = status.admitted_at.max(Some(source.admitted_at()));
     status.desired += source.entries().unended(now) as u64;
 }
