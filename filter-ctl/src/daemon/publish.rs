@@ -385,7 +385,7 @@ fn describe(
         status.epoch = Some(*epoch);
         status.seq = Some(*seq);
     }
-    status.expires_at = expiry(latest);
+    status.expires_at = expiry(latest).or(status.expires_at);
     status.admitted_at = status.admitted_at.max(Some(source.admitted_at()));
     status.desired += source.entries().unended(now) as u64;
 }
@@ -396,5 +396,33 @@ const fn expiry(source: &VerifiedOrder) -> Option<Timestamp> {
         Provenance::Bundle { expires_at, .. } => Some(*expires_at),
         Provenance::List { until, .. } => Some(*until),
         Provenance::Operator { .. } | Provenance::Table => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        http::samples::{status, time},
+        order::Entries,
+    };
+
+    #[test]
+    fn what_is_recovered_of_a_feed_does_not_hide_when_the_rest_of_it_expires() {
+        let mut feed = status().feeds.remove(0);
+        feed.expires_at = None;
+        let (now, until) = (time("2026-11-01T08:00:00Z"), time("2026-11-08T08:00:00Z"));
+        let list = Provenance::List {
+            sha256: [0; 32],
+            fetched_at: now,
+            until,
+        };
+        for provenance in [list, Provenance::Table] {
+            let (none, entries) = (Vec::new(), Entries::default());
+            let name = feed.feed.clone();
+            let source = VerifiedOrder::for_test(name, provenance, now, Vec::new(), entries, none);
+            describe(&mut feed, &source, &source, now);
+            assert_eq!(feed.expires_at, Some(until));
+        }
     }
 }
