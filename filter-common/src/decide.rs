@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub use self::{
-    guard::{Guarded, Guarding, judge_destination, judge_rules, take_rule},
+    guard::{Guarded, Guarding, judge_limit, judge_rules, meter, take_rule},
     words::{Ends, Judgement, Listing, Query},
 };
 
@@ -106,16 +106,28 @@ pub trait Tables {
         take_rule(self, rank, clock, effects)
     }
 
-    /// Asks the limit of its destination about a packet, and counts it.
+    /// Asks the limits of its destination about a packet.
     #[inline(always)]
-    fn judge_destination<C: Clock, E: Effects>(
+    fn judge_limit<C: Clock, E: Effects>(
         &self,
         packet: &Packet,
         guarding: Guarding,
         clock: &C,
         effects: &mut E,
     ) -> Guarded {
-        judge_destination(self, packet, guarding, clock, effects)
+        judge_limit(self, packet, guarding, clock, effects)
+    }
+
+    /// Counts a packet for its destination.
+    #[inline(always)]
+    fn meter<C: Clock, E: Effects>(
+        &self,
+        packet: &Packet,
+        guarding: Guarding,
+        clock: &C,
+        effects: &mut E,
+    ) {
+        meter(self, packet, guarding, clock, effects);
     }
 }
 
@@ -322,15 +334,20 @@ pub fn decide_guards<T: Tables, C: Clock, E: Effects>(
     effects: &mut E,
     verdict: &mut Verdict,
 ) {
-    let mut rest = guarding;
-    if guarding.guards().has(Guards::RULES) {
+    let guards = guarding.guards();
+    let mut decided = false;
+    if guards.has(Guards::RULES) {
         let guarded = tables.judge_rules(packet, guarding, clock, effects);
         guarded.tell(verdict);
-        rest = guarding.behind(guarded);
+        decided = guarded.decided();
     }
-    if rest.is_about_destination() {
-        let guarded = tables.judge_destination(packet, rest, clock, effects);
+    if guards.has(Guards::LIMITS) && !decided {
+        let guarded = tables.judge_limit(packet, guarding, clock, effects);
         guarded.tell(verdict);
+    }
+    if guards.has(Guards::METERS) {
+        let guarding = guarding.dropped(verdict.action == Action::Drop);
+        tables.meter(packet, guarding, clock, effects);
     }
 }
 

@@ -11,8 +11,8 @@ use filter_common::{
     },
     address::{Address, Family},
     decide::{
-        Clock, Effects, Ends, Guarded, Guarding, Judgement, Query, Tables, judge_destination,
-        judge_rules, take_rule, walk,
+        Clock, Effects, Ends, Guarded, Guarding, Judgement, Query, Tables, judge_limit,
+        judge_rules, meter, take_rule, walk,
     },
     limit::{Class, Limit},
     packet::Packet,
@@ -270,7 +270,7 @@ impl Tables for Calls {
     }
 
     #[inline(always)]
-    fn judge_destination<C: Clock, E: Effects>(
+    fn judge_limit<C: Clock, E: Effects>(
         &self,
         _: &Packet,
         guarding: Guarding,
@@ -278,7 +278,12 @@ impl Tables for Calls {
         _: &mut E,
     ) -> Guarded {
         let length = self.frame_length as u64;
-        Guarded::from_bits(levee_destination(self.half, guarding.to_bits(), length))
+        Guarded::from_bits(levee_limit(self.half, guarding.to_bits(), length))
+    }
+
+    #[inline(always)]
+    fn meter<C: Clock, E: Effects>(&self, _: &Packet, guarding: Guarding, _: &C, _: &mut E) {
+        levee_meter(self.half, guarding.to_bits(), self.frame_length as u64);
     }
 }
 
@@ -305,8 +310,8 @@ extern "C" fn levee_take_rule(half: u32, rank: u32, frame_length: u64) -> u64 {
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn levee_destination(half: u32, guarding: u64, frame_length: u64) -> u64 {
-    judge_destination(
+extern "C" fn levee_limit(half: u32, guarding: u64, frame_length: u64) -> u64 {
+    judge_limit(
         &Generation::new(half & 1),
         open::opened().packet(),
         Guarding::from_bits(guarding),
@@ -314,6 +319,19 @@ extern "C" fn levee_destination(half: u32, guarding: u64, frame_length: u64) -> 
         &mut Charge::new(frame_length as usize),
     )
     .to_bits()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn levee_meter(half: u32, guarding: u64, frame_length: u64) -> u64 {
+    meter(
+        &Generation::new(half & 1),
+        open::opened().packet(),
+        Guarding::from_bits(guarding),
+        &Boottime,
+        &mut Charge::new(frame_length as usize),
+    );
+    0
 }
 
 #[unsafe(no_mangle)]

@@ -1,6 +1,6 @@
-//! The steps behind the orders and policies: the rules, then the limit and the meter of the destination.
+//! The steps behind the orders and policies: rules, limits, meters.
 //!
-//! Like [`super::walk`] these are long, so in the kernel each is a function of plain numbers; what they take
+//! Like [`super::walk`] these loop, so in the kernel each is a function of plain numbers; what they take
 //! beside the packet is [`Guarding`], and what they answer is [`Guarded`].
 
 use super::{Clock, Effects, Ends, Tables};
@@ -21,11 +21,12 @@ use crate::{
 pub struct Guarding(u64);
 
 impl Guarding {
-    const NUMBER: u64 = 0xffff;
     const SOURCE_SHIFT: u32 = 16;
-    const CUSTOMER_SHIFT: u32 = 32;
-    const MONITORS_SHIFT: u32 = 33;
-    const DROPPED_SHIFT: u32 = 34;
+    const CUSTOMER: u64 = 1 << 32;
+    const MONITORS: u64 = 1 << 33;
+    const DROPPED: u64 = 1 << 34;
+    const NUMBER: u64 = 0xffff;
+
     const GUARDS_SHIFT: u32 = 40;
 
     /// Nothing.
@@ -38,8 +39,8 @@ impl Guarding {
         Self(
             ends.destination.place as u64
                 | (ends.source.place as u64) << Self::SOURCE_SHIFT
-                | (matches!(settings.role(), Role::Customer) as u64) << Self::CUSTOMER_SHIFT
-                | (settings.monitors() as u64) << Self::MONITORS_SHIFT
+                | (matches!(settings.role(), Role::Customer) as u64) << 32
+                | (settings.monitors() as u64) << 33
                 | (settings.guards().to_bits() as u64) << Self::GUARDS_SHIFT,
         )
     }
@@ -59,28 +60,11 @@ impl Guarding {
         !self.guards().is_empty()
     }
 
-    /// What is left to ask behind the rules: where they have decided, no limit; and the meter is told what they drop.
-    ///
-    /// Without a branch, which the verifier would follow both ways.
+    /// The same, of a packet that was dropped or not.
     #[inline(always)]
     #[must_use]
-    pub const fn behind(self, rules: Guarded) -> Self {
-        const LIMITS: u64 = (Guards::LIMITS.to_bits() as u64) << Guarding::GUARDS_SHIFT;
-        let decided = (rules.0 / Guarded::DECIDED) & 1;
-        Self(self.0 & !(LIMITS * decided) | rules.dropped() << Self::DROPPED_SHIFT)
-    }
-
-    /// Whether the destination has to be asked about.
-    #[inline(always)]
-    #[must_use]
-    pub const fn is_about_destination(self) -> bool {
-        let guards = self.guards();
-        guards.has(Guards::LIMITS) || guards.has(Guards::METERS)
-    }
-
-    #[inline(always)]
-    const fn dropped(self) -> u64 {
-        self.0 >> Self::DROPPED_SHIFT & 1
+    pub const fn dropped(self, dropped: bool) -> Self {
+        Self(self.0 | (dropped as u64) << 34)
     }
 
     /// The word.
@@ -111,7 +95,7 @@ impl Guarding {
     #[inline(always)]
     #[must_use]
     pub const fn role(self) -> Role {
-        if self.0 >> Self::CUSTOMER_SHIFT & 1 == 0 {
+        if self.0 & Self::CUSTOMER == 0 {
             Role::Upstream
         } else {
             Role::Customer
@@ -120,7 +104,7 @@ impl Guarding {
 
     #[inline(always)]
     const fn monitors(self) -> bool {
-        self.0 >> Self::MONITORS_SHIFT & 1 != 0
+        self.0 & Self::MONITORS != 0
     }
 }
 
@@ -187,10 +171,11 @@ impl Guarded {
         }
     }
 
-    /// 1 where the packet is dropped.
+    /// Whether nothing further is asked.
     #[inline(always)]
-    const fn dropped(self) -> u64 {
-        self.0 & Self::DROP
+    #[must_use]
+    pub const fn decided(self) -> bool {
+        self.0 & Self::DECIDED != 0
     }
 
     /// Writes it into a verdict.
@@ -293,10 +278,9 @@ pub fn take_rule<T: Tables + ?Sized, C: Clock, E: Effects>(
     effects.take_rule(rule.slot, &rule.limit, cost, clock.tick())
 }
 
-/// Asks the limit of the destination for the packet's class and counts the packet for it, as far as there is to be
-/// asked and counted, if the destination is in a host group.
+/// Asks the limit of the destination for the packet's class, if it is in a host group that has one.
 #[inline(always)]
-pub fn judge_destination<T: Tables + ?Sized, C: Clock, E: Effects>(
+pub fn judge_limit<T: Tables + ?Sized, C: Clock, E: Effects>(
     tables: &T,
     packet: &Packet,
     guarding: Guarding,
@@ -309,45 +293,57 @@ pub fn judge_destination<T: Tables + ?Sized, C: Clock, E: Effects>(
         return Guarded::NONE;
     }
     let class = Class::of(packet, |port| tables.is_reflector(port));
+    let limit = tables.class_limit(group, class);
+    if !limit.is_some() {
+        return Guarded::NONE;
+    }
+    let cost = limit.cost(effects.bytes());
     let tick = clock.tick();
     let address = packet.outer.destination;
-    let mut guarded = Guarded::NONE;
-    if guarding.guards().has(Guards::LIMITS) {
-        let limit = tables.class_limit(group, class);
-        let cost = limit.cost(effects.bytes());
-        let within = if !limit.is_some() {
-            true
-        } else if record.has_buckets() {
-            let line = address.v4().wrapping_add(record.buckets);
-            effects.take_line(line, class, &limit, cost, tick)
-        } else {
-            effects.take_shared(address, class, &limit, cost, tick)
-        };
-        if !within {
-            guarded = guarded
-                .reason(LIMIT_REASONS + class as u32)
-                .drop(guarding.monitors(), effects);
-        }
+    let within = if record.has_buckets() {
+        let line = address.v4().wrapping_add(record.buckets);
+        effects.take_line(line, class, &limit, cost, tick)
+    } else {
+        effects.take_shared(address, class, &limit, cost, tick)
+    };
+    if within {
+        return Guarded::NONE;
     }
-    if guarding.guards().has(Guards::METERS) {
-        let family = match packet.outer.family {
-            Family::V4 => 0,
-            Family::V6 => MeterEntry::V6,
-        };
-        let metered = Metered {
-            address,
-            group: group | family,
-            class: class as u32,
-            bytes: u64::from(effects.bytes()),
-            dropped: guarding.dropped() | guarded.dropped(),
-        };
-        effects.meter(&metered, tick);
+    Guarded::NONE
+        .reason(LIMIT_REASONS + class as u32)
+        .drop(guarding.monitors(), effects)
+}
+
+/// Counts the packet for its destination, if that is in a host group.
+#[inline(always)]
+pub fn meter<T: Tables + ?Sized, C: Clock, E: Effects>(
+    tables: &T,
+    packet: &Packet,
+    guarding: Guarding,
+    clock: &C,
+    effects: &mut E,
+) {
+    let group = tables.place(guarding.destination()).place().group_number();
+    if group == 0 {
+        return;
     }
-    guarded
+    let class = Class::of(packet, |port| tables.is_reflector(port));
+    let family = match packet.outer.family {
+        Family::V4 => 0,
+        Family::V6 => MeterEntry::V6,
+    };
+    let metered = Metered {
+        address: packet.outer.destination,
+        group: group | family,
+        class: class as u32,
+        bytes: u64::from(effects.bytes()),
+        dropped: guarding.0 >> 34 & 1,
+    };
+    effects.meter(&metered, clock.tick());
 }
 
 const _: () = {
     assert!(PlaceRecord::NUMBER_BITS <= 16);
-    assert!(Guarded::DROP == 1);
+    assert!(Guarding::DROPPED == 1 << 34);
     assert!(RULE_SLOTS_MAX as u64 <= Guarded::SLOT + 1);
 };

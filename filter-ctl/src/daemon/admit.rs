@@ -17,7 +17,7 @@ use crate::{
     config::OrdersConfig,
     http::wire::{AddOrder, ApplyReport, Changed, RefusalKind, WithheldEntry},
     order::{
-        Entry, FeedName, Input, OrderId, OrderInfo, Provenance, VerifiedOrder,
+        FeedName, Input, OrderId, OrderInfo, Provenance, VerifiedOrder,
         field::{parse_moment, parse_port_range, parse_protocol, parse_until},
         hex,
         letter::{Entered, Letter, LetterEntry, LetterLimits, enter},
@@ -33,7 +33,6 @@ impl Engine {
     /// Admits a bundle, commits it, enforces it.
     pub(super) fn apply(&mut self, upload: Upload, actor: &Actor) -> Answer<ApplyReport> {
         let received_at = Timestamp::now();
-        let transport_feed = upload.feed.clone();
         let mut arrival = Arrival::of(&upload, received_at);
         let Upload {
             feed,
@@ -52,8 +51,8 @@ impl Engine {
         if let Err(refusal) = &result
             && refusal.kind == RefusalKind::Refused
         {
-            let sha256 = untrusted.bundle.sha256();
-            self.note_refusal(transport_feed, sha256, refusal, actor);
+            let (feed, sha256) = (untrusted.transport_feed, untrusted.bundle.sha256());
+            self.note_refusal(feed, sha256, refusal, actor);
         }
         result
     }
@@ -140,11 +139,12 @@ impl Engine {
         );
         let enforced = self.enforce_plan(plan);
         let enforced_at = Timestamp::now();
-        self.prune(&feed);
+        self.prune_bundles(&feed);
         let generation = enforced?;
         let paused = self.pause_of(&feed).is_some();
         if !paused {
-            self.note_duration(received_at, enforced_at);
+            self.enforce_durations
+                .observe_between(received_at, enforced_at);
             if before.is_some_and(|before| takes_away(&before, &order)) {
                 self.unblock_durations
                     .observe_between(received_at, enforced_at);
@@ -356,7 +356,8 @@ impl Engine {
         );
         let generation = self.enforce_plan(plan)?;
         let enforced_at = Timestamp::now();
-        self.note_duration(received_at, enforced_at);
+        self.enforce_durations
+            .observe_between(received_at, enforced_at);
         Ok(ApplyReport {
             generation: Some(generation),
             admitted_at,
@@ -425,11 +426,6 @@ impl Engine {
         }
     }
 
-    fn note_duration(&mut self, received_at: Timestamp, enforced_at: Timestamp) {
-        self.enforce_durations
-            .observe_between(received_at, enforced_at);
-    }
-
     /// Nothing is admitted while the clock is known to be wrong: an old bundle would look fresh.
     pub(super) fn check_time(&self, now: Timestamp) -> Answer<()> {
         match self.clock.doubt(now) {
@@ -442,14 +438,8 @@ impl Engine {
 /// Whether something that was asked for before is not any more, or is narrower. What has ended by itself does not
 /// count.
 fn takes_away(before: &VerifiedOrder, after: &VerifiedOrder) -> bool {
-    let mut after_by_id = after.entries().by_id().peekable();
+    let mut still = after.entries().alongside();
     let now = after.admitted_at();
     let mut asked = before.entries().by_id().filter(|e| e.terms.until > now);
-    asked.any(|entry| {
-        while after_by_id.next_if(|known| known.id < entry.id).is_some() {}
-        let same = |known: &&Entry<'_>| {
-            known.id == entry.id && known.net == entry.net && known.terms.mean_the_same(entry.terms)
-        };
-        !after_by_id.peek().is_some_and(|known| same(&known))
-    })
+    asked.any(|entry| !still(entry.id).is_some_and(|known| known.asks_the_same(&entry)))
 }

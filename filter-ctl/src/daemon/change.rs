@@ -3,7 +3,7 @@
 //! Each follows the same steps: judge it, plan what it would amount to, make it durable, enforce it,
 //! record it. Whatever fails before it is durable changes nothing.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use filter_common::table::Scope;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use super::{
     desired::SourceKey,
     engine::{Engine, actor_name, failed, invalid, not_found, refused},
     handle::{Actor, Answer, Command},
-    local::{EXCEPTIONS_MAX, Exception, Local, WITHDRAWALS_MAX, WithdrawalRecord},
+    local::{EXCEPTIONS_MAX, Exception, Local, LocalError, WITHDRAWALS_MAX, WithdrawalRecord},
     recover::Unreadable,
 };
 use crate::{
@@ -25,6 +25,9 @@ use crate::{
     observe::report,
     order::field::parse_until,
 };
+
+/// Writes one of the files of decisions below a state directory.
+type Save = fn(&Local, &Path) -> Result<(), LocalError>;
 
 impl Engine {
     /// Carries out a command and sends its answer. Nobody waiting for an answer is no error: the
@@ -313,7 +316,7 @@ impl Engine {
     pub(super) fn decide(
         &mut self,
         local: Local,
-        save: fn(&Local, &std::path::Path) -> Result<(), super::local::LocalError>,
+        save: Save,
         event: Event,
         message: String,
     ) -> Answer<Changed> {
@@ -347,6 +350,14 @@ impl Engine {
             message,
             generation: Some(generation),
         })
+    }
+
+    /// Writes a file of decisions of which some have ended. What is not written has ended all the same.
+    pub(super) fn save_decisions(&mut self, file: &'static str, save: Save) {
+        match save(&self.local, &self.config.state_dir) {
+            Ok(()) => self.clear_alarm("state_not_writable", file),
+            Err(error) => self.raise("state_not_writable", file, error.to_string()),
+        }
     }
 
     /// A file that holds one of the decisions that would change, and cannot be read.

@@ -113,7 +113,8 @@ impl Engine {
         self.has_drifted = true;
         let message = format!(
             "generation {generation} in the kernel is not what was put there, see {maps}; entries by feed that it \
-             does not enforce as it should: {feeds}; it is written anew; look for whoever writes to the pinned maps, or for faulty memory"
+             does not enforce as it should: {feeds}; it is written anew; look for whoever writes to the pinned maps, \
+             or for faulty memory"
         );
         self.raise(ALARM, SUBJECT, message);
         self.record(

@@ -20,7 +20,7 @@ use super::{
     handle::{Actor, Answer},
     leave::Left,
     lists::PullRecord,
-    local::Local,
+    local::{EXCEPTIONS, Exception, Local},
     pinned::Pinned,
     publish::Shown,
     receipts::Receipts,
@@ -340,7 +340,10 @@ impl Engine {
 
     /// What changes while an alarm is raised, so that its message is logged once.
     fn alarm_detail(&self, code: &str, subject: &str) -> Option<String> {
-        let mut pulls = self.pulls.iter().filter(|_| code == "feed_failing");
+        if code != "feed_failing" {
+            return None;
+        }
+        let mut pulls = self.pulls.iter();
         let (_, record) = pulls.find(|(feed, _)| feed.as_str() == subject)?;
         Some(format!("{} times in a row", record.failures_in_a_row))
     }
@@ -362,16 +365,12 @@ impl Engine {
             // A failure has raised its alarm and is tried again at a later tick.
             let _alarmed = self.enforce_desired();
         }
-        let expired = |exception: &super::local::Exception| !exception.holds(now);
+        let expired = |exception: &Exception| !exception.holds(now);
         if self.local.exceptions.iter().any(expired) {
             self.local
                 .exceptions
                 .retain(|exception| exception.holds(now));
-            if let Err(error) = self.local.save_exceptions(&self.config.state_dir) {
-                self.raise("state_not_writable", "exceptions.json", error.to_string());
-            } else {
-                self.clear_alarm("state_not_writable", "exceptions.json");
-            }
+            self.save_decisions(EXCEPTIONS, Local::save_exceptions);
         }
         self.forget_ended_rules(now);
         // What was only counted so far may be enforced by now, without a new generation.

@@ -191,14 +191,13 @@ impl Engine {
         } = admitted;
         self.sources = sources;
         let before = self.lists.insert(feed.clone(), mark.clone());
-        self.prune(&feed);
         if self.damaged.remove(&damage) {
             self.clear_alarm("state_damaged", &damage);
         }
         self.end_held(&feed);
         // What was only seen again is not worth a record each hour.
-        if before.is_none_or(|before| before.sha256 != mark.sha256) {
-            self.keep_list(&feed, input, actor, Became::Admitted);
+        let is_new = before.is_none_or(|before| before.sha256 != mark.sha256);
+        if is_new {
             let change = change.unwrap_or_default();
             self.record(
                 Event::new(actor, "list_admitted", feed.as_str())
@@ -209,14 +208,20 @@ impl Engine {
                     .detail("removed", change.removed),
             );
         }
-        self.enforce_plan(plan)
+        let generation = self.enforce_plan(plan);
+        // Nothing that is blocked or unblocked waits for these.
+        if is_new {
+            self.keep_list(&feed, input, actor, Became::Admitted);
+        }
+        self.prune_lists(&feed);
+        generation
     }
 
     fn hold_list(&mut self, feed: &FeedName, input: &mut Input, held: &HeldList) -> Answer<()> {
         self.store
             .hold_list(feed, input, held)
             .map_err(|error| failed("commit", error.to_string()))?;
-        self.prune(feed);
+        self.prune_lists(feed);
         self.keep_list(feed, input, &format!("pull {feed}"), Became::Held);
         self.record(
             Event::new(&format!("pull {feed}"), "update_held", feed.as_str())

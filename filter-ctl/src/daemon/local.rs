@@ -31,12 +31,12 @@ pub(super) const WITHDRAWALS_MAX: usize = 65_536;
 /// All of them.
 pub(super) const FILES: [&str; 6] = [EXCEPTIONS, WITHDRAWALS, APPROVALS, FEEDS_OFF, PAUSES, RULES];
 
-const EXCEPTIONS: &str = "exceptions.json";
+pub(super) const EXCEPTIONS: &str = "exceptions.json";
 const WITHDRAWALS: &str = "withdrawals.json";
 const APPROVALS: &str = "approvals.json";
 const FEEDS_OFF: &str = "feeds-off.json";
 pub(super) const PAUSES: &str = "paused.json";
-const RULES: &str = "rules.json";
+pub(super) const RULES: &str = "rules.json";
 
 /// A prefix that an operator exempted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

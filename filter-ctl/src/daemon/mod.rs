@@ -22,9 +22,9 @@
 //! - `receipts`: what is stated of each bundle, signed;
 //! - `sampling`: how samples are made, and who may see addresses inside;
 //! - `push`: the listener for authorities, as far as the engine has to do with it;
-//! - `local` and `clock`: exceptions, withdrawals and the time floor, on disk.
 //! - `equivocation`: an authority that signs two truths; `evidence`: what was received, kept by its content;
-//! - `local` and [`trust`]: exceptions, withdrawals and the trust file in force, on disk;
+//! - `local` and [`trust`]: what operators have decided, and the trust file in force, on disk;
+//! - `trail`: the audit log as the engine keeps it, and when it is signed;
 //! - `clock`: whether the time can be right.
 
 mod admit;

@@ -23,7 +23,6 @@ use crate::{
     order::{
         FeedName, Provenance, hex,
         store::{STATES_MAX, StoreError},
-        verify::{ListMark, Mark},
     },
 };
 
@@ -43,10 +42,7 @@ impl Engine {
             let error = format!("feed {feed} is paused already; `filter-ctl feed sync {feed}`");
             return Err(refused("already_paused", error));
         }
-        let mut orders = self.pinned.orders.clone();
-        let here = self.sources.iter();
-        let here = here.filter(|(key, _)| key.feed() == Some(feed));
-        orders.extend(here.map(|(key, order)| (key.clone(), Arc::clone(order))));
+        let orders = self.standing(feed);
         let record = self.record_here(feed, &request.reason, actor);
         let digest = record.digest();
         let event = Event::new(&actor_name(actor), "feed_pause", feed.as_str())
@@ -95,14 +91,7 @@ impl Engine {
              still asked for; `filter-ctl feed sync {feed}` ends it",
             order.admitted_at()
         );
-        let mut orders = self.pinned.orders.clone();
-        let other = self.sources.iter();
-        let other = other.filter(|(key, _)| key.feed() == Some(feed));
-        for (key, order) in other {
-            orders
-                .entry(key.clone())
-                .or_insert_with(|| Arc::clone(order));
-        }
+        let mut orders = self.standing(feed);
         orders.insert(key, order);
         self.stand(feed, Some(state.into_record(here)), orders, event, message)
     }
@@ -162,6 +151,18 @@ impl Engine {
         result
     }
 
+    /// What paused feeds stand at, and this feed as well: where nothing is pinned, at what was admitted last.
+    fn standing(&self, feed: &FeedName) -> Sources {
+        let mut orders = self.pinned.orders.clone();
+        let latest = self.sources.iter();
+        for (key, order) in latest.filter(|(key, _)| key.feed() == Some(feed)) {
+            orders
+                .entry(key.clone())
+                .or_insert_with(|| Arc::clone(order));
+        }
+        orders
+    }
+
     /// Where a feed stands now.
     fn record_here(&self, feed: &FeedName, reason: &str, actor: &Actor) -> PauseRecord {
         let (bundle, list) = match self.pause_of(feed) {
@@ -186,30 +187,24 @@ impl Engine {
         let unreadable = |error: StoreError| failed("state_unreadable", error.to_string());
         let config = self.config.feeds.iter().find(|config| config.name == *feed);
         let is_list = config.is_some_and(|config| config.list_terms().is_some());
-        let past: Vec<(bool, State)> = match (bundle, list) {
-            (_, Some(list)) if is_list || bundle.is_none() => {
+        let past: Vec<State> = match (bundle, list) {
+            (_, Some(_)) if is_list || bundle.is_none() => {
                 let past = self.store.past_list_marks(feed).map_err(unreadable)?;
-                let is_before = |mark: &ListMark| mark.admitted_at < list.admitted_at;
-                let past = past.into_iter();
-                past.map(|mark| (is_before(&mark), State::List(mark)))
-                    .collect()
+                past.into_iter().map(State::List).collect()
             }
-            (Some(bundle), _) => {
+            (Some(_), _) => {
                 let past = self.store.past_marks(feed).map_err(unreadable)?;
-                let is_before = |mark: &Mark| mark.number() < bundle.state_number();
-                let past = past.into_iter();
-                past.map(|mark| (is_before(&mark), State::Bundle(mark)))
-                    .collect()
+                past.into_iter().map(State::Bundle).collect()
             }
             _ => Vec::new(),
         };
-        let names: Vec<String> = past.iter().map(|(_, state)| state.name()).collect();
+        let names: Vec<String> = past.iter().map(State::name).collect();
         let mut states = past.into_iter();
         let found = match name {
-            Some(name) => states.find(|(_, state)| state.is_called(name)),
-            None => states.find(|(is_before, _)| *is_before),
+            Some(name) => states.find(|state| state.is_called(name)),
+            None => states.find(|state| state.is_before(here)),
         };
-        found.map(|(_, state)| state).ok_or_else(|| {
+        found.ok_or_else(|| {
             let what = name.map_or_else(
                 || format!("no earlier state of feed {feed} is kept"),
                 |name| format!("state {name} of feed {feed} is not kept"),
@@ -276,17 +271,32 @@ impl Engine {
         }
     }
 
-    /// Removes what is no longer needed of a feed, and never what it may stand at.
-    pub(super) fn prune(&self, feed: &FeedName) {
+    /// Removes the bundles of a feed that are no longer needed, and never those of a state it may stand at.
+    pub(super) fn prune_bundles(&self, feed: &FeedName) {
+        self.prune(feed, |pause| {
+            let pinned = pause.and_then(|pause| pause.bundle.as_ref());
+            self.store.prune(feed, pinned).map(drop)
+        });
+    }
+
+    /// Removes the lists of a feed that are no longer needed, and never the one it may stand at.
+    pub(super) fn prune_lists(&self, feed: &FeedName) {
+        self.prune(feed, |pause| {
+            let pinned = pause.and_then(|pause| pause.list.as_ref());
+            self.store.prune_lists(feed, pinned)
+        });
+    }
+
+    /// Nothing is removed while nobody knows which feeds are paused.
+    fn prune(
+        &self,
+        feed: &FeedName,
+        remove: impl FnOnce(Option<&PauseRecord>) -> Result<(), StoreError>,
+    ) {
         if self.damaged.contains(super::local::PAUSES) {
             return;
         }
-        let pause = self.pause_of(feed);
-        let bundle = pause.and_then(|pause| pause.bundle.as_ref());
-        let list = pause.and_then(|pause| pause.list.as_ref());
-        let pruned = self.store.prune(feed, bundle);
-        let pruned = pruned.and_then(|_| self.store.prune_lists(feed, list));
-        if let Err(error) = pruned {
+        if let Err(error) = remove(self.pause_of(feed)) {
             tracing::warn!(%feed, %error, "cannot remove old bundles and lists");
         }
     }

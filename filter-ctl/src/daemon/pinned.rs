@@ -64,11 +64,6 @@ impl Pinned {
         }
     }
 
-    /// Adds one that was read back.
-    pub(crate) fn extend(&mut self, orders: Sources) {
-        self.orders.extend(orders);
-    }
-
     /// What is to be in force of all that was admitted. Where what was admitted last cannot be read, a paused feed
     /// stands at the whole of its state; where its state cannot be read, nothing of it is known to be wanted.
     pub(crate) fn in_force(&mut self, admitted: &Sources, pauses: &[PauseRecord]) -> Sources {
@@ -135,6 +130,20 @@ impl State {
         }
     }
 
+    /// Whether it was admitted before the one where the feed stands.
+    pub(super) fn is_before(&self, here: &PauseRecord) -> bool {
+        match self {
+            Self::Bundle(mark) => {
+                let here = here.bundle.as_ref();
+                here.is_some_and(|here| mark.number() < here.state_number())
+            }
+            Self::List(mark) => {
+                let here = here.list.as_ref();
+                here.is_some_and(|here| mark.admitted_at < here.admitted_at)
+            }
+        }
+    }
+
     /// What its feed keeps of it.
     pub(super) fn into_record(self, known: PauseRecord) -> PauseRecord {
         match self {
@@ -175,7 +184,9 @@ pub(crate) fn read_pinned(
         });
         for (key, order) in bundle.into_iter().chain(list) {
             match order {
-                Ok(order) => pinned.extend(Sources::from([(key, order)])),
+                Ok(order) => {
+                    pinned.orders.insert(key, order);
+                }
                 Err(error) => damaged.push((pin_subject(feed), error)),
             }
         }

@@ -21,7 +21,8 @@ use super::{
 use crate::{
     config::{ActionSetting, Config, NeverBlockSetting, RoleSetting},
     http::wire::{
-        Count, FeedStatus, Generation, InterfaceStatus, NeverBlockEntry, RuleEntry, Stats, Status,
+        Alarm, Count, FeedStatus, Generation, InterfaceStatus, NeverBlockEntry, RuleEntry, Stats,
+        Status,
     },
     metrics::{self, RefusedBundles},
     observe::{ledger::Tally, offline, report},
@@ -200,24 +201,22 @@ impl Engine {
     }
 
     fn statuses_of(&self, in_force: &Sources, now: Timestamp) -> Vec<FeedStatus> {
+        let alarms = self.alarm_list();
         let mut statuses: BTreeMap<FeedName, FeedStatus> = BTreeMap::new();
         let configured = self.config.feeds.iter().map(|feed| feed.name.clone());
         let trusted = self.trust.feeds().iter().map(|feed| feed.name.clone());
         for feed in configured.chain(trusted).chain([FeedName::operator()]) {
             statuses
                 .entry(feed.clone())
-                .or_insert_with(|| self.feed_status(feed));
+                .or_insert_with(|| self.feed_status(feed, &alarms));
         }
         for (key, source) in in_force {
             let feed = source.feed().clone();
             let status = statuses
                 .entry(feed.clone())
-                .or_insert_with(|| self.feed_status(feed));
-            describe(status, source, now);
-            // How fresh a feed is does not depend on where it stands.
-            if let Some(latest) = self.sources.get(key) {
-                status.expires_at = expiry(latest);
-            }
+                .or_insert_with(|| self.feed_status(feed, &alarms));
+            let latest = self.sources.get(key).unwrap_or(source);
+            describe(status, source, latest, now);
         }
         for tally in self.rules.feeds() {
             if let Some(status) = statuses.get_mut(tally.feed) {
@@ -229,11 +228,11 @@ impl Engine {
         statuses.into_values().collect()
     }
 
-    fn feed_status(&self, feed: FeedName) -> FeedStatus {
+    fn feed_status(&self, feed: FeedName, alarms: &[Alarm]) -> FeedStatus {
         let record = self.feeds.get(&feed).cloned().unwrap_or_default();
         let mode = FeedMode::of(&self.config, &self.local, &feed);
-        let mut alarms = self.alarm_list();
-        alarms.retain(|alarm| alarm.subject == feed.as_str());
+        let alarms = alarms.iter().filter(|a| a.subject == feed.as_str());
+        let alarms = alarms.cloned().collect();
         let paused = self.paused_status(&feed);
         let pull = self.pulls.get(&feed);
         let drift = self.drifted.get(&feed).copied().unwrap_or_default();
@@ -374,13 +373,19 @@ fn never_block_entry(
     }
 }
 
-/// Adds a source to the status of its feed.
-fn describe(status: &mut FeedStatus, source: &VerifiedOrder, now: Timestamp) {
+/// Adds a source to the status of its feed, of which `latest` was admitted last. How fresh a feed is does not depend on
+/// where it stands.
+fn describe(
+    status: &mut FeedStatus,
+    source: &VerifiedOrder,
+    latest: &VerifiedOrder,
+    now: Timestamp,
+) {
     if let Provenance::Bundle { epoch, seq, .. } = source.provenance() {
         status.epoch = Some(*epoch);
         status.seq = Some(*seq);
     }
-    status.expires_at = expiry(source);
+    status.expires_at = expiry(latest).or(status.expires_at);
     status.admitted_at = status.admitted_at.max(Some(source.admitted_at()));
     status.desired += source.entries().unended(now) as u64;
 }
@@ -391,5 +396,33 @@ const fn expiry(source: &VerifiedOrder) -> Option<Timestamp> {
         Provenance::Bundle { expires_at, .. } => Some(*expires_at),
         Provenance::List { until, .. } => Some(*until),
         Provenance::Operator { .. } | Provenance::Table => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        http::samples::{status, time},
+        order::Entries,
+    };
+
+    #[test]
+    fn what_is_recovered_of_a_feed_does_not_hide_when_the_rest_of_it_expires() {
+        let mut feed = status().feeds.remove(0);
+        feed.expires_at = None;
+        let (now, until) = (time("2026-11-01T08:00:00Z"), time("2026-11-08T08:00:00Z"));
+        let list = Provenance::List {
+            sha256: [0; 32],
+            fetched_at: now,
+            until,
+        };
+        for provenance in [list, Provenance::Table] {
+            let (none, entries) = (Vec::new(), Entries::default());
+            let name = feed.feed.clone();
+            let source = VerifiedOrder::for_test(name, provenance, now, Vec::new(), entries, none);
+            describe(&mut feed, &source, &source, now);
+            assert_eq!(feed.expires_at, Some(until));
+        }
     }
 }

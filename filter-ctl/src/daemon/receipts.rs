@@ -39,10 +39,11 @@ pub(super) struct Receipts {
 
 /// A bundle on its way through admission.
 pub(super) struct Arrival {
+    sha256: [u8; 32],
     transport_feed: Option<FeedName>,
     pub(super) received_at: Timestamp,
-    /// What is known of it once a known key turns out to have signed it, and the SHA-256 of its bytes.
-    signed: Option<(Head, [u8; 32])>,
+    /// What is known of it once a known key turns out to have signed it.
+    signed: Option<Head>,
 }
 
 /// The first line of a bundle, as far as it can be read.
@@ -68,6 +69,7 @@ impl Receipts {
 impl Arrival {
     pub(super) fn of(upload: &Upload, received_at: Timestamp) -> Self {
         Self {
+            sha256: upload.bundle.sha256(),
             transport_feed: upload.feed.clone(),
             received_at,
             signed: None,
@@ -82,36 +84,30 @@ impl Arrival {
         timezone: &jiff::tz::TimeZone,
     ) {
         let of_order = |order: &VerifiedOrder| {
-            let Provenance::Bundle {
+            let (epoch, seq, test) = match order.provenance() {
+                Provenance::Bundle {
+                    epoch, seq, test, ..
+                } => (Some(*epoch), Some(*seq), *test),
+                Provenance::List { .. } | Provenance::Operator { .. } | Provenance::Table => {
+                    (None, None, false)
+                }
+            };
+            Head {
+                feed: Some(order.feed().clone()),
                 epoch,
                 seq,
-                sha256,
                 test,
-                ..
-            } = order.provenance()
-            else {
-                return None;
-            };
-            let head = Head {
-                feed: Some(order.feed().clone()),
-                epoch: Some(*epoch),
-                seq: Some(*seq),
-                test: *test,
-            };
-            Some((head, *sha256))
+            }
         };
         self.signed = match admission {
-            Ok(Admission::New(admitted)) => of_order(&admitted.order),
-            Ok(Admission::Test(order)) => of_order(order),
-            Ok(Admission::Repeat { feed, mark }) => {
-                let head = Head {
-                    feed: Some(feed.clone()),
-                    epoch: Some(mark.epoch),
-                    seq: Some(mark.seq),
-                    test: false,
-                };
-                Some((head, mark.sha256))
-            }
+            Ok(Admission::New(admitted)) => Some(of_order(&admitted.order)),
+            Ok(Admission::Test(order)) => Some(of_order(order)),
+            Ok(Admission::Repeat { feed, mark }) => Some(Head {
+                feed: Some(feed.clone()),
+                epoch: Some(mark.epoch),
+                seq: Some(mark.seq),
+                test: false,
+            }),
             Err(error) if error.is_by_known_key() => {
                 let head =
                     parse::open(untrusted.bundle.bytes(), timezone).map(|(manifest, _)| Head {
@@ -120,7 +116,7 @@ impl Arrival {
                         seq: Some(manifest.seq),
                         test: manifest.test,
                     });
-                Some((head.unwrap_or_default(), untrusted.bundle.sha256()))
+                Some(head.unwrap_or_default())
             }
             Err(_) => None,
         };
@@ -128,8 +124,8 @@ impl Arrival {
 
     /// The feed and the digest of a bundle that a known key has signed.
     pub(super) fn signed_for(&self) -> Option<(Option<FeedName>, [u8; 32])> {
-        let (head, sha256) = self.signed.as_ref()?;
-        Some((self.feed(head), *sha256))
+        let head = self.signed.as_ref()?;
+        Some((self.feed(head), self.sha256))
     }
 
     /// The feed that the receipt belongs to: that of the way it came, or else the one that it names.
@@ -141,16 +137,16 @@ impl Arrival {
 impl Engine {
     /// Writes the receipt of a bundle that was dealt with.
     pub(super) fn give_receipt(&mut self, arrival: &Arrival, result: &Answer<ApplyReport>) {
-        let Some((head, sha256)) = &arrival.signed else {
+        let Some(head) = &arrival.signed else {
             return;
         };
         let committed = || {
             let mark = head.feed.as_ref().and_then(|feed| self.marks.get(feed));
-            mark.is_some_and(|mark| mark.sha256 == *sha256)
+            mark.is_some_and(|mark| mark.sha256 == arrival.sha256)
         };
         let receipt = match result {
             Ok(report) => {
-                let mut receipt = self.receipt_of(report, sha256);
+                let mut receipt = self.receipt_of(report, &arrival.sha256);
                 if report.status == "repeat" && !report.paused {
                     // It was enforced before it was sent again.
                     receipt.received_at = report.admitted_at;
@@ -159,7 +155,7 @@ impl Engine {
                 receipt
             }
             Err(refusal) if refusal.kind == RefusalKind::Refused => {
-                let Some(receipt) = self.refusal_receipt(arrival, (head, sha256), refusal) else {
+                let Some(receipt) = self.refusal_receipt(arrival, head, refusal) else {
                     return;
                 };
                 receipt
@@ -293,7 +289,7 @@ impl Engine {
     fn refusal_receipt(
         &self,
         arrival: &Arrival,
-        (head, sha256): (&Head, &[u8; 32]),
+        head: &Head,
         refusal: &Refusal,
     ) -> Option<Receipt> {
         let feed = arrival.feed(head)?;
@@ -303,7 +299,7 @@ impl Engine {
             seq: head.seq,
             test: head.test,
             refusal: Some(ReceiptRefusal::from(refusal)),
-            ..self.blank_receipt(feed, sha256, arrival.received_at)
+            ..self.blank_receipt(feed, &arrival.sha256, arrival.received_at)
         })
     }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{
     engine::{Engine, actor_name, invalid, not_found, refused},
     handle::{Actor, Answer},
-    local::Local,
+    local::{Local, RULES},
     rules::{AddedRule, ConflictError, choose},
 };
 use crate::{
@@ -105,10 +105,7 @@ impl Engine {
             .any(|added| !added.rule.holds(now))
         {
             self.local.rules.rules.retain(|added| added.rule.holds(now));
-            match self.local.save_rules(&self.config.state_dir) {
-                Ok(()) => self.clear_alarm("state_not_writable", "rules.json"),
-                Err(error) => self.raise("state_not_writable", "rules.json", error.to_string()),
-            }
+            self.save_decisions(RULES, Local::save_rules);
         }
     }
 

@@ -188,7 +188,6 @@ pub(super) fn start(
     engine.load_sources();
     engine.load_pinned();
     engine.recall_equivocations();
-    engine.load_evidence();
     if let Err(error) = engine.bring_up(takes_over) {
         if takes_over && !engine.instance.is_finished()? {
             // Where this fails, the next start removes what is unfinished.
@@ -196,6 +195,8 @@ pub(super) fn start(
         }
         return Err(error);
     }
+    // What only says what was done comes after what protects.
+    engine.load_evidence();
     engine.complete_receipts();
     engine.apply_sampling();
     engine.publish_view();

@@ -26,7 +26,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::note::{Note, NoteError, Outcome, Seen, notes};
+use self::note::{Note, NoteError, Seen, notes};
 use crate::{
     durable::{self, DurableError},
     order::{Input, hex, sign::signature_path},
@@ -37,8 +37,8 @@ pub const DIRECTORY: &str = "evidence";
 /// Inputs that are kept; past it the oldest go, as they do past the configured bytes.
 pub const EVIDENCE_INPUTS_MAX: usize = 65_536;
 /// Of either bound, the part that refused inputs may take: they push out no more of what was admitted.
-const REFUSED_SHARE: u64 = 4;
-const REFUSED_INPUTS_MAX: usize = EVIDENCE_INPUTS_MAX / 4;
+const REFUSED_SHARE: usize = 4;
+const REFUSED_INPUTS_MAX: usize = EVIDENCE_INPUTS_MAX / REFUSED_SHARE;
 
 /// How much is kept, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub enum EvidenceError {
 pub struct Evidence {
     directory: PathBuf,
     known: BTreeMap<[u8; 32], Known>,
+    /// What `known` comes to.
+    usage: Usage,
     /// What was removed before its time, since the start.
     pub removed_early: u64,
     /// What could not be kept or removed, since the start.
@@ -89,6 +91,44 @@ impl From<&Note> for Known {
     }
 }
 
+/// What all that is kept comes to, so that it need not be added up each time that somebody asks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Usage {
+    inputs: usize,
+    bytes: u64,
+    refused_inputs: usize,
+    refused_bytes: u64,
+}
+
+impl Usage {
+    const fn add(&mut self, known: Known) {
+        self.inputs += 1;
+        self.bytes += known.bytes;
+        if known.refused {
+            self.refused_inputs += 1;
+            self.refused_bytes += known.bytes;
+        }
+    }
+
+    const fn remove(&mut self, known: Known) {
+        self.inputs -= 1;
+        self.bytes -= known.bytes;
+        if known.refused {
+            self.refused_inputs -= 1;
+            self.refused_bytes -= known.bytes;
+        }
+    }
+
+    const fn is_too_much(self, retention: Retention) -> bool {
+        self.inputs > EVIDENCE_INPUTS_MAX || self.bytes > retention.bytes_max
+    }
+
+    const fn is_too_much_refused(self, retention: Retention) -> bool {
+        self.refused_inputs > REFUSED_INPUTS_MAX
+            || self.refused_bytes > retention.bytes_max / REFUSED_SHARE as u64
+    }
+}
+
 impl Evidence {
     /// The evidence below a state directory. Reads nothing yet.
     #[must_use]
@@ -96,6 +136,7 @@ impl Evidence {
         Self {
             directory: state_dir.join(DIRECTORY),
             known: BTreeMap::new(),
+            usage: Usage::default(),
             removed_early: 0,
             failures: 0,
         }
@@ -108,9 +149,7 @@ impl Evidence {
         let mut outcome = Ok(());
         for note in notes(&self.directory)? {
             match note {
-                Ok(note) => {
-                    self.known.insert(note.sha256, Known::from(&note));
-                }
+                Ok(note) => self.learn(&note),
                 Err(error) => outcome = Err(error.into()),
             }
         }
@@ -119,9 +158,8 @@ impl Evidence {
 
     /// How many inputs there are, and their bytes.
     #[must_use]
-    pub fn size(&self) -> (usize, u64) {
-        let bytes = self.known.values().map(|known| known.bytes).sum();
-        (self.known.len(), bytes)
+    pub const fn size(&self) -> (usize, u64) {
+        (self.usage.inputs, self.usage.bytes)
     }
 
     /// Whether an input is kept.
@@ -176,20 +214,23 @@ impl Evidence {
         if before.as_ref() != Some(&note) {
             note.write(&self.directory)?;
         }
-        self.known.insert(sha256, Known::from(&note));
+        self.learn(&note);
         Ok(())
+    }
+
+    /// What was refused before can have been admitted since.
+    fn learn(&mut self, note: &Note) {
+        let known = Known::from(note);
+        if let Some(before) = self.known.insert(note.sha256, known) {
+            self.usage.remove(before);
+        }
+        self.usage.add(known);
     }
 
     /// Whether there is more than may be.
     #[must_use]
-    pub fn exceeds(&self, retention: Retention) -> bool {
-        let refused = self.known.values().filter(|known| known.refused);
-        let refused_bytes: u64 = refused.clone().map(|known| known.bytes).sum();
-        let (inputs, bytes) = self.size();
-        inputs > EVIDENCE_INPUTS_MAX
-            || bytes > retention.bytes_max
-            || refused.count() > REFUSED_INPUTS_MAX
-            || refused_bytes > retention.bytes_max / REFUSED_SHARE
+    pub const fn exceeds(&self, retention: Retention) -> bool {
+        self.usage.is_too_much(retention) || self.usage.is_too_much_refused(retention)
     }
 
     /// Removes what is older than it has to be kept, and the oldest of what is too much. What is referenced stays; it
@@ -206,16 +247,10 @@ impl Evidence {
             .map(|(sha, known)| (*sha, *known))
             .collect();
         oldest.sort_unstable_by_key(|(sha256, known)| (known.first_seen, *sha256));
-        let (mut inputs, mut bytes) = self.size();
-        let refused = oldest.iter().filter(|(_, known)| known.refused);
-        let mut refused_bytes: u64 = refused.clone().map(|(_, known)| known.bytes).sum();
-        let mut refused_inputs = refused.count();
         for (sha256, known) in oldest {
             let is_old = now.duration_since(known.first_seen) > retention.keep;
-            let too_much = inputs > EVIDENCE_INPUTS_MAX || bytes > retention.bytes_max;
-            let too_much_refused = known.refused
-                && (refused_inputs > REFUSED_INPUTS_MAX
-                    || refused_bytes > retention.bytes_max / REFUSED_SHARE);
+            let too_much = self.usage.is_too_much(retention);
+            let too_much_refused = known.refused && self.usage.is_too_much_refused(retention);
             if !(is_old || too_much || too_much_refused) {
                 continue;
             }
@@ -225,10 +260,6 @@ impl Evidence {
             }
             self.remove(&sha256)?;
             self.removed_early += u64::from(!is_old);
-            (inputs, bytes) = (inputs - 1, bytes - known.bytes);
-            if known.refused {
-                (refused_inputs, refused_bytes) = (refused_inputs - 1, refused_bytes - known.bytes);
-            }
         }
         Ok(())
     }
@@ -246,7 +277,9 @@ impl Evidence {
             }
         }
         durable::remove(&path)?;
-        self.known.remove(sha256);
+        if let Some(known) = self.known.remove(sha256) {
+            self.usage.remove(known);
+        }
         Ok(())
     }
 
@@ -269,18 +302,4 @@ fn sweep(directory: &Path) -> Result<(), DurableError> {
         }
     }
     Ok(())
-}
-
-impl Outcome {
-    /// What became of an input at that time.
-    #[must_use]
-    pub fn new(at: Timestamp, from: &str, what: note::Became) -> Self {
-        Self {
-            at,
-            from: from.to_owned(),
-            what,
-            code: None,
-            error: None,
-        }
-    }
 }

@@ -78,6 +78,20 @@ pub struct Outcome {
     pub error: Option<String>,
 }
 
+impl Outcome {
+    /// What became of an input at that time.
+    #[must_use]
+    pub fn new(at: Timestamp, from: &str, what: Became) -> Self {
+        Self {
+            at,
+            from: from.to_owned(),
+            what,
+            code: None,
+            error: None,
+        }
+    }
+}
+
 /// An input that was seen.
 #[derive(Clone, Debug)]
 pub struct Seen {
@@ -177,7 +191,7 @@ impl Note {
 /// All notes below a directory of evidence, in no order, and what is wrong with some.
 pub fn notes(
     directory: &Path,
-) -> Result<impl Iterator<Item = Result<Note, NoteError>>, DurableError> {
+) -> Result<impl Iterator<Item = Result<Note, NoteError>> + use<>, DurableError> {
     let failed = DurableError::at("read", directory);
     let entries = match fs::read_dir(directory) {
         Ok(entries) => Some(entries),

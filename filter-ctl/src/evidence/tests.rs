@@ -1,7 +1,7 @@
 //! What is kept, for how long, and what a full disk does.
 
 use super::{
-    note::{Became, Kind},
+    note::{Became, Kind, Outcome},
     *,
 };
 use crate::http::samples::time;

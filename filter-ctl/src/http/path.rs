@@ -23,8 +23,8 @@ pub const EXCEPTIONS_REMOVE: &str = "/v1/exceptions/remove";
 pub const BUNDLES: &str = "/v1/bundles";
 /// [`super::wire::Withdraw`].
 pub const WITHDRAW: &str = "/v1/withdraw";
-/// [`super::wire::RuleEntry`], in the order in which they are asked; to add one, [`super::wire::AddRule`]; to remove one,
-/// the query's `id`.
+/// [`super::wire::RuleEntry`], in the order in which they are asked; to add one, [`super::wire::AddRule`]; to
+/// remove one, the query's `id`.
 pub const RULES: &str = "/v1/rules";
 /// [`super::wire::Withdraw`], the other way.
 pub const REINSTATE: &str = "/v1/reinstate";

@@ -23,9 +23,9 @@ impl VerifiedOrder {
         }
         let is_list = matches!(latest.provenance, Provenance::List { .. });
         let mut entries = EntriesBuilder::with_capacity(self.entries.len());
+        let mut later = latest.entries.alongside();
         for entry in self.entries.by_id() {
-            let later = latest.entries.find(entry.id);
-            let later = later.map(|position| latest.entries.at(position));
+            let later = later(entry.id);
             if let Some((net, mut terms)) = later.and_then(|later| common(&entry, &later)) {
                 if let Some(later) = later.filter(|_| is_list) {
                     terms.until = later.terms.until;

@@ -86,6 +86,7 @@ struct Bounds {
 /// Room in the spool, taken for as long as this lives.
 #[derive(Debug)]
 pub struct Room {
+    bytes_max: u64,
     _held: Vec<OwnedSemaphorePermit>,
 }
 
@@ -130,13 +131,17 @@ impl Spool {
             fetched.take(bytes_max, &mut held).await;
         }
         all.take(bytes_max, &mut held).await;
-        Room { _held: held }
+        Room {
+            bytes_max,
+            _held: held,
+        }
     }
 
-    /// Begins a file for which there is room.
-    pub async fn receive(&self, room: Room, bytes_max: u64) -> Result<Receiving, SpoolError> {
+    /// Begins a file, which gets no longer than there was asked room for.
+    pub async fn receive(&self, room: Room) -> Result<Receiving, SpoolError> {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         let path = self.0.directory.join(number.to_string());
+        let bytes_max = room.bytes_max;
         let file = SpoolFile { path, _room: room };
         Ok(Receiving::begin(file, bytes_max).await?)
     }

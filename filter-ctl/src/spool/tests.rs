@@ -23,7 +23,7 @@ fn files(spool: &Spool) -> usize {
 
 async fn received(spool: &Spool, chunks: &[&[u8]]) -> Result<Input, SpoolError> {
     let room = spool.room(Way::Sent, 10).await;
-    let mut receiving = spool.receive(room, 10).await?;
+    let mut receiving = spool.receive(room).await?;
     for chunk in chunks {
         receiving.write(chunk).await?;
     }

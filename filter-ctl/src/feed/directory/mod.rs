@@ -202,7 +202,7 @@ async fn read(
         SpoolError::File(error) => ReadError::Spool(error),
     };
     let room = spool.room(Way::Sent, stamp.length).await;
-    let mut receiving = spool.receive(room, stamp.length).await.map_err(spooled)?;
+    let mut receiving = spool.receive(room).await.map_err(spooled)?;
     let mut window = vec![0; WINDOW_BYTES];
     loop {
         let read = file.read(&mut window).await?;

@@ -242,7 +242,7 @@ impl Body {
         let max = self.kind.bytes_max();
         let length = self.response.content_length().unwrap_or(max).min(max);
         let room = spool.room(Way::Fetched, length).await;
-        let mut receiving = spool.receive(room, length).await.map_err(not_spooled)?;
+        let mut receiving = spool.receive(room).await.map_err(not_spooled)?;
         while let Some(chunk) = self.chunk().await? {
             receiving.write(&chunk).await.map_err(not_spooled)?;
         }

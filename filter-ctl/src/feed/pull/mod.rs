@@ -1,7 +1,7 @@
 //! Fetching a feed by HTTPS, over and over: one task for each feed, so that none waits for another.
 //!
-//! What was fetched goes to the engine as a file of the spool; what failed goes there as well, for alarm and metric. A hint
-//! fetches at once.
+//! What was fetched goes to the engine as a file of the spool; what failed goes there as well, for alarm and
+//! metric. A hint fetches at once.
 //!
 //! - `fetch`: one request, with every limit;
 //! - `schedule`: when the next one is due.

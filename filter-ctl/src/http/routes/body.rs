@@ -53,12 +53,13 @@ impl FromRequest<Service> for OrderBody {
             let attachment = None;
             return Ok(Self { order, attachment });
         }
-        let (spool, bytes_max) = (service.handle.spool(), bundle_bytes(request.headers()));
-        let room = spool.room(Way::Sent, bytes_max).await;
+        let spool = service.handle.spool();
+        let room = spool.room(Way::Sent, bundle_bytes(request.headers()));
+        let room = room.await;
         let multipart = Multipart::from_request(request, service).await;
         let mut multipart =
             multipart.map_err(|error| unreadable(error.status(), &error.body_text()))?;
-        let receiving = spool.receive(room, bytes_max).await;
+        let receiving = spool.receive(room).await;
         let mut receiving = Some(receiving.map_err(|error| not_spooled(&error))?);
         let (mut order, mut attachment) = (None, None);
         while let Some(field) = multipart
@@ -118,11 +119,10 @@ pub(in crate::http) async fn upload<S: Send + Sync>(
     spool: &Spool,
     room: Room,
 ) -> Result<Upload, Response> {
-    let bytes_max = bundle_bytes(request.headers());
     let multipart = Multipart::from_request(request, state)
         .await
         .map_err(|error| unreadable(error.status(), &error.body_text()))?;
-    let receiving = spool.receive(room, bytes_max).await;
+    let receiving = spool.receive(room).await;
     parts(multipart, receiving.map_err(|error| not_spooled(&error))?).await
 }
 

@@ -2,6 +2,8 @@
 
 use std::{
     convert::Infallible,
+    fmt::Display,
+    ops::RangeInclusive,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -170,16 +172,8 @@ async fn open_capture(
         Addresses::Whole => Some(allow(Some(&peer), Role::Admin, "see whole addresses")?),
         Addresses::Masked => None,
     };
-    for (name, value, most) in [
-        ("seconds", request.seconds, CAPTURE_SECONDS_MAX),
-        ("packets", request.packets, CAPTURE_PACKETS_MAX),
-    ] {
-        if !(1..=most).contains(&value) {
-            return Err(invalid(format!(
-                "{name}: {value} is not between 1 and {most}"
-            )));
-        }
-    }
+    check_within("seconds", request.seconds, &(1..=CAPTURE_SECONDS_MAX))?;
+    check_within("packets", request.packets, &(1..=CAPTURE_PACKETS_MAX))?;
     let filter = Filter {
         reason: reason(request.reason.as_deref())?,
         after: u64::MAX,
@@ -190,7 +184,7 @@ async fn open_capture(
         return Err(refusal(RefusalKind::Refused, "samples_off", error));
     }
     let (_, subscription) = hub.follow(filter, addresses).ok_or_else(too_many)?;
-    let end = Capture {
+    let capture = Capture {
         end: Instant::now() + Duration::from_secs(request.seconds.into()),
         packets: request.packets,
     };
@@ -199,8 +193,22 @@ async fn open_capture(
         None => None,
     };
     let (parts, body) = Parts::channel();
-    tokio::spawn(end.run(subscription, whole, parts));
+    tokio::spawn(capture.run(subscription, whole, parts));
     Ok(body)
+}
+
+fn check_within<T: Copy + PartialOrd + Display>(
+    name: &str,
+    value: T,
+    range: &RangeInclusive<T>,
+) -> Result<(), Refusal> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = (range.start(), range.end());
+    Err(invalid(format!(
+        "{name}: {value} is not between {least} and {most}"
+    )))
 }
 
 /// A capture that is under way.
@@ -275,17 +283,9 @@ async fn measure(
     query: MetersQuery,
 ) -> Result<crate::http::wire::Meters, Refusal> {
     let seconds = query.seconds.unwrap_or(1);
-    if !(1..=METER_SECONDS_MAX).contains(&seconds) {
-        return Err(invalid(format!(
-            "seconds: {seconds} is not between 1 and {METER_SECONDS_MAX}"
-        )));
-    }
+    check_within("seconds", seconds, &(1..=METER_SECONDS_MAX))?;
     let limit = query.limit.unwrap_or(DESTINATIONS_LISTED);
-    if !(1..=usize::from(DESTINATIONS_LISTED_MAX)).contains(&limit) {
-        return Err(invalid(format!(
-            "limit: {limit} is not between 1 and {DESTINATIONS_LISTED_MAX}"
-        )));
-    }
+    check_within("limit", limit, &(1..=usize::from(DESTINATIONS_LISTED_MAX)))?;
     let groups = service.handle.host_groups();
     let group = query.group.as_deref();
     if let Some(group) = group

@@ -21,7 +21,7 @@ pub struct Events {
     pub events: Vec<Event>,
 }
 
-/// A line of `GET /v1/events?follow=true`.
+/// A line of `GET /v1/events?follow=1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum EventLine {

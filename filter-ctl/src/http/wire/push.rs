@@ -13,8 +13,8 @@ pub struct PushAnswer {
     pub receipt: String,
     /// Where the receipt is, or will be.
     pub url: String,
-    /// `enforced`, `partial`, `paused` (its feed stands still), `test`, `repeat` (these very bytes were admitted before), `admitted` (on disk, not
-    /// yet in the kernel) or `received` (still being judged: ask for the receipt).
+    /// `enforced`, `partial`, `paused` (its feed stands still), `test`, `repeat` (these very bytes were admitted
+    /// before), `admitted` (on disk, not yet in the kernel) or `received` (still being judged: ask for the receipt).
     pub status: String,
 }
 

@@ -68,6 +68,14 @@ pub struct Entry<'a> {
     pub terms: &'a Terms,
 }
 
+impl Entry<'_> {
+    /// Whether both mean the same packets of the same addresses, whatever their ids, ends and reasons.
+    #[must_use]
+    pub fn asks_the_same(&self, other: &Entry<'_>) -> bool {
+        self.net == other.net && self.terms.mean_the_same(other.terms)
+    }
+}
+
 /// An entry as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<A> {
@@ -240,6 +248,15 @@ impl Entries {
     #[must_use]
     pub fn by_id(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
         self.by_id.iter().map(|position| self.at(*position))
+    }
+
+    /// Answers with the entry of each id that it is asked for, in the order of the ids. For all of them it takes O(n).
+    pub fn alongside<'a>(&'a self) -> impl FnMut(&str) -> Option<Entry<'a>> {
+        let mut entries = self.by_id().peekable();
+        move |id| {
+            while entries.next_if(|entry| entry.id < id).is_some() {}
+            entries.peek().copied().filter(|entry| entry.id == id)
+        }
     }
 
     /// An id that two of them have.

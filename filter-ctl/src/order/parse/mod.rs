@@ -1,9 +1,9 @@
 //! The bundle format: from bytes to a manifest and entries, line by line.
 //!
 //! A bundle is JSON, one object a line. The first line is the manifest, each further one an entry, or in a
-//! delta a change of one. A line may end in CR LF. Blank lines may follow the last entry and stand nowhere else. Unknown and
-//! doubled fields, host bits and everything else that is not exactly of the documented form make the
-//! bundle malformed as a whole; the error names the line, counted from 1, and what was expected.
+//! delta a change of one. A line may end in CR LF. Blank lines may follow the last entry and stand nowhere
+//! else. Unknown and doubled fields, host bits and everything else that is not exactly of the documented form
+//! make the bundle malformed as a whole; the error names the line, counted from 1, and what was expected.
 //!
 //! Reading borrows from the bundle's bytes and keeps one line at a time.
 //!

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FeedName, STATES_MAX, Store, StoreError, list, read, read_json, write_json};
+use super::{FeedName, STATES_MAX, Store, StoreError, list, past, read, read_json, write_json};
 use crate::{
     durable,
     order::{
@@ -108,20 +108,8 @@ impl Store {
     /// The marks of the versions before the one admitted last, the newest first. One that cannot be read is passed
     /// over: nobody can go back to it.
     pub fn past_list_marks(&self, feed: &FeedName) -> Result<Vec<ListMark>, StoreError> {
-        let last = self.list_mark(feed)?.map(|mark| mark.sha256);
-        let mut marks: Vec<ListMark> = Vec::new();
-        for (path, name) in list(&self.feed_directory(feed))? {
-            if !(name.starts_with(PREFIX) && name.ends_with(&format!(".{PAST_MARK}"))) {
-                continue;
-            }
-            match read_json(&path) {
-                Ok(mark) => marks.extend(mark),
-                Err(error) => tracing::warn!(%feed, %error, "a list cannot be gone back to"),
-            }
-        }
-        marks.retain(|mark| Some(mark.sha256) != last);
-        marks.sort_unstable_by_key(|mark| std::cmp::Reverse((mark.admitted_at, mark.sha256)));
-        Ok(marks)
+        let files = list(&self.feed_directory(feed))?;
+        Ok(past_marks(&files, feed, self.list_mark(feed)?.as_ref()))
     }
 
     /// A list that is in force or held, mapped; it may be damaged.
@@ -169,13 +157,14 @@ impl Store {
         feed: &FeedName,
         pinned: Option<&ListMark>,
     ) -> Result<(), StoreError> {
+        let files = list(&self.feed_directory(feed))?;
         let marked = self.list_mark(feed)?;
         let held = self.held_list(feed)?.map(|held| held.sha256);
-        let past = self.past_list_marks(feed)?;
+        let past = past_marks(&files, feed, marked.as_ref());
         let versions = past.iter().take(STATES_MAX - 1).chain(&marked);
         let versions = versions.chain(pinned).map(|mark| &mark.sha256);
         let kept: Vec<String> = versions.chain(&held).map(stem).collect();
-        for (path, name) in list(&self.feed_directory(feed))? {
+        for (path, name) in files {
             let file_stem = name.split_once('.').map_or("", |(stem, _)| stem);
             if name.starts_with(PREFIX) && !kept.iter().any(|kept| kept == file_stem) {
                 durable::remove(&path)?;
@@ -188,6 +177,21 @@ impl Store {
         let name = format!("{}.{extension}", stem(sha256));
         self.feed_directory(feed).join(name)
     }
+}
+
+/// See [`Store::past_list_marks`]; the last is the one admitted last.
+fn past_marks(
+    files: &[(PathBuf, String)],
+    feed: &FeedName,
+    last: Option<&ListMark>,
+) -> Vec<ListMark> {
+    let is_past_mark =
+        |name: &str| name.starts_with(PREFIX) && name.ends_with(&format!(".{PAST_MARK}"));
+    let mut marks: Vec<ListMark> = past(files, feed, is_past_mark);
+    let last = last.map(|mark| mark.sha256);
+    marks.retain(|mark| Some(mark.sha256) != last);
+    marks.sort_unstable_by_key(|mark| std::cmp::Reverse((mark.admitted_at, mark.sha256)));
+    marks
 }
 
 fn stem(sha256: &[u8; 32]) -> String {

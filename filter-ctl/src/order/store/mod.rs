@@ -192,8 +192,9 @@ impl Store {
     /// Removes the oldest bundles of a feed: those that neither the newest [`STATES_MAX`] states nor `pinned`, which
     /// a paused feed stands at, need. How many.
     pub fn prune(&self, feed: &FeedName, pinned: Option<&Mark>) -> Result<usize, StoreError> {
+        let listed = list(&self.feed_directory(feed))?;
         let mark = self.mark(feed)?;
-        let mut states = self.past_marks(feed)?;
+        let mut states = past_marks(&listed, feed, mark.as_ref());
         states.truncate(STATES_MAX - 1);
         let needed: BTreeSet<BundleName> = mark
             .iter()
@@ -203,7 +204,7 @@ impl Store {
             .map(|link| BundleName::of_link(&link))
             .collect();
         let mut files = Vec::new();
-        for (path, name) in list(&self.feed_directory(feed))? {
+        for (path, name) in listed {
             if let Some(bundle) = names::bundle_of(&name) {
                 files.push((bundle, path));
             }
@@ -230,21 +231,8 @@ impl Store {
     /// The marks of the states before the one admitted last, the newest first. Those that changed nothing are not
     /// among them. One that cannot be read is passed over: nobody can go back to it.
     pub fn past_marks(&self, feed: &FeedName) -> Result<Vec<Mark>, StoreError> {
-        let mut marks: Vec<Mark> = Vec::new();
-        for (path, name) in list(&self.feed_directory(feed))? {
-            if !names::is_past_mark(&name) {
-                continue;
-            }
-            match read_json(&path) {
-                Ok(mark) => marks.extend(mark),
-                Err(error) => tracing::warn!(%feed, %error, "a state cannot be gone back to"),
-            }
-        }
-        // That of the state admitted last may be there as well, where a commit failed after it.
-        let last = self.mark(feed)?.map(|mark| mark.number());
-        marks.retain(|mark| Some(mark.number()) < last);
-        marks.sort_unstable_by_key(|mark| std::cmp::Reverse(mark.number()));
-        Ok(marks)
+        let files = list(&self.feed_directory(feed))?;
+        Ok(past_marks(&files, feed, self.mark(feed)?.as_ref()))
     }
 
     /// The mark of a feed; `None` if nothing of it was admitted yet. While a mark is damaged, nothing can
@@ -372,6 +360,32 @@ impl Store {
         let digest = OperatorOrder::digest(reference);
         self.operator.join(format!("{digest}.json"))
     }
+}
+
+/// See [`Store::past_marks`]; the last is the one admitted last.
+fn past_marks(files: &[(PathBuf, String)], feed: &FeedName, last: Option<&Mark>) -> Vec<Mark> {
+    let mut marks: Vec<Mark> = past(files, feed, names::is_past_mark);
+    // That of the state admitted last may be there as well, where a commit failed after it.
+    let last = last.map(Mark::number);
+    marks.retain(|mark| Some(mark.number()) < last);
+    marks.sort_unstable_by_key(|mark| std::cmp::Reverse(mark.number()));
+    marks
+}
+
+/// The marks of states to go back to among the files of a feed. One that cannot be read is passed over.
+fn past<T: DeserializeOwned>(
+    files: &[(PathBuf, String)],
+    feed: &FeedName,
+    is_past_mark: impl Fn(&str) -> bool,
+) -> Vec<T> {
+    let mut marks = Vec::new();
+    for (path, _) in files.iter().filter(|(_, name)| is_past_mark(name)) {
+        match read_json(path) {
+            Ok(mark) => marks.extend(mark),
+            Err(error) => tracing::warn!(%feed, %error, "a state cannot be gone back to"),
+        }
+    }
+    marks
 }
 
 /// An order is stored under its own reference, so that the next letter finds it.

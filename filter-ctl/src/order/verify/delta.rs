@@ -170,8 +170,7 @@ impl<'a> Base<'a> {
 
 /// An entry that was there before, unchanged but for its end and reason, keeps its `since`.
 fn since(known: Option<(Entry<'_>, Timestamp)>, entry: &Entry<'_>) -> Timestamp {
-    let same =
-        known.filter(|(known, _)| known.net == entry.net && known.terms.mean_the_same(entry.terms));
+    let same = known.filter(|(known, _)| known.asks_the_same(entry));
     let now = entry.terms.since;
     same.map_or(now, |(_, since)| since.min(now))
 }

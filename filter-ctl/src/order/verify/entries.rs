@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::AdmissionError;
 use crate::order::{
-    Entries, EntriesBuilder, Entry, OrderInfo, RefusalReason, RefusedEntry, Terms, VerifiedOrder,
+    Entries, EntriesBuilder, OrderInfo, RefusalReason, RefusedEntry, Terms, VerifiedOrder,
     parse::{
         self, Manifest, ParseError, ParseErrorKind, ParsedEntry, ParsedLine, ParsedOrder, Removal,
     },
@@ -138,14 +138,10 @@ pub(in crate::order) fn judge_until(
 
 /// An entry that was there before, unchanged but for its end and reason, keeps its `since`.
 pub(super) fn carry_since(entries: Entries, previous: &VerifiedOrder) -> Entries {
-    let mut before = previous.entries().by_id().peekable();
+    let mut before = previous.entries().alongside();
     entries.stamp(|entry| {
-        while before.next_if(|known| known.id < entry.id).is_some() {}
-        let same = |known: &&Entry<'_>| {
-            known.id == entry.id && known.net == entry.net && known.terms.mean_the_same(entry.terms)
-        };
         let since = entry.terms.since;
-        let known = before.peek().filter(same);
+        let known = before(entry.id).filter(|known| known.asks_the_same(&entry));
         known.map_or(since, |known| known.terms.since.min(since))
     })
 }
