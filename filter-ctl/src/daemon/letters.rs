@@ -164,7 +164,15 @@ impl View {
     pub fn report(&self, id: &OrderId, now: Timestamp) -> Option<OrderReport> {
         let generation = self.status.generation.as_ref();
         let generation = generation.map(|generation| generation.number);
-        Some(report(self.order(id)?, generation, self.audit_record, now))
+        let not_dropping = self.status.not_dropping();
+        let record = self.audit_record;
+        Some(report(
+            self.order(id)?,
+            generation,
+            record,
+            not_dropping,
+            now,
+        ))
     }
 }
 
@@ -173,9 +181,16 @@ pub(crate) fn report(
     detail: OrderDetail,
     generation: Option<u64>,
     audit_record: Option<u64>,
+    not_dropping: Option<&str>,
     now: Timestamp,
 ) -> OrderReport {
-    let items = items(&detail);
+    let mut items = items(&detail);
+    if not_dropping.is_some() {
+        let blocked = |item: &&mut ReportItem| matches!(&*item.status, "enforced" | "partial");
+        for item in items.iter_mut().filter(blocked) {
+            "monitored".clone_into(&mut item.status);
+        }
+    }
     let OrderDetail {
         summary, letter, ..
     } = detail;
@@ -213,6 +228,7 @@ pub(crate) fn report(
         generation,
         audit_record,
         items,
+        not_dropping: not_dropping.map(str::to_owned),
     }
 }
 

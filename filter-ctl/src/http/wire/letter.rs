@@ -69,6 +69,10 @@ pub struct OrderReport {
     pub audit_record: Option<u64>,
     /// Everything that was asked for.
     pub items: Vec<ReportItem>,
+    /// Why nothing at all is dropped at the time of the report, if so: `kill_switch`, or `no_interface` where none
+    /// enforces. What would be blocked then has the status `monitored`.
+    #[serde(default)]
+    pub not_dropping: Option<String>,
 }
 
 /// One thing that was asked for.
