@@ -202,7 +202,9 @@ fn what_takes_blocking_away_does_not_wait_for_a_full_disk_and_is_written_when_th
     assert!(arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
     assert!(site.alarm("state_not_writable").is_some());
     fs::remove_file(filler).unwrap();
-    until("it is written", || site.alarm("state_not_writable").is_none());
+    until("it is written", || {
+        site.alarm("state_not_writable").is_none()
+    });
     service.kill();
     let _service = site.start();
     assert!(

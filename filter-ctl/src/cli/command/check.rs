@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jiff::Timestamp;
 use nix::{
     net::if_::if_nametoindex,
     sys::statfs::{BPF_FS_MAGIC, statfs},
@@ -24,13 +25,19 @@ use crate::{
         Config, DEFAULT_PATH, FeedFormat,
         load::{Loaded, load},
     },
-    daemon::start::{TrustFileError, read_trust},
+    daemon::{
+        desired::{Sources, note_interfaces, plan},
+        local::Local,
+        start::{TrustFileError, capacity, read_trust},
+    },
     http::push::tls::Identity,
     kernel::{
         object,
         offload::{strips_vlan_tags, vlan_advice},
     },
+    observe::ledger::Ledger,
     order::trust::TrustFile,
+    policy::RuleSet,
 };
 
 /// The arguments.
@@ -84,6 +91,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Outcome, Failur
             warnings.push(vlan_advice(&interface.name));
         }
     }
+    fits(&config)?;
     if !on_bpffs(&config.pin_dir) {
         warnings.push(format!(
             "{} is not on a BPF file system; unless the service can mount one, do so with \
@@ -93,6 +101,18 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Outcome, Failur
     }
     let report = report(&args.config, &config, &trust, warnings);
     context.document(&report, || report.text())
+}
+
+/// Whether what the configuration says by itself has room in the kernel, without any order.
+fn fits(config: &Config) -> Result<(), Failure> {
+    let invalid = |error: &dyn std::error::Error| Failure::invalid("capacity", error.to_string());
+    let mut ledger = Ledger::new();
+    note_interfaces(config, &mut ledger).map_err(|error| invalid(&error))?;
+    let (sources, local, before) = (Sources::default(), Local::default(), RuleSet::default());
+    let room = capacity(config.capacity);
+    let now = Timestamp::now();
+    plan(config, room, &ledger, &sources, &local, &before, now).map_err(|error| invalid(&error))?;
+    Ok(())
 }
 
 /// Reads the trust file. Without any feed there need not be one.
