@@ -7,7 +7,7 @@ use std::{
 };
 
 use filter_common::{
-    limit::{CLASSES, Class, Limit},
+    limit::{CLASSES, Class, Limit, Tick, Use},
     verdict::{Action, Reason},
 };
 use filter_ctl::{
@@ -365,6 +365,38 @@ fn an_address_of_ipv6_has_its_limit_too() {
             let packet = V6::new(source, destination, number::ICMPV6).packet(&segment);
             let frame = Frame::new(0x86dd, packet).bytes();
             assert_eq!(timed.send(&frame, 5), 1, "{destination} in {network}");
+        }
+    }
+}
+
+#[test]
+fn what_another_limit_has_left_in_a_bucket_is_forgotten_within_a_burst_and_a_packet() {
+    let limits = [
+        Limit::packets(5, 5),
+        Limit::packets(100, 10),
+        Limit::packets(1_000_000, 100_000),
+        Limit::bytes(125_000, 12_500),
+        Limit::bytes(1_250_000_000, 125_000_000),
+    ];
+    let tick = |count| Tick { count, units: 12 };
+    for old in limits {
+        // Filled up, as a flood does, by packets of every size.
+        let mut level = Use::new(0, tick(0));
+        for length in [64, 1_500, 65_535].into_iter().cycle().take(400_000) {
+            let cost = old.cost(length);
+            level = level.with(&old, cost, tick(0)).unwrap_or(level);
+        }
+        for level in [level, Use::from_bits(u64::from(u32::MAX))] {
+            for new in limits {
+                let most = u64::from(new.burst) + new.cost(u16::MAX);
+                let units = most.div_ceil(u64::from(new.rate));
+                let then = tick(units.div_ceil(12));
+                // Past 16 bits of ticks a bucket may look as if it had been touched just now.
+                if then.count < 1 << 16 {
+                    let passes = level.with(&new, new.cost(64), then);
+                    assert!(passes.is_some(), "{old:?}, then {new:?}: {level:?}");
+                }
+            }
         }
     }
 }

@@ -240,7 +240,7 @@ pub fn judge_rules<T: Tables + ?Sized, C: Clock, E: Effects>(
         };
         let rule = tables.rule(rank);
         let drops = match rule.action() {
-            DROP | MONITOR => true,
+            DROP => true,
             LIMIT => !tables.take_rule(rank, clock, effects),
             _ => false,
         };

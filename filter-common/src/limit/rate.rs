@@ -168,11 +168,16 @@ impl Use {
     }
 
     /// With what a packet of this cost makes of it; `None` where it is over the limit.
+    ///
+    /// A level above what this limit can leave is one of another limit, which had the bucket before: it counts as the
+    /// highest that this one can leave, or it would take what another unit or rate takes to fall.
     #[inline(always)]
     #[must_use]
     pub const fn with(self, limit: &Limit, cost: u64, tick: Tick) -> Option<Self> {
         let fallen = self.age(tick) * tick.units as u64 * limit.rate as u64;
         let level = self.level();
+        let most = limit.burst as u64 + limit.cost(u16::MAX);
+        let level = if level > most { most } else { level };
         let level = level.saturating_sub(fallen);
         // A packet that costs more than the burst passes an empty bucket, or it never would; the level stays
         // above the burst until it is paid.

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Writes one of the files of decisions below a state directory.
-type Save = fn(&Local, &Path) -> Result<(), LocalError>;
+pub(super) type Save = fn(&Local, &Path) -> Result<(), LocalError>;
 
 impl Engine {
     /// Carries out a command and sends its answer. Nobody waiting for an answer is no error: the
@@ -166,7 +166,7 @@ impl Engine {
         });
         let message = format!("{} is withdrawn and no longer enforced", subject(request));
         let event = Event::new(&actor_name(actor), "withdraw", subject(request));
-        self.decide(
+        self.take_away(
             local,
             Local::save_withdrawals,
             event.detail("reason", &request.reason),
@@ -284,7 +284,7 @@ impl Engine {
             by: actor_name(actor),
             at: now,
         });
-        self.decide(
+        self.take_away(
             local,
             Local::save_exceptions,
             event,
@@ -309,6 +309,45 @@ impl Engine {
         self.decide(local, Local::save_exceptions, event, message)
     }
 
+    /// The same for a decision that takes blocking away: a disk that does not take it does not keep it from being
+    /// enforced. It is written as soon as that can be done, see [`Engine::save_unsaved`].
+    pub(super) fn take_away(
+        &mut self,
+        local: Local,
+        save: Save,
+        event: Event,
+        message: String,
+    ) -> Answer<Changed> {
+        let files = local.changed_files(&self.local);
+        match (
+            self.decide(local.clone(), save, event.clone(), message.clone()),
+            &files[..],
+        ) {
+            (Err(refusal), [file]) if refusal.code == "state_not_writable" => {
+                self.raise("state_not_writable", *file, refusal.error.clone());
+                let keep: Save = |_, _| Ok(());
+                let mut changed = self.decide(local, keep, event, message)?;
+                self.unsaved.insert(*file, save);
+                changed.message += &format!(
+                    ": this is in force, and NOT ON DISK: {}; a restart before that is mended forgets it",
+                    refusal.error
+                );
+                Ok(changed)
+            }
+            (result, _) => result,
+        }
+    }
+
+    /// Writes what was enforced and could not be written.
+    pub(super) fn save_unsaved(&mut self) {
+        for (file, save) in std::mem::take(&mut self.unsaved) {
+            self.save_decisions(file, save);
+            if self.has_alarm("state_not_writable", file) {
+                self.unsaved.insert(file, save);
+            }
+        }
+    }
+
     /// Makes an operator's decision durable and enforces it.
     ///
     /// Where nobody can say what is in force, the table stays as it is, and the decision waits on disk. A file of
@@ -324,8 +363,8 @@ impl Engine {
         let plan = self.plan(&sources, &local)?;
         if let Some(file) = self.damaged_decisions(&local) {
             let error = format!(
-                "{file} cannot be read and is not written over; put back a good copy and restart, or take \
-                 blocking away by `filter-ctl exception add` or `filter-ctl panic off`"
+                "{file} cannot be read and is not written over; put back a good copy and restart; meanwhile \
+                 `filter-ctl panic off` lets every packet pass"
             );
             return Err(failed("state_damaged", error));
         }

@@ -13,6 +13,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::watch;
 
 use super::{
+    change::Save,
     clock::Clock,
     desired::{Plan, SourceKey, Sources, note_interfaces, plan},
     drift::Proof,
@@ -109,6 +110,8 @@ pub(super) struct Engine {
     /// Interfaces that were taken off by hand, and stay off until they are put on by hand or the
     /// service starts anew.
     pub(super) detached: BTreeSet<String>,
+    /// Files of decisions that are in force and could not be written.
+    pub(super) unsaved: BTreeMap<&'static str, Save>,
     pub(super) interface_errors: BTreeMap<String, String>,
     /// Ticks since the start.
     pub(super) seconds: u64,
@@ -373,6 +376,9 @@ impl Engine {
             self.save_decisions(EXCEPTIONS, Local::save_exceptions);
         }
         self.forget_ended_rules(now);
+        if self.seconds.is_multiple_of(RETRY_EVERY_SECONDS) {
+            self.save_unsaved();
+        }
         // What was only counted so far may be enforced by now, without a new generation.
         if let Some(generation) = self
             .generation()

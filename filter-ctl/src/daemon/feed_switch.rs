@@ -98,7 +98,11 @@ impl Engine {
         let event = Event::new(&actor_name(actor), action, format!("feed {feed}"));
         let event = event.detail("reason", &request.reason);
         let message = format!("feed {feed} {message}");
-        let result = self.decide(local, Local::save_feeds_off, event, message);
+        let result = if request.off {
+            self.take_away(local, Local::save_feeds_off, event, message)
+        } else {
+            self.decide(local, Local::save_feeds_off, event, message)
+        };
         self.clear_alarm(ALARM, feed.as_str());
         self.note_feeds_off();
         result

@@ -164,7 +164,15 @@ impl View {
     pub fn report(&self, id: &OrderId, now: Timestamp) -> Option<OrderReport> {
         let generation = self.status.generation.as_ref();
         let generation = generation.map(|generation| generation.number);
-        Some(report(self.order(id)?, generation, self.audit_record, now))
+        let not_dropping = self.status.not_dropping();
+        let record = self.audit_record;
+        Some(report(
+            self.order(id)?,
+            generation,
+            record,
+            not_dropping,
+            now,
+        ))
     }
 }
 
@@ -173,9 +181,16 @@ pub(crate) fn report(
     detail: OrderDetail,
     generation: Option<u64>,
     audit_record: Option<u64>,
+    not_dropping: Option<&str>,
     now: Timestamp,
 ) -> OrderReport {
-    let items = items(&detail);
+    let mut items = items(&detail);
+    if not_dropping.is_some() {
+        let blocked = |item: &&mut ReportItem| matches!(&*item.status, "enforced" | "partial");
+        for item in items.iter_mut().filter(blocked) {
+            "monitored".clone_into(&mut item.status);
+        }
+    }
     let OrderDetail {
         summary, letter, ..
     } = detail;
@@ -213,6 +228,7 @@ pub(crate) fn report(
         generation,
         audit_record,
         items,
+        not_dropping: not_dropping.map(str::to_owned),
     }
 }
 
@@ -234,6 +250,9 @@ fn items(detail: &OrderDetail) -> Vec<ReportItem> {
             kind: "address".to_owned(),
             item: entry.net.to_string(),
             entry: Some(entry.entry.clone()),
+            dir: Some(entry.dir),
+            proto: entry.proto.clone(),
+            ports: entry.ports.clone(),
             status: status.to_owned(),
             reason: part.copied().flatten().cloned(),
             since: Some(entry.since),
@@ -246,6 +265,9 @@ fn items(detail: &OrderDetail) -> Vec<ReportItem> {
         kind: "address".to_owned(),
         item: entry.net.to_string(),
         entry: Some(entry.entry.clone()),
+        dir: None,
+        proto: None,
+        ports: Vec::new(),
         status: entry.status.clone(),
         reason: entry.reason.clone(),
         since: None,
@@ -259,6 +281,9 @@ fn items(detail: &OrderDetail) -> Vec<ReportItem> {
         kind: indicator.kind.name().to_owned(),
         item: indicator.text.clone(),
         entry: None,
+        dir: None,
+        proto: None,
+        ports: Vec::new(),
         status: "not_enforceable".to_owned(),
         reason: Some("no_address".to_owned()),
         since: None,

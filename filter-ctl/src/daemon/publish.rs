@@ -19,7 +19,7 @@ use super::{
     view::View,
 };
 use crate::{
-    config::{ActionSetting, Config, NeverBlockSetting, RoleSetting},
+    config::{ActionSetting, Config, InterfaceConfig, NeverBlockSetting, RoleSetting},
     http::wire::{
         Alarm, Count, FeedStatus, Generation, InterfaceStatus, NeverBlockEntry, RuleEntry, Stats,
         Status,
@@ -155,10 +155,27 @@ impl Engine {
         }
     }
 
+    /// Whether anything is dropped on an interface.
+    fn enforces_on(&self, interface: &InterfaceConfig) -> bool {
+        let vlans = interface.vlans.iter().filter_map(|vlan| vlan.action);
+        let mut actions = vlans.chain([interface.action]);
+        self.is_attached(&interface.name, interface.mode)
+            && actions.any(|action| action == ActionSetting::Enforce)
+    }
+
+    /// On how many interfaces anything is dropped.
+    pub(super) fn enforcing_interfaces(&self) -> u64 {
+        let interfaces = self.config.interfaces.iter();
+        interfaces
+            .filter(|interface| self.enforces_on(interface))
+            .count() as u64
+    }
+
     fn interface_statuses(&self) -> Vec<InterfaceStatus> {
         let interfaces = self.config.interfaces.iter();
         interfaces
             .map(|interface| InterfaceStatus {
+                enforces: Some(self.enforces_on(interface)),
                 name: interface.name.clone(),
                 role: match interface.role {
                     RoleSetting::Upstream => "upstream",

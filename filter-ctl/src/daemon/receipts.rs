@@ -318,6 +318,7 @@ impl Engine {
             status: ReceiptStatus::Refused,
             mode: mode.name().to_owned(),
             bypass: self.instance.bypass(),
+            enforcing_interfaces: Some(self.enforcing_interfaces()),
             received_at,
             admitted_at: None,
             enforced_at: None,

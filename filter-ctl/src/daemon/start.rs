@@ -157,6 +157,7 @@ pub(super) fn start(
         feeds: BTreeMap::new(),
         alarms: BTreeMap::new(),
         detached: BTreeSet::new(),
+        unsaved: BTreeMap::new(),
         interface_errors: BTreeMap::new(),
         seconds: 0,
         capacity_errors: 0,

@@ -250,7 +250,10 @@ impl View {
         Some(OrderDetail {
             summary,
             entries: mine.map(|rule| self.covering_entry(&rule)).collect(),
-            not_enforced: withheld.map(|entry| withheld_entry(&entry)).collect(),
+            not_enforced: withheld
+                .map(|entry| withheld_entry(&entry))
+                .chain(self.waiting_of(id))
+                .collect(),
             letter: self.letter(id).map(letter_info),
         })
     }

@@ -58,6 +58,7 @@ pub(crate) fn status() -> Status {
                 mode: Mode::Native,
                 action: "enforce".to_owned(),
                 attached: true,
+                enforces: Some(true),
                 error: None,
             },
             InterfaceStatus {
@@ -66,6 +67,7 @@ pub(crate) fn status() -> Status {
                 mode: Mode::Generic,
                 action: "monitor".to_owned(),
                 attached: false,
+                enforces: Some(false),
                 error: Some("interface eth1 does not exist".to_owned()),
             },
         ],
@@ -191,6 +193,7 @@ pub(crate) fn explanation() -> Explanation {
         rules: Vec::new(),
         rules_total: 0,
         blocked: true,
+        not_dropping: None,
         orders: vec![covering_entry()],
         never_block: None,
         withheld: Vec::new(),

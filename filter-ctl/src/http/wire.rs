@@ -105,6 +105,24 @@ pub struct Status {
     pub overdue: u64,
 }
 
+impl Status {
+    /// Why nothing at all is dropped, if so: `kill_switch`, or `no_interface` where none enforces.
+    #[must_use]
+    pub fn not_dropping(&self) -> Option<&'static str> {
+        if self.bypass {
+            Some("kill_switch")
+        } else if self
+            .interfaces
+            .iter()
+            .any(|interface| interface.enforces != Some(false))
+        {
+            None
+        } else {
+            Some("no_interface")
+        }
+    }
+}
+
 /// The generation in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generation {
@@ -139,6 +157,10 @@ pub struct InterfaceStatus {
     pub action: String,
     /// Whether the program is on it.
     pub attached: bool,
+    /// Whether anything is dropped there: the program is on it, and it or a VLAN of it enforces. Absent where only the
+    /// pins were read.
+    #[serde(default)]
+    pub enforces: Option<bool>,
     /// Why not, if it should be.
     pub error: Option<String>,
 }

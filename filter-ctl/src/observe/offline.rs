@@ -121,6 +121,7 @@ pub fn status(pin_dir: &Path) -> Result<Status, OfflineError> {
     for (mode, name) in pins.links()? {
         interfaces.push(InterfaceStatus {
             attached: attach::is_attached(&pins, &name, mode)?,
+            enforces: None,
             name,
             role: "unknown".to_owned(),
             mode,

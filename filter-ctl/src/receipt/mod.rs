@@ -86,6 +86,9 @@ pub struct Receipt {
     pub mode: String,
     /// Whether the kill switch was on, so that everything passed.
     pub bypass: bool,
+    /// On how many interfaces packets were dropped at all; with none, nothing was.
+    #[serde(default)]
+    pub enforcing_interfaces: Option<u64>,
     /// When it had arrived.
     pub received_at: Timestamp,
     /// When it was on disk.
@@ -170,6 +173,7 @@ pub(crate) mod tests {
             status,
             mode: "enforce".to_owned(),
             bypass: false,
+            enforcing_interfaces: Some(2),
             received_at: samples::time("2026-11-23T08:00:00Z"),
             admitted_at: None,
             enforced_at: None,

@@ -68,7 +68,7 @@ pub(crate) enum SceneError {
         known: Vec<String>,
     },
     /// The orders do not fit.
-    #[error("{0}; the service would refuse this too: raise [capacity]")]
+    #[error("{0}; the service would refuse this too")]
     Capacity(#[from] CapacityError),
     /// The interfaces do not fit.
     #[error(transparent)]

@@ -179,3 +179,36 @@ fn on_a_full_disk_nothing_is_taken_in_and_nothing_is_lost_and_the_log_says_what_
     let log = fs::read_to_string(site.path("state/audit.log")).unwrap();
     assert!(log.contains("records_lost_before"), "{log}");
 }
+
+#[test]
+fn what_takes_blocking_away_does_not_wait_for_a_full_disk_and_is_written_when_there_is_room() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let disk = SmallDisk::mount();
+    let (site, authority) = site(&layout, CONFIG);
+    site.keep_state_on(&disk);
+    let service = site.start();
+    let bundle = authority.sign(&site, "1.jsonl", &Bundle::new(1, &[BAD_4, GOOD_4]));
+    site.done(&["order", "apply", bundle.to_str().unwrap()]);
+    assert!(!arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
+
+    let filler = disk.fill();
+    let said = site.done(&["order", "withdraw", "cert:7/2026", "--entry", "e0"]);
+    assert!(said.contains("NOT ON DISK"), "{said}");
+    assert!(arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
+    site.done(&["exception", "add", GOOD_4, "--reason", "a test"]);
+    assert!(arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
+    assert!(site.alarm("state_not_writable").is_some());
+    fs::remove_file(filler).unwrap();
+    until("it is written", || {
+        site.alarm("state_not_writable").is_none()
+    });
+    service.kill();
+    let _service = site.start();
+    assert!(
+        arrives(&layout, BAD_4) && arrives(&layout, GOOD_4),
+        "a restart forgets nothing that was written"
+    );
+}

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jiff::Timestamp;
 use nix::{
     net::if_::if_nametoindex,
     sys::statfs::{BPF_FS_MAGIC, statfs},
@@ -21,16 +22,22 @@ use crate::{
         text::{self, count, fields, number},
     },
     config::{
-        Config, DEFAULT_PATH,
+        Config, DEFAULT_PATH, FeedFormat,
         load::{Loaded, load},
     },
-    daemon::start::{TrustFileError, read_trust},
+    daemon::{
+        desired::{Sources, note_interfaces, plan},
+        local::Local,
+        start::{TrustFileError, capacity, read_trust},
+    },
     http::push::tls::Identity,
     kernel::{
         object,
         offload::{strips_vlan_tags, vlan_advice},
     },
+    observe::ledger::Ledger,
     order::trust::TrustFile,
+    policy::RuleSet,
 };
 
 /// The arguments.
@@ -84,6 +91,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Outcome, Failur
             warnings.push(vlan_advice(&interface.name));
         }
     }
+    fits(&config)?;
     if !on_bpffs(&config.pin_dir) {
         warnings.push(format!(
             "{} is not on a BPF file system; unless the service can mount one, do so with \
@@ -93,6 +101,18 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> Result<Outcome, Failur
     }
     let report = report(&args.config, &config, &trust, warnings);
     context.document(&report, || report.text())
+}
+
+/// Whether what the configuration says by itself has room in the kernel, without any order.
+fn fits(config: &Config) -> Result<(), Failure> {
+    let invalid = |error: &dyn std::error::Error| Failure::invalid("capacity", error.to_string());
+    let mut ledger = Ledger::new();
+    note_interfaces(config, &mut ledger).map_err(|error| invalid(&error))?;
+    let (sources, local, before) = (Sources::default(), Local::default(), RuleSet::default());
+    let room = capacity(config.capacity);
+    let now = Timestamp::now();
+    plan(config, room, &ledger, &sources, &local, &before, now).map_err(|error| invalid(&error))?;
+    Ok(())
 }
 
 /// Reads the trust file. Without any feed there need not be one.
@@ -106,7 +126,8 @@ fn trust(config: &Config, warnings: &mut Vec<String>) -> Result<TrustFile, Failu
         Err(error) => return Err(Failure::invalid("trust_file", error.to_string())),
     };
     for feed in &config.feeds {
-        if trust.feed(&feed.name).is_none() {
+        let is_signed = feed.format == FeedFormat::Bundle;
+        if is_signed && trust.feed(&feed.name).is_none() {
             warnings.push(format!(
                 "feed {} is not in the trust file, so no bundle of it can be admitted",
                 feed.name

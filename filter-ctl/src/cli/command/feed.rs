@@ -101,7 +101,7 @@ fn list(context: &Context) -> Result<Outcome, Failure> {
     let status = context.service.ask(async |client| client.status().await)?;
     context.document(&status.feeds, || match status.feeds.as_slice() {
         [] => "There are no feeds.\n".to_owned(),
-        feeds => text::feed::table(feeds),
+        feeds => text::feed::table(feeds, Timestamp::now()),
     })
 }
 

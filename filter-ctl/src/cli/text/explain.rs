@@ -27,6 +27,7 @@ pub fn text(explanation: &Explanation, now: Timestamp) -> String {
         rules,
         rules_total,
         blocked,
+        not_dropping,
         orders,
         never_block,
         withheld,
@@ -38,6 +39,14 @@ pub fn text(explanation: &Explanation, now: Timestamp) -> String {
         format!("{address} is BLOCKED by {entries}")
     } else if never_block.is_some() {
         format!("{address} is not blocked: it is on the never-block list")
+    } else if let Some(why) = not_dropping.as_deref().filter(|_| !orders.is_empty()) {
+        let why = match why {
+            "kill_switch" => "the kill switch is on",
+            _ => "no interface enforces",
+        };
+        format!(
+            "{address} is not blocked, though orders in force cover it: {why}, nothing is dropped"
+        )
     } else if !orders.is_empty() {
         format!("{address} is not blocked, though orders in force cover it")
     } else {

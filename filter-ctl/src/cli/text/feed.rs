@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    fields, number, optional_time, outside,
+    distance, fields, number, optional_time, outside,
     table::{Side, Table},
     time_and_distance,
 };
@@ -11,7 +11,7 @@ use crate::http::wire::{Alarm, FeedStatus};
 
 /// A line for each feed.
 #[must_use]
-pub fn table(feeds: &[FeedStatus]) -> String {
+pub fn table(feeds: &[FeedStatus], now: Timestamp) -> String {
     let mut table = Table::new(&[
         ("NAME", Side::Left),
         ("MODE", Side::Left),
@@ -22,10 +22,13 @@ pub fn table(feeds: &[FeedStatus]) -> String {
         ("HELD", Side::Right),
         ("EPOCH/SEQ", Side::Right),
         ("ADMITTED", Side::Left),
+        ("AGE", Side::Right),
         ("EXPIRES", Side::Left),
         ("REFUSED", Side::Right),
+        ("ALARMS", Side::Left),
     ]);
     for feed in feeds {
+        let alarms: Vec<&str> = feed.alarms.iter().map(|alarm| &*alarm.code).collect();
         table.row([
             feed.feed.to_string(),
             mode(feed),
@@ -36,11 +39,23 @@ pub fn table(feeds: &[FeedStatus]) -> String {
             number(feed.held),
             sequence(feed),
             optional_time(feed.admitted_at),
+            age(feed, now),
             optional_time(feed.expires_at),
             number(feed.refused_bundles),
+            alarms.join(" "),
         ]);
     }
     table.render(2)
+}
+
+/// How long ago its publisher was last heard of: the last fetch that succeeded, else the last admission.
+fn age(feed: &FeedStatus, now: Timestamp) -> String {
+    let last = feed.last_success.max(feed.admitted_at);
+    let seconds = |last: Timestamp| now.as_second().saturating_sub(last.as_second());
+    last.map_or_else(
+        || "-".to_owned(),
+        |last| distance(seconds(last).unsigned_abs()),
+    )
 }
 
 /// The message of an alarm, with what has changed since it was raised.

@@ -98,14 +98,16 @@ pub fn time_and_distance(then: Timestamp, now: Timestamp) -> String {
     let seconds = then.as_second() - now.as_second();
     let distance = distance(seconds.unsigned_abs());
     let at = time(then);
-    if seconds < 0 {
+    if seconds <= 0 {
         format!("{at} ({distance} ago)")
     } else {
         format!("{at} (in {distance})")
     }
 }
 
-fn distance(seconds: u64) -> String {
+/// A length of time, rounded down to one unit.
+#[must_use]
+pub fn distance(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),
@@ -172,7 +174,7 @@ mod tests {
         let now: Timestamp = "2026-11-23T12:00:00+07:00".parse().unwrap();
         assert_eq!(time(now), "2026-11-23 05:00:00Z");
         for (then, expected) in [
-            ("2026-11-23T05:00:00Z", "2026-11-23 05:00:00Z (in 0 s)"),
+            ("2026-11-23T05:00:00Z", "2026-11-23 05:00:00Z (0 s ago)"),
             ("2026-11-23T04:58:01Z", "2026-11-23 04:58:01Z (119 s ago)"),
             ("2026-11-23T02:00:00Z", "2026-11-23 02:00:00Z (3 h ago)"),
             ("2026-11-23T05:30:00Z", "2026-11-23 05:30:00Z (in 30 min)"),

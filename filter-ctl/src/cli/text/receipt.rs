@@ -30,6 +30,10 @@ pub fn text(receipt: &Receipt) -> String {
     } else {
         ""
     };
+    let interfaces = match receipt.enforcing_interfaces {
+        Some(0) => "none enforces: nothing is dropped",
+        _ => "",
+    };
     let mut text = fields(
         0,
         &[
@@ -44,6 +48,7 @@ pub fn text(receipt: &Receipt) -> String {
             ("generation", generation.unwrap_or_default()),
             ("entries", entries),
             ("kill switch", bypass.to_owned()),
+            ("interfaces", interfaces.to_owned()),
             ("signed by", receipt.appliance_key.clone()),
         ],
     );

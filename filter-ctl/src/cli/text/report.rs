@@ -8,6 +8,7 @@ use super::{number, time};
 use crate::{
     cli::sanitize,
     http::wire::{OrderReport, ReportItem},
+    order::Direction,
 };
 
 /// The language of a report.
@@ -42,6 +43,7 @@ impl Language {
             "partial" => self.say("blocked in part", "ngăn chặn một phần"),
             "refused" => self.say("refused", "từ chối"),
             "withdrawn" => self.say("withdrawn", "đã thu hồi"),
+            "paused" => self.say("waits: its feed is paused", "đang chờ: nguồn tạm dừng"),
             "held" => self.say("waits for an approval", "đang chờ phê duyệt"),
             "ended" => self.say("ended", "đã hết hiệu lực"),
             "not_enforceable" => self.say("not enforceable", "không thể thực hiện"),
@@ -104,6 +106,8 @@ pub fn text(report: &OrderReport, language: Language) -> String {
         }
     });
     let number_of = |value: Option<u64>| value.map_or_else(String::new, |n| n.to_string());
+    // What first enforced a letter; what has come since says nothing of it.
+    let enforced = report.letter.as_ref().and_then(|letter| letter.enforced);
     lines.extend([
         (say("Legal basis", "Căn cứ pháp lý"), report.basis.clone()),
         (say("Reason", "Lý do"), report.reason.clone()),
@@ -123,17 +127,29 @@ pub fn text(report: &OrderReport, language: Language) -> String {
         ),
         (
             say("Rule generation", "Phiên bản tập luật"),
-            number_of(report.generation),
+            number_of(enforced.map(|enforced| enforced.generation)),
         ),
         (
             say("Audit record", "Bản ghi nhật ký"),
-            number_of(report.audit_record),
+            number_of(enforced.and_then(|enforced| enforced.record)),
         ),
         (
             say("Report made at", "Thời điểm lập báo cáo"),
             time(report.at),
         ),
     ]);
+    let nothing = match report.not_dropping.as_deref() {
+        None => "",
+        Some("kill_switch") => say(
+            "NOTHING IS BLOCKED at the moment: the kill switch is on",
+            "HIỆN KHÔNG NGĂN CHẶN: hệ thống lọc đang tắt khẩn cấp",
+        ),
+        Some(_) => say(
+            "NOTHING IS BLOCKED at the moment: no interface enforces",
+            "HIỆN KHÔNG NGĂN CHẶN: không giao diện nào đang lọc",
+        ),
+    };
+    lines.push((say("Filtering", "Trạng thái lọc"), nothing.to_owned()));
     lines.retain(|(_, value)| !value.is_empty());
     let width = lines.iter().map(|(name, _)| name.chars().count()).max();
     for (name, value) in &lines {
@@ -173,7 +189,7 @@ pub fn text(report: &OrderReport, language: Language) -> String {
 
 /// Whether an address that was asked for is neither blocked nor decided against.
 fn is_open(item: &ReportItem) -> bool {
-    matches!(item.status.as_str(), "held" | "monitored")
+    matches!(item.status.as_str(), "held" | "monitored" | "paused")
 }
 
 fn letter_lines(report: &OrderReport, language: Language) -> Vec<(&'static str, String)> {
@@ -216,8 +232,12 @@ fn letter_lines(report: &OrderReport, language: Language) -> Vec<(&'static str, 
 }
 
 fn item_line(item: &ReportItem, language: Language) -> String {
+    let packets = match packets(item, language) {
+        text if text.is_empty() => text,
+        text => format!("; {text}"),
+    };
     let mut text = format!(
-        "{} ({}): {}",
+        "{} ({}{packets}): {}",
         sanitize::line(&item.item),
         language.term(&item.kind),
         language.term(&item.status)
@@ -230,6 +250,19 @@ fn item_line(item: &ReportItem, language: Language) -> String {
         text += &format!(", {from} {} {to} {}", time(since), time(until));
     }
     text
+}
+
+/// Which packets of an address are meant; empty for all of them.
+fn packets(item: &ReportItem, language: Language) -> String {
+    let direction = item.dir.and_then(|direction| match direction {
+        Direction::From => Some(language.say("from it", "từ địa chỉ này")),
+        Direction::To => Some(language.say("to it", "đến địa chỉ này")),
+        Direction::Both => None,
+    });
+    let ports = (!item.ports.is_empty())
+        .then(|| format!("{} {}", language.say("ports", "cổng"), item.ports.join(" ")));
+    let parts = [direction.map(str::to_owned), item.proto.clone(), ports];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn moment(at: Option<Timestamp>) -> String {
@@ -246,6 +279,7 @@ pub fn csv(report: &OrderReport, language: Language) -> String {
         say("issuer", "Cơ quan ban hành"),
         say("kind", "Loại"),
         say("item", "Nội dung"),
+        say("packets", "Lưu lượng"),
         say("status", "Kết quả"),
         say("reason", "Lý do"),
         say("since", "Hiệu lực từ"),
@@ -258,6 +292,7 @@ pub fn csv(report: &OrderReport, language: Language) -> String {
             &report.issuer,
             language.term(&item.kind),
             &item.item,
+            &packets(item, language),
             language.term(&item.status),
             language.term(item.reason.as_deref().unwrap_or("")),
             &rfc3339(item.since),
@@ -295,6 +330,7 @@ mod tests {
             samples::order_detail(),
             Some(42),
             Some(7),
+            None,
             samples::time("2026-11-25T08:00:00Z"),
         )
     }

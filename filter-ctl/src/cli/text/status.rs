@@ -21,7 +21,7 @@ pub fn text(status: &Status, now: Timestamp) -> String {
     text += &deadlines(status, now);
     if !status.feeds.is_empty() {
         text += "\nFeeds\n";
-        text += &feed::table(&status.feeds);
+        text += &feed::table(&status.feeds, now);
     }
     text
 }
@@ -155,8 +155,8 @@ Interfaces
   eth1  customer  generic  monitor  NOT ATTACHED: interface eth1 does not exist
 
 Feeds
-  NAME  MODE       DESIRED   ENFORCED  DRIFT  WITHHELD  HELD  EPOCH/SEQ  ADMITTED              EXPIRES               REFUSED
-  ncsc  enforce  1,000,003  1,000,000      0         3     0       1/42  2026-11-23 08:00:04Z  2026-11-24 08:00:00Z        0
+  NAME  MODE       DESIRED   ENFORCED  DRIFT  WITHHELD  HELD  EPOCH/SEQ  ADMITTED               AGE  EXPIRES               REFUSED  ALARMS
+  ncsc  enforce  1,000,003  1,000,000      0         3     0       1/42  2026-11-23 08:00:04Z  25 h  2026-11-24 08:00:00Z        0
 "
         );
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 use super::{View, withheld_entry};
 use crate::{
     http::wire::{Explanation, RuleAtEnd, WithheldEntry},
-    order::VerifiedOrder,
+    order::{OrderId, OrderInfo, VerifiedOrder},
     policy::perimeter::HostGroup,
     table::explain::{covering, never_block_of},
 };
@@ -34,6 +34,7 @@ impl View {
             rules: Vec::new(),
             rules_total: 0,
             blocked: false,
+            not_dropping: self.status.not_dropping().map(str::to_owned),
             orders: Vec::new(),
             never_block: None,
             withheld: Vec::new(),
@@ -47,7 +48,7 @@ impl View {
         if let Some(address) = stands_for {
             self.explain_one(address.into(), &mut explanation);
         }
-        explanation.blocked &= !self.status.bypass;
+        explanation.blocked &= explanation.not_dropping.is_none();
         self.explain_rules(address, &mut explanation);
         explanation
     }
@@ -93,6 +94,29 @@ impl View {
 
     /// What feeds that stand still have sent about an address, and what is not in force of it.
     fn waiting_at(&self, address: IpAddr) -> impl Iterator<Item = WithheldEntry> {
+        self.not_in_force(move |latest| latest.entries().covering(address))
+    }
+
+    /// What a feed that stands still has sent of an order, and what is not in force of it.
+    pub(super) fn waiting_of(&self, id: &OrderId) -> impl Iterator<Item = WithheldEntry> {
+        self.not_in_force(move |latest| {
+            let is_it =
+                |order: &OrderInfo| *latest.feed() == id.feed && order.reference == id.reference;
+            let Some(order) = latest.orders().iter().position(is_it) else {
+                return Vec::new();
+            };
+            let entries = latest.entries();
+            let positions = entries.positions_by_id().iter().copied();
+            let is_mine = |position: &u32| entries.at(*position).terms.order as usize == order;
+            positions.filter(is_mine).collect()
+        })
+    }
+
+    /// Of what feeds that stand still have sent last, these entries, as far as they are not in force.
+    fn not_in_force(
+        &self,
+        wanted: impl Fn(&VerifiedOrder) -> Vec<u32>,
+    ) -> impl Iterator<Item = WithheldEntry> {
         self.waiting.iter().flat_map(move |latest| {
             let same = |source: &&Arc<VerifiedOrder>| {
                 source.feed() == latest.feed()
@@ -100,8 +124,8 @@ impl View {
                         == std::mem::discriminant(latest.provenance())
             };
             let in_force = self.sources.iter().find(same);
-            let covering = latest.entries().covering(address).into_iter();
-            let entries = covering.map(|position| latest.entries().at(position));
+            let wanted = wanted(latest).into_iter();
+            let entries = wanted.map(|position| latest.entries().at(position));
             let waits = entries.filter(move |entry| {
                 in_force.is_none_or(|source| source.entries().find(entry.id).is_none())
             });

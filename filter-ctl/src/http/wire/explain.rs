@@ -19,6 +19,9 @@ pub struct Explanation {
     pub address: IpAddr,
     /// Whether orders drop some packets from or to it.
     pub blocked: bool,
+    /// Why nothing at all is dropped, if so: `kill_switch`, or `no_interface` where none enforces.
+    #[serde(default)]
+    pub not_dropping: Option<String>,
     /// Every entry in force that covers it, the most specific first; then those that cover what it stands
     /// for.
     pub orders: Vec<CoveringEntry>,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Count;
 use crate::order::{
-    FeedName, OrderId,
+    Direction, FeedName, OrderId,
     letter::{FirstEnforced, Indicator},
 };
 
@@ -69,6 +69,10 @@ pub struct OrderReport {
     pub audit_record: Option<u64>,
     /// Everything that was asked for.
     pub items: Vec<ReportItem>,
+    /// Why nothing at all is dropped at the time of the report, if so: `kill_switch`, or `no_interface` where none
+    /// enforces. What would be blocked then has the status `monitored`.
+    #[serde(default)]
+    pub not_dropping: Option<String>,
 }
 
 /// One thing that was asked for.
@@ -80,6 +84,15 @@ pub struct ReportItem {
     pub item: String,
     /// The entry, for an address.
     pub entry: Option<String>,
+    /// Of an address that is enforced: which packets.
+    #[serde(default)]
+    pub dir: Option<Direction>,
+    /// The protocol, by name or number; absent for all.
+    #[serde(default)]
+    pub proto: Option<String>,
+    /// Ports, such as `443` or `8000-8010`; empty for all.
+    #[serde(default)]
+    pub ports: Vec<String>,
     /// `enforced`, `monitored`, `partial`, `refused`, `withdrawn`, `ended` or `not_enforceable`.
     pub status: String,
     /// Why it is not enforced, or not wholly.

@@ -7,12 +7,12 @@
 
 use super::{
     indicator::Kind,
-    list::{Comments, ListError, ParsedList},
+    list::{ListError, ParsedList, exempting_word},
 };
 use crate::order::field::excerpt;
 
 /// The names of columns that hold addresses, in lower case.
-const KNOWN_COLUMNS: [&str; 12] = [
+const KNOWN_COLUMNS: [&str; 18] = [
     "ip",
     "ip_address",
     "ipaddress",
@@ -25,6 +25,28 @@ const KNOWN_COLUMNS: [&str; 12] = [
     "network",
     "cidr",
     "dst_ip",
+    "dest_ip",
+    "destination_ip",
+    "src_ip",
+    "source_ip",
+    "remote_ip",
+    "địa chỉ ip",
+];
+
+/// The names of columns without which an address is not what its row means, in lower case.
+const CHANGING_COLUMNS: [&str; 12] = [
+    "netmask",
+    "mask",
+    "subnet_mask",
+    "wildcard",
+    "prefixlen",
+    "prefix_length",
+    "end",
+    "end_ip",
+    "ip_end",
+    "last_ip",
+    "range_end",
+    "to_ip",
 ];
 
 /// Whether the first line that says something names a known column.
@@ -56,11 +78,15 @@ pub(super) fn read(
             let problem = format!("a row of {found} fields: expected {expected}");
             return Err(ListError::Row { line, problem });
         }
+        let row = fields.join(" ");
+        if let Some(word) = exempting_word(&row) {
+            return Err(ListError::Exempts { line, word });
+        }
         let field = fields[index].trim();
         if field.is_empty() {
-            list.refuse(line, fields.join(" ").trim(), Kind::Other);
+            list.refuse(line, row.trim(), Kind::Other);
         } else {
-            list.read_text(line, field, Comments::None)?;
+            list.read_text(line, field)?;
         }
     }
     Ok(())
@@ -92,8 +118,20 @@ fn choose(names: &[String], column: Option<&str>) -> Result<usize, ListError> {
         None => is_known(name.1),
     };
     let found: Vec<_> = names.iter().enumerate().filter(wanted).collect();
-    if let [(index, _)] = found[..] {
-        return Ok(index);
+    let changing = names.iter().find(|name| {
+        let is_one = |other: &&str| name.trim().eq_ignore_ascii_case(other);
+        column.is_none() && CHANGING_COLUMNS.iter().any(|other| is_one(&other))
+    });
+    if let ([(index, _)], None) = (&found[..], changing) {
+        return Ok(*index);
+    }
+    if let Some(name) = changing {
+        let name = excerpt(name.trim());
+        let problem = format!(
+            "column `{name}` says that the addresses are prefixes or ranges: expected a table with prefixes in CIDR \
+             form, or --column to read one column as it is"
+        );
+        return Err(ListError::Row { line: 1, problem });
     }
     let problem = match (column, found.len()) {
         (Some(column), 0) => format!("the table has no column `{}`", excerpt(column)),

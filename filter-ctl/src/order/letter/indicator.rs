@@ -52,7 +52,7 @@ pub(super) enum Word {
 
 /// Undoes what keeps indicators in documents from being clickable.
 pub(super) fn refang(text: &str) -> Cow<'_, str> {
-    const FORMS: [(&str, &str); 16] = [
+    const FORMS: [(&str, &str); 17] = [
         ("[.]", "."),
         ("(.)", "."),
         ("{.}", "."),
@@ -63,6 +63,7 @@ pub(super) fn refang(text: &str) -> Cow<'_, str> {
         ("[DOT]", "."),
         ("(DOT)", "."),
         ("\\.", "."),
+        ("[::]", "::"),
         ("[:]", ":"),
         ("(:)", ":"),
         ("{:}", ":"),
@@ -107,7 +108,18 @@ pub(super) fn classify(word: &str) -> Word {
     if is_domain(word) {
         return Word::Named(Kind::Domain);
     }
-    Word::Prose
+    match labelled(word) {
+        Some(address) => classify(address),
+        None => Word::Prose,
+    }
+}
+
+/// The address of `src:203.0.113.7`, `ip=203.0.113.7` and the like.
+fn labelled(word: &str) -> Option<&str> {
+    let (label, rest) = word.split_once(['=', ':'])?;
+    let is_label = !label.is_empty() && !label.contains(|c: char| c.is_ascii_digit() || c == '.');
+    let rest = trim(rest);
+    (is_label && (looks_like_address(rest) || parse_net(rest).is_ok())).then_some(rest)
 }
 
 /// Without quotes, brackets and the punctuation of a sentence around it.
@@ -166,7 +178,21 @@ fn is_domain(word: &str) -> bool {
 /// Whether a reader would take it for an address or prefix. Dates (`30.12.2026`), telephone numbers
 /// (`024.3640.4421`), numbers of two parts, times (`12:30:00`) and hardware addresses are none.
 fn looks_like_address(word: &str) -> bool {
-    looks_like_ipv4(word) || looks_like_ipv6(word)
+    looks_like_ipv4(word) || looks_like_ipv6(word) || is_pattern(word)
+}
+
+/// `203.0.113.x` and the like: a prefix to people.
+fn is_pattern(word: &str) -> bool {
+    let parts: Vec<&str> = word.split('.').collect();
+    let known = parts.iter().take_while(|part| part.parse::<u8>().is_ok());
+    let known = known.count();
+    let is_open = |part: &&str| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| matches!(c, 'x' | 'X' | '*' | '#' | 'n' | 'N'))
+    };
+    parts.len() == 4 && (2..4).contains(&known) && parts[known..].iter().all(is_open)
 }
 
 fn looks_like_ipv4(word: &str) -> bool {
@@ -211,7 +237,9 @@ fn expected(word: &str, error: &NetError) -> String {
         word.split_once(separator)
             .is_some_and(|(head, _)| address(head))
     };
-    if word.contains('-') && before('-') {
+    if is_pattern(word) {
+        "a pattern: expected prefixes in CIDR form".to_owned()
+    } else if word.contains('-') && before('-') {
         "a range: expected prefixes in CIDR form".to_owned()
     } else if before(':') {
         "an address with a port: expected the address alone, and its ports given apart".to_owned()

@@ -3,7 +3,8 @@
 //! In text, words are separated by white space, commas, semicolons or bars; bullets, numbering, quotes and
 //! prose around an address are passed over. A comment begins with `#`, `;` or `//` at the beginning of a
 //! line or after white space and runs to its end. A line without any address is reported, as is each host
-//! name, URL, hash and mail address. Whatever looks like an address and is none refuses the whole list.
+//! name, URL, hash and mail address. Whatever looks like an address and is none refuses the whole list, and so does
+//! a line that seems to exempt an address: a list says what is to be blocked, and nothing else.
 
 use std::fmt;
 
@@ -91,6 +92,17 @@ pub enum ListError {
         /// What was expected.
         problem: String,
     },
+    /// A line seems to say what is *not* to be blocked.
+    #[error(
+        "line {line}: `{word}` beside an address seems to exempt something: expected only what is to be blocked; take \
+         the line out, and enter what must not be blocked with `filter-ctl exception add`"
+    )]
+    Exempts {
+        /// The line, counted from 1.
+        line: u64,
+        /// The word.
+        word: &'static str,
+    },
     /// The table has no such column, or several known ones.
     #[error("{problem}: expected one of the columns {columns}")]
     Column {
@@ -118,6 +130,7 @@ impl ListError {
             Self::TooManyLines => "too_many_lines",
             Self::LineTooLong { .. } => "line_too_long",
             Self::Broken { .. } => "broken_address",
+            Self::Exempts { .. } => "list_exempts",
             Self::Column { .. } => "no_such_column",
             Self::Row { .. } => "broken_row",
         }
@@ -146,7 +159,7 @@ pub fn parse_list(
         csv::read(text, column, &mut list)?;
     } else {
         for (number, line) in (1..).zip(text.lines()) {
-            list.read_text(number, line, Comments::Cut)?;
+            list.read_text(number, line)?;
         }
     }
     Ok(list)
@@ -166,29 +179,12 @@ fn check_lines(text: &str) -> Result<(), ListError> {
     Ok(())
 }
 
-/// Whether a text may end in a comment.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comments {
-    /// It may: a line.
-    Cut,
-    /// It may not: the field of a table.
-    None,
-}
-
 impl ParsedList {
     /// Reads a line, or a field of a table.
-    pub(super) fn read_text(
-        &mut self,
-        line: u64,
-        text: &str,
-        comments: Comments,
-    ) -> Result<(), ListError> {
+    pub(super) fn read_text(&mut self, line: u64, text: &str) -> Result<(), ListError> {
         let plain = plain(text);
         let whole = refang(&plain);
-        let whole = match comments {
-            Comments::Cut => without_comment(&whole),
-            Comments::None => &*whole,
-        };
+        let whole = without_comment(&whole);
         let broken = |word: &str, problem: &str| ListError::Broken {
             line,
             text: excerpt(word),
@@ -197,10 +193,28 @@ impl ParsedList {
         let mut found = false;
         // After an address, and after an address and a dash.
         let (mut after_net, mut after_dash) = (false, false);
-        for word in words(whole) {
+        // The address that this word hangs on, without a blank in between.
+        let mut hangs_on = None;
+        for (word, is_joined) in words(whole) {
             let before = (after_net, after_dash);
             (after_net, after_dash) = (false, false);
+            hangs_on = hangs_on.filter(|_| is_joined);
             match classify(word) {
+                Word::Prose
+                    if let Some(address) = hangs_on
+                        && is_last_part(word) =>
+                {
+                    self.refuse(line, &format!("{address},{word}"), Kind::Other);
+                }
+                Word::Prose if before.0 && is_length(word) => {
+                    let problem = "a prefix length apart from its address: expected them together";
+                    return Err(broken(word, problem));
+                }
+                // Somebody meant something by it: it must not be lost without a word.
+                Word::Prose if holds_address(word) => {
+                    self.refuse(line, word, Kind::Other);
+                    found = true;
+                }
                 Word::Prose => after_dash = before.0 && is_range_word(word),
                 Word::Net(_) if before.1 => {
                     return Err(broken(word, "ends a range: expected prefixes in CIDR form"));
@@ -208,6 +222,7 @@ impl ParsedList {
                 Word::Net(net) => {
                     self.entries.push(ListedNet { line, net });
                     (after_net, found) = (true, true);
+                    hangs_on = Some(word);
                 }
                 Word::Named(kind) => {
                     self.refuse(line, word, kind);
@@ -215,6 +230,12 @@ impl ParsedList {
                 }
                 Word::Broken(problem) => return Err(broken(word, &problem)),
             }
+        }
+        let ends_in_colon = plain.trim_end().ends_with(':');
+        if (found || ends_in_colon)
+            && let Some(word) = exempting_word(&plain)
+        {
+            return Err(ListError::Exempts { line, word });
         }
         if !found && whole.contains(char::is_alphanumeric) {
             self.refuse(line, whole.trim(), Kind::Other);
@@ -256,7 +277,7 @@ fn without_comment(line: &str) -> &str {
         let rest = &line[at..];
         if after_blank {
             let list_goes_on = || {
-                let mut words = words(rest).peekable();
+                let mut words = words(rest).map(|(word, _)| word).peekable();
                 words.peek().is_some() && words.all(|word| matches!(classify(word), Word::Net(_)))
             };
             if c == '#' || rest.starts_with("//") || (c == ';' && (at == 0 || !list_goes_on())) {
@@ -268,21 +289,98 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
-fn words(line: &str) -> impl Iterator<Item = &str> {
+/// The words of a line, and whether each hangs on the one before by something else than a blank.
+fn words(line: &str) -> impl Iterator<Item = (&str, bool)> {
     // A URL may have any of the separators in it but the blank.
     line.split(' ').flat_map(|word| {
         let is_url = word.contains("://");
         let separators: &[char] = if is_url { &[] } else { &[',', ';', '|'] };
-        word.split(separators)
-            .map(cut_comment)
-            .filter(|word| !word.is_empty())
+        let parts = word.split(separators).map(cut_comment);
+        let parts = parts.filter(|word| !word.is_empty());
+        parts.zip([false].into_iter().chain(std::iter::repeat(true)))
     })
+}
+
+/// `53` behind `203.0.113.52,` may be the end of a further address, or a port, or a number of something: nobody knows,
+/// so it is reported.
+fn is_last_part(word: &str) -> bool {
+    word.len() <= 3 && word.parse::<u8>().is_ok()
+}
+
+/// `/29` behind an address and a blank.
+fn is_length(word: &str) -> bool {
+    let length = word.strip_prefix('/').unwrap_or_default();
+    !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether four numbers with dots are somewhere in a word that is no address.
+fn holds_address(word: &str) -> bool {
+    let runs = word.split(|c: char| !c.is_ascii_digit() && c != '.');
+    let mut runs = runs.map(|run| run.trim_matches('.'));
+    runs.any(|run| run.parse::<std::net::Ipv4Addr>().is_ok())
+}
+
+/// Words by which a line says what is not to be blocked. A line with one of them and an address is never entered: the
+/// address could be the exempt one, or lie within a prefix beside it.
+const EXEMPTING: [&str; 22] = [
+    "trừ",
+    "loại trừ",
+    "không chặn",
+    "không ngăn chặn",
+    "không được chặn",
+    "không được ngăn chặn",
+    "bỏ chặn",
+    "gỡ chặn",
+    "gỡ bỏ",
+    "except",
+    "excepting",
+    "excluding",
+    "exclude",
+    "excludes",
+    "exempt",
+    "unless",
+    "not block",
+    "not to be blocked",
+    "don't block",
+    "unblock",
+    "whitelist",
+    "allowlist",
+];
+
+/// The first of [`EXEMPTING`] in a text, as whole words in either case.
+pub(super) fn exempting_word(text: &str) -> Option<&'static str> {
+    let text = text.to_lowercase().replace('’', "'");
+    let letters = |c: char| c.is_alphanumeric() || c == '\'';
+    let mut spaced = String::from(" ");
+    for word in text.split(|c| !letters(c)).filter(|word| !word.is_empty()) {
+        spaced += word;
+        spaced.push(' ');
+    }
+    let is_in = |word: &&&str| spaced.contains(&format!(" {word} "));
+    EXEMPTING.iter().find(is_in).copied()
 }
 
 /// What stands between the first and the last address of a range.
 fn is_range_word(word: &str) -> bool {
     let is_dash = |c| matches!(c, '-' | '\u{2010}'..='\u{2015}' | '~');
-    word.chars().all(is_dash) || matches!(word, "to" | "through" | "đến" | "..." | "..")
+    word.chars().all(is_dash)
+        || matches!(
+            word,
+            "to" | "through"
+                | "till"
+                | "until"
+                | "đến"
+                | "tới"
+                | "..."
+                | ".."
+                | "…"
+                | "->"
+                | "-->"
+                | "=>"
+                | "→"
+                | "⇒"
+                | "⟶"
+        )
 }
 
 /// `203.0.113.7#C2` is an address with a comment right behind it.

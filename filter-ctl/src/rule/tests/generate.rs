@@ -144,7 +144,8 @@ fn rate() -> impl Strategy<Value = Rate> {
     .prop_map(|(unit, per_second, burst)| Rate {
         unit,
         per_second,
-        burst,
+        // The text refuses less than what 10 ms let pass.
+        burst: burst.map(|burst| burst.max(per_second.div_ceil(100))),
     })
 }
 

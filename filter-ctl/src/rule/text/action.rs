@@ -66,12 +66,28 @@ pub(super) fn read(mut cursor: Cursor<'_>) -> Result<(Action, bool), TextError> 
     Ok((action, !goes_on && action != Action::Monitor))
 }
 
+/// The shortest burst is what this part of a second lets pass.
+const BURSTS_PER_SECOND_MAX: u64 = 100;
+
 pub(super) fn rate(cursor: &mut Cursor<'_>) -> Result<Rate, TextError> {
     let expected = "a rate such as `1000 pps` or `10 Mbit/s`";
     let (unit, per_second) = amount(cursor, &RATES, None, expected)?;
     let burst = if cursor.take(&["burst"]).is_some() {
         let expected = "a burst in the unit of the rate, such as `100` or `1 Mbit`";
-        Some(amount(cursor, &BURSTS, Some(unit), expected)?.1)
+        let before = *cursor;
+        let burst = amount(cursor, &BURSTS, Some(unit), expected)?.1;
+        // Limits count time in ticks of up to 10 ms: what passes between two of them must fit.
+        let least = per_second.div_ceil(BURSTS_PER_SECOND_MAX);
+        if burst < least {
+            let what = match unit {
+                Unit::Packets => "packets",
+                Unit::Bits => "bits",
+            };
+            return Err(before.unexpected(&format!(
+                "a burst of at least {least} {what}, which is what the rate lets pass in 10 ms"
+            )));
+        }
+        Some(burst)
     } else {
         None
     };

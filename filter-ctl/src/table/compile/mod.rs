@@ -134,7 +134,7 @@ pub struct Compiled {
 
 /// A rule set that does not fit. What was in force stays in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{part} would need room for {needed}, and there is room for {available}")]
+#[error("{part} would need room for {needed}, and there is room for {available}{}", .part.advice())]
 pub struct CapacityError {
     /// What is too small.
     pub part: Part,
@@ -203,6 +203,14 @@ impl fmt::Display for Part {
 }
 
 impl Part {
+    /// What can be done about it in the configuration.
+    const fn advice(self) -> &'static str {
+        match self {
+            Self::V4Prefixes | Self::V6Prefixes => "; raise [capacity]",
+            _ => "",
+        }
+    }
+
     const fn check(self, needed: usize, available: usize) -> Result<(), CapacityError> {
         if needed > available {
             return Err(CapacityError {

@@ -58,6 +58,9 @@ fn every_defanged_form_of_an_address_is_read() {
         "| 203.0.113.7 | botnet |",
         "203.0.113.7 # seen with 198.51.100.1",
         "203.0.113.7#C2",
+        "ip=203.0.113.7",
+        "địa chỉ:203.0.113.7",
+        "src:203.0.113.7,",
         "203.0.113.7 ; SBL256894",
         "203.0.113.7 // C2",
         "# 198.51.100.1\n203.0.113.7\n; 198.51.100.2\n// 198.51.100.3",
@@ -70,6 +73,7 @@ fn every_defanged_form_of_an_address_is_read() {
         "2001[:]db8[:]7[:][:]1",
         "2001:db8:7::1.",
         "[2001:db8:7::1]",
+        "2001:db8:7[::]1",
     ] {
         assert_eq!(nets(text), ["2001:db8:7::1/128"], "{text:?}");
     }
@@ -161,6 +165,22 @@ fn what_looks_like_an_address_and_is_none_refuses_the_list() {
             "203.0.113.1 to 203.0.113.9",
             "ends a range: expected prefixes",
         ),
+        (
+            "từ 203.0.113.1 tới 203.0.113.9",
+            "ends a range: expected prefixes",
+        ),
+        (
+            "203.0.113.1 → 203.0.113.9",
+            "ends a range: expected prefixes",
+        ),
+        (
+            "203.0.113.1 .. 203.0.113.9",
+            "ends a range: expected prefixes",
+        ),
+        ("203.0.113.8 /29", "a prefix length apart from its address"),
+        ("203.0.113.x", "a pattern: expected prefixes"),
+        ("203.0.x.x", "a pattern: expected prefixes"),
+        ("203.0.113.xxx", "a pattern: expected prefixes"),
         ("203.0.113.0 255.255.255.0", "a netmask: expected prefixes"),
         ("203.0.113.7:443", "expected the address alone"),
         ("203.0.113.7/gate.php", "expected a prefix length"),
@@ -182,6 +202,60 @@ fn what_looks_like_an_address_and_is_none_refuses_the_list() {
             "{text}: {error}"
         );
     }
+}
+
+#[test]
+fn what_a_line_exempts_is_never_entered() {
+    for (text, word) in [
+        ("203.0.113.0/24 ngoại trừ 203.0.113.7", "trừ"),
+        ("TRỪ: 203.0.113.77", "trừ"),
+        ("Không được chặn 203.0.113.7", "không được chặn"),
+        ("do not block 203.0.113.89", "not block"),
+        ("Don’t block: 203.0.113.89", "don't block"),
+        ("203.0.113.0/24 # except 203.0.113.7", "except"),
+        ("203.0.113.0/24 (excluding .7)", "excluding"),
+        ("Ngoại trừ các địa chỉ sau:\n203.0.113.7", "trừ"),
+    ] {
+        for before in ["", "198.51.100.1\n"] {
+            let text = format!("{before}{text}");
+            let error = parse_list(&text, Format::Text, None).expect_err(&text);
+            assert_eq!(error.code(), "list_exempts", "{text}: {error}");
+            let line = if before.is_empty() { 1 } else { 2 };
+            let expected = format!("line {line}: `{word}` beside an address");
+            assert!(error.to_string().starts_with(&expected), "{text}: {error}");
+        }
+    }
+    let table = "ip,note\n203.0.113.7,C2\n203.0.113.8,do not block\n";
+    let error = parse_list(table, Format::Auto, None).expect_err(table);
+    assert!(
+        error.to_string().starts_with("line 3: `not block`"),
+        "{error}"
+    );
+    // Of a whole word, and beside an address.
+    assert_eq!(nets("203.0.113.7 (unexceptional)"), ["203.0.113.7/32"]);
+    assert_eq!(
+        kinds("203.0.113.7\nExcept for this, we have no objection.").len(),
+        1
+    );
+}
+
+#[test]
+fn what_hangs_on_an_address_and_may_be_the_end_of_another_is_reported() {
+    let reported = |text: &str| {
+        let list = parse_list(text, Format::Text, None).expect(text);
+        let texts = list.not_enforceable.into_iter().map(|refused| refused.text);
+        (list.entries.len(), texts.collect::<Vec<_>>())
+    };
+    let (entries, texts) = reported("203.0.113.52,53,54");
+    assert_eq!(entries, 1);
+    assert_eq!(texts, ["203.0.113.52,53", "203.0.113.52,54"]);
+    assert_eq!(reported("203.0.113.52,C2,198.51.100.7").1, [""; 0]);
+    assert_eq!(reported("203.0.113.52, 3 times").1, [""; 0]);
+    // Nor is an address lost that nobody can read out of its word.
+    assert_eq!(
+        reported("203.0.113.52 và bot_203.0.113.53_x").1,
+        ["bot_203.0.113.53_x"]
+    );
 }
 
 #[test]
@@ -209,6 +283,7 @@ fn a_table_is_read_by_the_column_with_a_known_name() {
         one(5)
     );
     assert_eq!(read("indicator\n203.0.113.7", None), one(2));
+    assert_eq!(read("ip\n203.0.113.7 # not 203.0.113.1", None), one(2));
     assert_eq!(
         read("name,note,ip\na,\"two\nlines\",203.0.113.7", None),
         one(2)
@@ -253,6 +328,11 @@ fn a_table_that_leaves_a_doubt_is_refused_and_names_its_columns() {
             "no column with a known name: expected one of the columns `host`, `port`",
         ),
         (
+            "src_ip,dst_ip\n198.51.100.1,203.0.113.7",
+            None,
+            "several columns with addresses: expected one of the columns `src_ip`, `dst_ip`",
+        ),
+        (
             "ip,address\na,1",
             None,
             "several columns with addresses: expected one of the columns `ip`, `address`",
@@ -277,6 +357,11 @@ fn a_table_that_leaves_a_doubt_is_refused_and_names_its_columns() {
             "ip,port\n\"203.0.113.7\"x,1\n",
             None,
             "line 2: text after a closing quote",
+        ),
+        (
+            "network,netmask\n203.0.113.0,255.255.255.0\n",
+            None,
+            "line 1: column `netmask` says that the addresses are prefixes or ranges",
         ),
         ("ip\n203.0.113.999\n", None, "line 2: `203.0.113.999`"),
         ("", None, "line 1: an empty table"),
