@@ -328,9 +328,9 @@ impl Engine {
                 let keep: Save = |_, _| Ok(());
                 let mut changed = self.decide(local, keep, event, message)?;
                 self.unsaved.insert(*file, save);
-                changed.message += &format!(
-                    ": this is in force, and NOT ON DISK: {}; a restart before that is mended forgets it",
-                    refusal.error
+                changed.message = format!(
+                    "{}: this is in force, and NOT ON DISK: {}; a restart before that is mended forgets it",
+                    changed.message, refusal.error
                 );
                 Ok(changed)
             }

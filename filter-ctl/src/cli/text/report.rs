@@ -261,8 +261,8 @@ fn packets(item: &ReportItem, language: Language) -> String {
     });
     let ports = (!item.ports.is_empty())
         .then(|| format!("{} {}", language.say("ports", "cổng"), item.ports.join(" ")));
-    let parts = [direction.map(str::to_owned), item.proto.clone(), ports];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let said = [direction.map(str::to_owned), item.proto.clone(), ports];
+    said.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn moment(at: Option<Timestamp>) -> String {

@@ -120,7 +120,7 @@ fn choose(names: &[String], column: Option<&str>) -> Result<usize, ListError> {
     let found: Vec<_> = names.iter().enumerate().filter(wanted).collect();
     let changing = names.iter().find(|name| {
         let is_one = |other: &&str| name.trim().eq_ignore_ascii_case(other);
-        column.is_none() && CHANGING_COLUMNS.iter().any(|other| is_one(&other))
+        column.is_none() && CHANGING_COLUMNS.iter().any(is_one)
     });
     if let ([(index, _)], None) = (&found[..], changing) {
         return Ok(*index);
