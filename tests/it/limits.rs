@@ -388,7 +388,7 @@ fn what_another_limit_has_left_in_a_bucket_is_forgotten_within_a_burst_and_a_pac
         }
         for level in [level, Use::from_bits(u64::from(u32::MAX))] {
             for new in limits {
-                let most = u64::from(new.burst) + new.cost(u16::MAX);
+                let most = u64::from(new.burst).max(new.cost(9_216));
                 let units = most.div_ceil(u64::from(new.rate));
                 let then = tick(units.div_ceil(12));
                 // Past 16 bits of ticks a bucket may look as if it had been touched just now.

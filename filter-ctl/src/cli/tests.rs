@@ -116,6 +116,7 @@ fn the_json_of_an_explanation_is_stable() {
         r#"{
   "address": "203.0.113.7",
   "blocked": true,
+  "not_dropping": null,
   "orders": [
     {
       "id": "ncsc:298/VNCERT-DPUC",
@@ -225,7 +226,9 @@ fn the_json_of_status_and_stats_is_stable() {
         object.keys().cloned().collect()
     };
     let document = serde_json::to_value(samples::status()).unwrap();
-    let interface = ["action", "attached", "error", "mode", "name", "role"];
+    let interface = [
+        "action", "attached", "enforces", "error", "mode", "name", "role",
+    ];
     assert_eq!(keys(document["interfaces"][0].clone()), interface);
     let expected = [
         "alarms",

@@ -92,7 +92,9 @@ impl Engine {
             slots: slots
                 .map(|(slot, orders)| (slot, Arc::clone(orders)))
                 .collect(),
-            rules: rules.map(|(rule, slot)| (slot, rule.to_owned())).collect(),
+            rules: rules
+                .map(|(rule, slot)| (slot, without_network(rule)))
+                .collect(),
             interfaces: interfaces
                 .map(|(name, known)| (known.number, name.clone()))
                 .collect(),
@@ -148,4 +150,10 @@ impl Engine {
             .groups_mut()
             .rename(groups.map(|group| group.name.as_str()));
     }
+}
+
+/// The name of a rule in samples. That of a host group's rule ends in one of the group's networks, which may be an
+/// address inside: samples never show one.
+fn without_network(rule: &str) -> String {
+    rule.split('@').next().unwrap_or(rule).to_owned()
 }

@@ -339,7 +339,9 @@ mod tests {
     fn both_languages_say_what_was_done_and_what_was_not() {
         let english = text(&sample(), Language::English);
         assert!(
-            english.contains("203.0.113.0/24 (address): blocked, from"),
+            english.contains(
+                "203.0.113.0/24 (address; to it, tcp, ports 443 8000-8010): blocked, from"
+            ),
             "{english}"
         );
         assert!(

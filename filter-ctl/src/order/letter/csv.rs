@@ -34,13 +34,17 @@ const KNOWN_COLUMNS: [&str; 18] = [
 ];
 
 /// The names of columns without which an address is not what its row means, in lower case.
-const CHANGING_COLUMNS: [&str; 12] = [
+const CHANGING_COLUMNS: [&str; 16] = [
     "netmask",
     "mask",
     "subnet_mask",
     "wildcard",
     "prefixlen",
     "prefix_length",
+    "prefix_len",
+    "cidr_len",
+    "masklen",
+    "bits",
     "end",
     "end_ip",
     "ip_end",

@@ -371,6 +371,7 @@ fn is_range_word(word: &str) -> bool {
                 | "until"
                 | "đến"
                 | "tới"
+                | "/"
                 | "..."
                 | ".."
                 | "…"

@@ -144,8 +144,9 @@ fn rate() -> impl Strategy<Value = Rate> {
     .prop_map(|(unit, per_second, burst)| Rate {
         unit,
         per_second,
-        // The text refuses less than what 10 ms let pass.
-        burst: burst.map(|burst| burst.max(per_second.div_ceil(100))),
+        // The text refuses less than what 10 ms let pass, and more than 1,000 s.
+        burst: burst
+            .map(|burst| burst.clamp(per_second.div_ceil(100), per_second.saturating_mul(1_000))),
     })
 }
 

@@ -280,6 +280,14 @@ const REFUSED: &[(&str, &str)] = &[
         "column 16: `1.5`: expected a rate such as `1000 pps` or `10 Mbit/s`",
     ),
     (
+        "any then limit 1000 pps burst 9",
+        "column 30: `9`: expected a burst of 10 to 1000000 packets, what the rate lets pass in 10 ms to 1000 s",
+    ),
+    (
+        "any then limit 1 pps burst 1001",
+        "column 27: `1001`: expected a burst of 1 to 1000 packets, what the rate lets pass in 10 ms to 1000 s",
+    ),
+    (
         "any then limit 9 pps burst 1 Mbit",
         "column 28: `1`: expected a burst in the unit of the rate, such as `100` or `1 Mbit`",
     ),

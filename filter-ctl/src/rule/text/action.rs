@@ -66,6 +66,8 @@ pub(super) fn read(mut cursor: Cursor<'_>) -> Result<(Action, bool), TextError> 
     Ok((action, !goes_on && action != Action::Monitor))
 }
 
+/// The longest burst is what these let pass. With a longer one the units of a limit would be too coarse for its rate.
+const BURST_SECONDS_MAX: u64 = 1_000;
 /// The shortest burst is what this part of a second lets pass.
 const BURSTS_PER_SECOND_MAX: u64 = 100;
 
@@ -78,13 +80,14 @@ pub(super) fn rate(cursor: &mut Cursor<'_>) -> Result<Rate, TextError> {
         let burst = amount(cursor, &BURSTS, Some(unit), expected)?.1;
         // Limits count time in ticks of up to 10 ms: what passes between two of them must fit.
         let least = per_second.div_ceil(BURSTS_PER_SECOND_MAX);
-        if burst < least {
+        let most = per_second.saturating_mul(BURST_SECONDS_MAX);
+        if !(least..=most).contains(&burst) {
             let what = match unit {
                 Unit::Packets => "packets",
                 Unit::Bits => "bits",
             };
             return Err(before.unexpected(&format!(
-                "a burst of at least {least} {what}, which is what the rate lets pass in 10 ms"
+                "a burst of {least} to {most} {what}, what the rate lets pass in 10 ms to {BURST_SECONDS_MAX} s"
             )));
         }
         Some(burst)

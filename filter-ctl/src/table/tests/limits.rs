@@ -58,7 +58,8 @@ fn prefixes_that_do_not_fit_are_an_error() {
     assert_eq!(
         error(&twice, room(1, 0)).map(|error| error.to_string()),
         Some(
-            "the IPv6 prefixes of all orders would need room for 1, and there is room for 0".into()
+            "the IPv6 prefixes of all orders would need room for 1, and there is room for 0; raise [capacity]"
+                .into()
         )
     );
 }

@@ -35,6 +35,9 @@ use crate::{
 /// The arguments.
 #[derive(Args, Clone, Debug)]
 pub struct AddArgs {
+    /// Print what would be entered, and enter nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Addresses and prefixes to block; forms such as 203.0.113[.]7 are understood
     #[arg(value_name = "PREFIX")]
     nets: Vec<String>,
@@ -134,6 +137,13 @@ struct Added {
     not_enforceable: Vec<CannotBlock>,
 }
 
+/// What `--dry-run` has read.
+#[derive(Serialize)]
+struct ReadOnly {
+    nets: Vec<IpNet>,
+    not_enforceable: Vec<CannotBlock>,
+}
+
 /// What the letter asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Asked {
@@ -155,6 +165,21 @@ pub(super) fn run(context: &Context, args: AddArgs) -> Result<Outcome, Failure> 
             "no_entries",
             "there is nothing to block: give prefixes, or a list with --file",
         ));
+    }
+    if args.dry_run {
+        let read = ReadOnly {
+            nets,
+            not_enforceable,
+        };
+        return context.document(&read, || {
+            let nets = read.nets.iter().map(|net| format!("{net}\n"));
+            let nets = nets.collect::<String>();
+            format!(
+                "{}, nothing was entered:\n{nets}{}",
+                count(read.nets.len() as u64, "prefix", "prefixes"),
+                not_enforceable_text(&read.not_enforceable)
+            )
+        });
     }
     let request = AddOrder {
         reference: args.reference,

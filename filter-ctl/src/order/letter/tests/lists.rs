@@ -174,6 +174,10 @@ fn what_looks_like_an_address_and_is_none_refuses_the_list() {
             "ends a range: expected prefixes",
         ),
         (
+            "203.0.113.1 / 203.0.113.9",
+            "ends a range: expected prefixes",
+        ),
+        (
             "203.0.113.1 .. 203.0.113.9",
             "ends a range: expected prefixes",
         ),
