@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use minisign_verify::PublicKey;
 use serde::Serialize;
 
 use super::{
-    AuditError, FILE, Record,
-    checkpoint::{self, Checkpoint},
+    Audit, AuditError, FILE, Record, STOP,
+    checkpoint::{self, CHECKPOINT_EVERY, CHECKPOINT_TIME, Checkpoint, Sealer},
     read::{Line, Lines},
     record::{GENESIS, Hash, hash},
 };
@@ -16,6 +16,9 @@ use crate::order::hex;
 
 /// Damages that are listed; further ones are only counted.
 pub const DAMAGES_MAX: usize = 20;
+
+/// Tries to open the log while no checkpoint is made.
+const OPEN_TRIES: u32 = 8;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -54,46 +57,124 @@ pub struct Damage {
 /// Reads the log below a state directory and checks every link of the chain, and every checkpoint with the
 /// key. Streams both files. An error is a file that cannot be read; whatever is wrong in it is in the answer.
 pub fn verify(state_dir: &Path, key: &PublicKey) -> Result<Verified, AuditError> {
-    // First the checkpoints: what is appended while this runs is then not missed in the log.
-    let checkpoints = Lines::open(&state_dir.join(checkpoint::FILE))?;
-    let mut log = Lines::open(&state_dir.join(FILE))?;
-    let mut checking = Checking {
-        found: Verified::default(),
-        checkpoints,
-        key,
-        due: None,
-        sealed: 0,
-        prev: GENESIS,
-        lines: 0,
-    };
-    checking.next_checkpoint()?;
-    while let Some(lines) = &mut log {
-        match lines.next_line() {
-            Ok(Some(line)) => checking.line(&line)?,
-            Ok(None) => break,
-            Err(AuditError::Damaged { line, what, .. }) => {
-                checking.damage(FILE, line, what);
-                break;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    checking.finish()
+    Verification::open(state_dir, key.clone())?.run(|_| ())
 }
 
-struct Checking<'a> {
+/// The files of a log as long as they were when they were opened: what is appended since is not looked at.
+#[derive(Debug)]
+pub struct Verification {
+    checkpoints: Option<Lines>,
+    log: Option<Lines>,
+    key: PublicKey,
+    written: Option<Written>,
+}
+
+/// What whoever writes the log knows of it.
+#[derive(Debug)]
+struct Written {
+    /// The last record, its hash, and the bytes up to its end.
+    n: u64,
+    hash: Hash,
+    bytes: u64,
+    /// The record of the last checkpoint.
+    sealed: u64,
+}
+
+impl Verification {
+    /// Opens the files below a state directory.
+    pub fn open(state_dir: &Path, key: PublicKey) -> Result<Self, AuditError> {
+        let [log_path, path] = [FILE, checkpoint::FILE].map(|name| state_dir.join(name));
+        // First the checkpoints: what they cover is then in the log. A checkpoint that is made in between must
+        // not be missing where the log has gone on.
+        let mut checkpoints = Lines::open(&path)?;
+        let mut log = Lines::open(&log_path)?;
+        for _ in 0..OPEN_TRIES {
+            let again = Lines::open(&path)?;
+            let same = again.as_ref().map(Lines::left) == checkpoints.as_ref().map(Lines::left);
+            checkpoints = again;
+            if same {
+                break;
+            }
+            log = Lines::open(&log_path)?;
+        }
+        Ok(Self {
+            checkpoints,
+            log,
+            key,
+            written: None,
+        })
+    }
+
+    /// The same by who has them open to write them: they have to end as it has written them.
+    pub fn of_open(state_dir: &Path, audit: &Audit, sealer: &Sealer) -> Result<Self, AuditError> {
+        let mut opened = Self::open(state_dir, sealer.public_key()?)?;
+        opened.written = Some(Written {
+            n: audit.last(),
+            hash: *audit.hash(),
+            bytes: audit.bytes(),
+            sealed: sealer.sealed(),
+        });
+        Ok(opened)
+    }
+
+    /// Reads both files once. `pace` is told of the bytes of each line, and may wait.
+    pub fn run(self, mut pace: impl FnMut(u64)) -> Result<Verified, AuditError> {
+        let Self {
+            checkpoints,
+            mut log,
+            key,
+            written,
+        } = self;
+        let mut checking = Checking {
+            found: Verified::default(),
+            checkpoints,
+            key,
+            due: None,
+            sealed: 0,
+            prev: GENESIS,
+            lines: 0,
+            end: 0,
+            uncovered: None,
+            stopped: false,
+        };
+        checking.next_checkpoint()?;
+        while let Some(lines) = &mut log {
+            match lines.next_line() {
+                Ok(Some(line)) => {
+                    pace(line.end - checking.end);
+                    checking.line(&line)?;
+                }
+                Ok(None) => break,
+                Err(AuditError::Damaged { line, what, .. }) => {
+                    checking.damage(FILE, line, what);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        checking.finish(written.as_ref())
+    }
+}
+
+struct Checking {
     found: Verified,
     checkpoints: Option<Lines>,
-    key: &'a PublicKey,
+    key: PublicKey,
     /// The next checkpoint, with its line.
     due: Option<(u64, Checkpoint)>,
     /// The record of the last checkpoint that was read, right or wrong.
     sealed: u64,
     prev: Hash,
     lines: u64,
+    /// The bytes up to the end of the last line.
+    end: u64,
+    /// When the first record after the last checkpoint was made.
+    uncovered: Option<Timestamp>,
+    /// Whether the last record says that the service stopped.
+    stopped: bool,
 }
 
-impl Checking<'_> {
+impl Checking {
     fn damage(&mut self, file: &str, line: u64, what: String) {
         self.found.damages_total += 1;
         if self.found.damages.len() < DAMAGES_MAX {
@@ -119,7 +200,7 @@ impl Checking<'_> {
             let what = match Checkpoint::parse(&line.bytes) {
                 _ if !line.whole => "it is cut off in the middle".to_owned(),
                 Err(error) => format!("no checkpoint: {error}"),
-                Ok(checkpoint) if !checkpoint.verifies(self.key) => {
+                Ok(checkpoint) if !checkpoint.verifies(&self.key) => {
                     "its signature does not verify with this key".to_owned()
                 }
                 Ok(checkpoint) if checkpoint.n <= self.sealed => {
@@ -139,6 +220,7 @@ impl Checking<'_> {
 
     fn line(&mut self, line: &Line) -> Result<(), AuditError> {
         self.lines = line.number;
+        self.end = line.end;
         let own = hash(&line.bytes);
         match serde_json::from_slice::<Record>(&line.bytes) {
             _ if !line.whole => {
@@ -151,6 +233,8 @@ impl Checking<'_> {
                 self.found.records += 1;
                 self.found.first = self.found.first.or(Some(record.at));
                 self.found.last = Some(record.at);
+                self.uncovered = self.uncovered.or(Some(record.at));
+                self.stopped = record.action == STOP;
                 let expected = hex::encode(&self.prev);
                 if record.n != line.number {
                     let what = format!("it is record {}: expected {}", record.n, line.number);
@@ -158,8 +242,10 @@ impl Checking<'_> {
                 } else if record.prev != expected {
                     let what = format!(
                         "it follows a record with the hash {}, and the line before has {expected}: \
-                         one of the two was changed",
-                        record.prev
+                         record {} or {} was changed",
+                        record.prev,
+                        record.n.saturating_sub(1),
+                        record.n
                     );
                     self.damage(FILE, line.number, what);
                 }
@@ -171,7 +257,8 @@ impl Checking<'_> {
             if checkpoint.n > line.number {
                 break;
             }
-            let right = checkpoint.n == line.number
+            let checkpoint_n = checkpoint.n;
+            let right = checkpoint_n == line.number
                 && checkpoint.hash == hex::encode(&own)
                 && checkpoint.bytes == line.end;
             if right {
@@ -185,12 +272,15 @@ impl Checking<'_> {
                 );
                 self.damage(FILE, line.number, what);
             }
+            if checkpoint_n == line.number {
+                self.uncovered = None;
+            }
             self.next_checkpoint()?;
         }
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Verified, AuditError> {
+    fn finish(mut self, written: Option<&Written>) -> Result<Verified, AuditError> {
         let mut expected = 0;
         while let Some((_, checkpoint)) = &self.due {
             expected = checkpoint.n;
@@ -203,8 +293,76 @@ impl Checking<'_> {
                  checkpoint says"
             );
             self.damage(FILE, line, what);
+        } else {
+            self.check_covered();
+        }
+        if let Some(written) = written {
+            self.check_written(written);
         }
         self.found.intact = self.found.damages_total == 0;
         Ok(self.found)
+    }
+    /// No record is appended while a checkpoint is due, and one is made when the service stops. So one that is
+    /// missing was never signed, or taken away.
+    fn check_covered(&mut self) {
+        let (Some(since), Some(last)) = (self.uncovered, self.found.last) else {
+            return;
+        };
+        let (records, sealed) = (self.lines - self.sealed, self.sealed);
+        let time = SignedDuration::try_from(2 * CHECKPOINT_TIME).unwrap_or(SignedDuration::MAX);
+        let (record, why) = if sealed == 0 && records > 1 {
+            (
+                1,
+                "the first record is signed before a second is written".to_owned(),
+            )
+        } else if records > CHECKPOINT_EVERY {
+            let why = format!("{CHECKPOINT_EVERY} records at most are without one");
+            (sealed + CHECKPOINT_EVERY, why)
+        } else if last.duration_since(since) > time {
+            let why = format!(
+                "a record is signed within {} seconds, and it is of {since}",
+                CHECKPOINT_TIME.as_secs()
+            );
+            (sealed + 1, why)
+        } else if self.stopped {
+            (
+                self.lines,
+                "it says that the service stopped, which signs all".to_owned(),
+            )
+        } else {
+            return;
+        };
+        let what = format!(
+            "record {record} should be covered by a checkpoint, and the last checkpoint is of record {sealed}: {why}; \
+             checkpoints were taken away, or could not be written (the alarm `audit_unsealed`, or a crash)"
+        );
+        self.damage(FILE, record, what);
+    }
+
+    fn check_written(&mut self, written: &Written) {
+        let Written {
+            n,
+            hash,
+            bytes,
+            sealed,
+        } = written;
+        if (self.lines, &self.prev, self.end) != (*n, hash, *bytes) {
+            let what = format!(
+                "it does not end as the service wrote it: {} lines and {} bytes, expected {n} and {bytes}, the \
+                 last with the hash {}",
+                self.lines,
+                self.end,
+                hex::encode(hash)
+            );
+            self.damage(FILE, self.lines.min(*n), what);
+        }
+        if self.sealed < *sealed {
+            let what = format!(
+                "the last checkpoint is of record {}: expected {sealed}, as the service signed it",
+                self.sealed
+            );
+            let line = self.found.checkpoints + 1;
+            self.damage(checkpoint::FILE, line, what);
+        }
     }
 }
