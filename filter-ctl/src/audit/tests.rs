@@ -7,7 +7,7 @@ use minisign_verify::PublicKey;
 
 use super::{
     checkpoint::{self, CHECKPOINT_EVERY, CHECKPOINT_TIME, Sealer, public_key},
-    verify::{Verification, Verified, verify},
+    verify::{Verification, Verified, verify, verify_against},
     *,
 };
 use crate::appliance::Appliance;
@@ -265,7 +265,7 @@ fn records_behind_the_last_checkpoint_that_were_long_enough_there_to_be_signed_a
     let mut text = lines(directory.path()).concat();
     let last = text.lines().last().unwrap();
     let late = Timestamp::now() + 3 * CHECKPOINT_TIME;
-    let prev = super::record::hash(last.as_bytes());
+    let prev = record::hash(last.as_bytes());
     let record = Record::new(Event::new("root", "reload", "x"), 6, late, &prev);
     text += &(serde_json::to_string(&record).unwrap() + "\n");
     fs::write(directory.path().join(FILE), text).unwrap();
@@ -323,4 +323,39 @@ fn who_has_the_log_open_finds_that_its_end_or_its_checkpoints_were_cut_off() {
     let found = again(&audit, &sealer);
     assert!(!found.intact);
     assert_eq!(found.damages[0].file, checkpoint::FILE);
+}
+
+#[test]
+fn an_older_copy_of_the_checkpoints_verifies_the_log_that_went_on_and_finds_one_that_was_made_anew()
+{
+    let directory = log();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let kept = elsewhere.path().join("kept");
+    fs::copy(directory.path().join(checkpoint::FILE), &kept).unwrap();
+    let mut audit = Audit::open(directory.path()).unwrap();
+    let mut sealer = Sealer::open(directory.path()).unwrap();
+    for _ in 0..2 * CHECKPOINT_EVERY {
+        audit.append(Event::new("root", "reload", "x")).unwrap();
+    }
+    sealer.seal(&audit, Timestamp::now()).unwrap();
+    let against = |kept: &Path| {
+        verify_against(directory.path(), kept, key(directory.path()))
+            .unwrap()
+            .intact
+    };
+    assert!(against(&kept));
+    // Whoever has the key can sign a log that was made anew, and not take back what was copied.
+    fs::remove_file(directory.path().join(FILE)).unwrap();
+    fs::remove_file(directory.path().join(checkpoint::FILE)).unwrap();
+    let mut audit = Audit::open(directory.path()).unwrap();
+    let mut sealer = Sealer::open(directory.path()).unwrap();
+    for _ in 0..2 * CHECKPOINT_EVERY {
+        audit.append(Event::new("root", "reload", "y")).unwrap();
+    }
+    sealer.seal(&audit, Timestamp::now()).unwrap();
+    assert!(verified(directory.path()).damages.is_empty());
+    assert!(!against(&kept));
+    fs::remove_file(&kept).unwrap();
+    let gone = verify_against(directory.path(), &kept, key(directory.path()));
+    assert!(matches!(gone, Err(AuditError::Io { .. })), "{gone:?}");
 }

@@ -1,6 +1,6 @@
 //! The whole log, against its own hashes and its signed checkpoints.
 
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
 use jiff::{SignedDuration, Timestamp};
 use minisign_verify::PublicKey;
@@ -60,13 +60,44 @@ pub fn verify(state_dir: &Path, key: &PublicKey) -> Result<Verified, AuditError>
     Verification::open(state_dir, key.clone())?.run(|_| ())
 }
 
+/// The same with a copy of the checkpoints that was kept elsewhere: what was recorded after the last of them is held
+/// by the chain alone.
+pub fn verify_against(
+    state_dir: &Path,
+    kept: &Path,
+    key: PublicKey,
+) -> Result<Verified, AuditError> {
+    let checkpoints = Lines::open(kept)?;
+    if checkpoints.is_none() {
+        return Err(AuditError::at("open", kept)(ErrorKind::NotFound.into()));
+    }
+    let verification = Verification {
+        checkpoints,
+        log: Lines::open(&state_dir.join(FILE))?,
+        key,
+        covers: Covers::Old,
+    };
+    verification.run(|_| ())
+}
+
 /// The files of a log as long as they were when they were opened: what is appended since is not looked at.
 #[derive(Debug)]
 pub struct Verification {
     checkpoints: Option<Lines>,
     log: Option<Lines>,
     key: PublicKey,
-    written: Option<Written>,
+    covers: Covers,
+}
+
+/// How far the checkpoints go.
+#[derive(Debug)]
+enum Covers {
+    /// As far as they did when they were copied.
+    Old,
+    /// As far as the service makes them.
+    Due,
+    /// As far as whoever writes the log has signed it.
+    Written(Written),
 }
 
 /// What whoever writes the log knows of it.
@@ -101,14 +132,14 @@ impl Verification {
             checkpoints,
             log,
             key,
-            written: None,
+            covers: Covers::Due,
         })
     }
 
     /// The same by who has them open to write them: they have to end as it has written them.
     pub fn of_open(state_dir: &Path, audit: &Audit, sealer: &Sealer) -> Result<Self, AuditError> {
         let mut opened = Self::open(state_dir, sealer.public_key()?)?;
-        opened.written = Some(Written {
+        opened.covers = Covers::Written(Written {
             n: audit.last(),
             hash: *audit.hash(),
             bytes: audit.bytes(),
@@ -123,7 +154,7 @@ impl Verification {
             checkpoints,
             mut log,
             key,
-            written,
+            covers,
         } = self;
         let mut checking = Checking {
             found: Verified::default(),
@@ -152,7 +183,7 @@ impl Verification {
                 Err(error) => return Err(error),
             }
         }
-        checking.finish(written.as_ref())
+        checking.finish(&covers)
     }
 }
 
@@ -280,7 +311,7 @@ impl Checking {
         Ok(())
     }
 
-    fn finish(mut self, written: Option<&Written>) -> Result<Verified, AuditError> {
+    fn finish(mut self, covers: &Covers) -> Result<Verified, AuditError> {
         let mut expected = 0;
         while let Some((_, checkpoint)) = &self.due {
             expected = checkpoint.n;
@@ -293,10 +324,10 @@ impl Checking {
                  checkpoint says"
             );
             self.damage(FILE, line, what);
-        } else {
+        } else if !matches!(covers, Covers::Old) {
             self.check_covered();
         }
-        if let Some(written) = written {
+        if let Covers::Written(written) = covers {
             self.check_written(written);
         }
         self.found.intact = self.found.damages_total == 0;

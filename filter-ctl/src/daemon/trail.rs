@@ -280,10 +280,7 @@ mod tests {
         let key = checkpoint::public_key(&public).unwrap();
         let found = verify(directory.path(), &key).unwrap();
         assert!(found.intact, "{found:?}");
-        assert_eq!(
-            found.checkpoints, 3,
-            "after 1, 101 and 201 records less one"
-        );
+        assert!(found.sealed > checkpoint::CHECKPOINT_EVERY, "{found:?}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::{
         self, AuditError, Record,
         checkpoint::public_key,
         read::Records,
-        verify::{Verified, verify},
+        verify::{Verified, verify, verify_against},
     },
     cli::{
         failure::Failure,
@@ -88,6 +88,10 @@ pub struct VerifyArgs {
     /// is worth more
     #[arg(short = 'p', long, value_name = "FILE")]
     public_key: Option<PathBuf>,
+    /// A copy of `audit.checkpoints` that was kept elsewhere, in place of the one in the state directory; it may be
+    /// older than the log
+    #[arg(long, value_name = "FILE")]
+    checkpoints: Option<PathBuf>,
 }
 
 impl PlaceArgs {
@@ -220,7 +224,11 @@ fn check(context: &Context, args: &VerifyArgs) -> Result<Outcome, Failure> {
             ),
         )
     })?;
-    let found = verify(&state_dir, &key).map_err(|error| failure(&error))?;
+    let found = match &args.checkpoints {
+        None => verify(&state_dir, &key),
+        Some(kept) => verify_against(&state_dir, kept, key),
+    };
+    let found = found.map_err(|error| failure(&error))?;
     let outcome = context.document(&found, || verified(&found))?;
     Ok(if found.intact {
         outcome
