@@ -38,7 +38,6 @@ pub struct OfflineArgs {
 
 /// The settings that matter here. Others may be wrong, which may be why the service is dead.
 #[derive(Deserialize, Default)]
-#[expect(clippy::struct_field_names, reason = "the names are those of the file")]
 struct Settings {
     pin_dir: Option<PathBuf>,
     state_dir: Option<PathBuf>,

@@ -294,8 +294,12 @@ mod tests {
         assert!(verified(&mut trail, directory.path(), 1).intact);
         let path = directory.path().join(audit::FILE);
         let text = fs::read_to_string(&path).unwrap();
-        let (head, tail) = text.split_at(text.len() / 2);
-        fs::write(&path, head.to_owned() + &tail.replacen("root", "rood", 1)).unwrap();
+        let (before, behind) = text.split_at(text.len() / 2);
+        fs::write(
+            &path,
+            before.to_owned() + &behind.replacen("root", "rood", 1),
+        )
+        .unwrap();
         trail.append(event(), directory.path()).unwrap();
         assert!(
             trail.verify(directory.path(), VERIFY_EVERY).is_none(),

@@ -1,193 +1,21 @@
-//! The whole log, against its own hashes and its signed checkpoints.
-
-use std::{io::ErrorKind, path::Path};
+//! The log and its checkpoints side by side, one line after the other.
 
 use jiff::{SignedDuration, Timestamp};
 use minisign_verify::PublicKey;
-use serde::Serialize;
 
-use super::{
-    Audit, AuditError, FILE, Record, STOP,
-    checkpoint::{self, CHECKPOINT_EVERY, CHECKPOINT_TIME, Checkpoint, Sealer},
-    read::{Line, Lines},
-    record::{GENESIS, Hash, hash},
+use super::{Covers, DAMAGES_MAX, Damage, Verified, Written};
+use crate::{
+    audit::{
+        AuditError, FILE, Record, STOP,
+        checkpoint::{self, CHECKPOINT_EVERY, CHECKPOINT_TIME, Checkpoint},
+        read::{Line, Lines},
+        record::{GENESIS, Hash, hash},
+    },
+    order::hex,
 };
-use crate::order::hex;
 
-/// Damages that are listed; further ones are only counted.
-pub const DAMAGES_MAX: usize = 20;
-
-/// Tries to open the log while no checkpoint is made.
-const OPEN_TRIES: u32 = 8;
-
-/// What was found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Verified {
-    /// Lines of the log that are records.
-    pub records: u64,
-    /// Checkpoints whose signature and hash are right.
-    pub checkpoints: u64,
-    /// The last record that such a checkpoint covers; those after it are held by their hashes only.
-    pub sealed: u64,
-    /// When the first record was made.
-    pub first: Option<Timestamp>,
-    /// When the last record was made.
-    pub last: Option<Timestamp>,
-    /// The hash of the last line, to be kept elsewhere.
-    pub hash: Option<String>,
-    /// Whether the log is as it was written.
-    pub intact: bool,
-    /// What is wrong, at most [`DAMAGES_MAX`] of it.
-    pub damages: Vec<Damage>,
-    /// How much is wrong.
-    pub damages_total: u64,
-}
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Damage {
-    /// The file, below the state directory.
-    pub file: String,
-    /// Its line, from 1.
-    pub line: u64,
-    /// What was found, and what was expected.
-    pub what: String,
-}
-
-/// Reads the log below a state directory and checks every link of the chain, and every checkpoint with the
-/// key. Streams both files. An error is a file that cannot be read; whatever is wrong in it is in the answer.
-pub fn verify(state_dir: &Path, key: &PublicKey) -> Result<Verified, AuditError> {
-    Verification::open(state_dir, key.clone())?.run(|_| ())
-}
-
-/// The same with a copy of the checkpoints that was kept elsewhere: what was recorded after the last of them is held
-/// by the chain alone.
-pub fn verify_against(
-    state_dir: &Path,
-    kept: &Path,
-    key: PublicKey,
-) -> Result<Verified, AuditError> {
-    let checkpoints = Lines::open(kept)?;
-    if checkpoints.is_none() {
-        return Err(AuditError::at("open", kept)(ErrorKind::NotFound.into()));
-    }
-    let verification = Verification {
-        checkpoints,
-        log: Lines::open(&state_dir.join(FILE))?,
-        key,
-        covers: Covers::Old,
-    };
-    verification.run(|_| ())
-}
-
-/// The files of a log as long as they were when they were opened: what is appended since is not looked at.
-#[derive(Debug)]
-pub struct Verification {
-    checkpoints: Option<Lines>,
-    log: Option<Lines>,
-    key: PublicKey,
-    covers: Covers,
-}
-
-/// How far the checkpoints go.
-#[derive(Debug)]
-enum Covers {
-    /// As far as they did when they were copied.
-    Old,
-    /// As far as the service makes them.
-    Due,
-    /// As far as whoever writes the log has signed it.
-    Written(Written),
-}
-
-/// What whoever writes the log knows of it.
-#[derive(Debug)]
-struct Written {
-    /// The last record, its hash, and the bytes up to its end.
-    n: u64,
-    hash: Hash,
-    bytes: u64,
-    /// The record of the last checkpoint.
-    sealed: u64,
-}
-
-impl Verification {
-    /// Opens the files below a state directory.
-    pub fn open(state_dir: &Path, key: PublicKey) -> Result<Self, AuditError> {
-        let [log_path, path] = [FILE, checkpoint::FILE].map(|name| state_dir.join(name));
-        // First the checkpoints: what they cover is then in the log. A checkpoint that is made in between must
-        // not be missing where the log has gone on.
-        let mut checkpoints = Lines::open(&path)?;
-        let mut log = Lines::open(&log_path)?;
-        for _ in 0..OPEN_TRIES {
-            let again = Lines::open(&path)?;
-            let same = again.as_ref().map(Lines::left) == checkpoints.as_ref().map(Lines::left);
-            checkpoints = again;
-            if same {
-                break;
-            }
-            log = Lines::open(&log_path)?;
-        }
-        Ok(Self {
-            checkpoints,
-            log,
-            key,
-            covers: Covers::Due,
-        })
-    }
-
-    /// The same by who has them open to write them: they have to end as it has written them.
-    pub fn of_open(state_dir: &Path, audit: &Audit, sealer: &Sealer) -> Result<Self, AuditError> {
-        let mut opened = Self::open(state_dir, sealer.public_key()?)?;
-        opened.covers = Covers::Written(Written {
-            n: audit.last(),
-            hash: *audit.hash(),
-            bytes: audit.bytes(),
-            sealed: sealer.sealed(),
-        });
-        Ok(opened)
-    }
-
-    /// Reads both files once. `pace` is told of the bytes of each line, and may wait.
-    pub fn run(self, mut pace: impl FnMut(u64)) -> Result<Verified, AuditError> {
-        let Self {
-            checkpoints,
-            mut log,
-            key,
-            covers,
-        } = self;
-        let mut checking = Checking {
-            found: Verified::default(),
-            checkpoints,
-            key,
-            due: None,
-            sealed: 0,
-            prev: GENESIS,
-            lines: 0,
-            end: 0,
-            uncovered: None,
-            stopped: false,
-        };
-        checking.next_checkpoint()?;
-        while let Some(lines) = &mut log {
-            match lines.next_line() {
-                Ok(Some(line)) => {
-                    pace(line.end - checking.end);
-                    checking.line(&line)?;
-                }
-                Ok(None) => break,
-                Err(AuditError::Damaged { line, what, .. }) => {
-                    checking.damage(FILE, line, what);
-                    break;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        checking.finish(&covers)
-    }
-}
-
-struct Checking {
+/// What was found so far, and what is expected next.
+pub(super) struct Checking {
     found: Verified,
     checkpoints: Option<Lines>,
     key: PublicKey,
@@ -206,7 +34,29 @@ struct Checking {
 }
 
 impl Checking {
-    fn damage(&mut self, file: &str, line: u64, what: String) {
+    pub(super) fn new(checkpoints: Option<Lines>, key: PublicKey) -> Result<Self, AuditError> {
+        let mut checking = Self {
+            found: Verified::default(),
+            checkpoints,
+            key,
+            due: None,
+            sealed: 0,
+            prev: GENESIS,
+            lines: 0,
+            end: 0,
+            uncovered: None,
+            stopped: false,
+        };
+        checking.next_checkpoint()?;
+        Ok(checking)
+    }
+
+    /// The bytes of the log up to the end of the last line.
+    pub(super) const fn end(&self) -> u64 {
+        self.end
+    }
+
+    pub(super) fn damage(&mut self, file: &str, line: u64, what: String) {
         self.found.damages_total += 1;
         if self.found.damages.len() < DAMAGES_MAX {
             let file = file.to_owned();
@@ -249,7 +99,7 @@ impl Checking {
         Ok(())
     }
 
-    fn line(&mut self, line: &Line) -> Result<(), AuditError> {
+    pub(super) fn line(&mut self, line: &Line) -> Result<(), AuditError> {
         self.lines = line.number;
         self.end = line.end;
         let own = hash(&line.bytes);
@@ -311,7 +161,7 @@ impl Checking {
         Ok(())
     }
 
-    fn finish(mut self, covers: &Covers) -> Result<Verified, AuditError> {
+    pub(super) fn finish(mut self, covers: &Covers) -> Result<Verified, AuditError> {
         let mut expected = 0;
         while let Some((_, checkpoint)) = &self.due {
             expected = checkpoint.n;
