@@ -146,6 +146,17 @@ impl Sealer {
         })
     }
 
+    /// The key that checkpoints are signed with.
+    pub(super) fn public_key(&self) -> Result<PublicKey, AuditError> {
+        PublicKey::from_base64(self.appliance.public_key())
+            .map_err(|error| AuditError::Sign(error.to_string()))
+    }
+
+    /// The record of the last checkpoint; 0 before the first.
+    pub(super) const fn sealed(&self) -> u64 {
+        self.sealed
+    }
+
     /// Whether a checkpoint is due: [`CHECKPOINT_EVERY`] records after the last, or [`CHECKPOINT_TIME`]
     /// with any.
     #[must_use]

@@ -32,6 +32,9 @@ pub use self::{
 /// The file below the state directory.
 pub const FILE: &str = "audit.log";
 
+/// The action of the last record of a service that stopped.
+pub const STOP: &str = "stop";
+
 /// Bytes of a line; more are not written, and not read.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
 

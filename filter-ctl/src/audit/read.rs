@@ -54,6 +54,11 @@ impl Lines {
         &self.path
     }
 
+    /// Bytes that are still to be read from the file.
+    pub(super) fn left(&self) -> u64 {
+        self.reader.get_ref().limit()
+    }
+
     /// The next line; `None` at the end. A line beyond [`LINE_BYTES_MAX`] is an error; what follows
     /// in it is read as a line of its own.
     pub fn next_line(&mut self) -> Result<Option<Line>, AuditError> {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use minisign_verify::PublicKey;
 
 use super::{
-    checkpoint::{self, CHECKPOINT_EVERY, Sealer, public_key},
-    verify::{Verified, verify},
+    checkpoint::{self, CHECKPOINT_EVERY, CHECKPOINT_TIME, Sealer, public_key},
+    verify::{Verification, Verified, verify, verify_against},
     *,
 };
 use crate::appliance::Appliance;
@@ -119,7 +119,14 @@ fn a_log_that_was_rewritten_with_all_its_hashes_is_found() {
         let event = Event::new("root", "withdraw", format!("order {}", number + 1));
         audit.append(event.detail("reason", "none")).unwrap();
     }
-    assert!(verified(path).intact, "the chain alone does not tell");
+    let found = verified(path);
+    assert_eq!(found.records, 5, "the chain alone does not tell: {found:?}");
+    assert!(
+        found
+            .damages
+            .iter()
+            .all(|damage| damage.what.contains("covered"))
+    );
     fs::write(path.join(checkpoint::FILE), kept).unwrap();
     assert!(!verified(path).intact);
     assert!(Audit::open(path).is_err());
@@ -194,7 +201,7 @@ fn a_checkpoint_is_due_after_enough_records_or_enough_time() {
     sealer.seal(&audit, now).unwrap();
     audit.append(Event::new("root", "stop", "x")).unwrap();
     assert!(!sealer.is_due(&audit, now));
-    assert!(sealer.is_due(&audit, now + checkpoint::CHECKPOINT_TIME));
+    assert!(sealer.is_due(&audit, now + CHECKPOINT_TIME));
     for _ in 1..CHECKPOINT_EVERY {
         audit.append(Event::new("root", "stop", "x")).unwrap();
     }
@@ -211,4 +218,144 @@ fn a_long_text_is_cut_and_says_so() {
     let line = &lines(directory.path())[0];
     assert!(line.len() < 16_000);
     assert_eq!(line.matches(" [cut]").count(), 3);
+}
+
+/// The damage that says which record no checkpoint covers.
+fn uncovered(state_dir: &Path) -> Option<u64> {
+    let found = verified(state_dir);
+    let mut damages = found.damages.iter();
+    let damage = damages.find(|damage| damage.what.contains("should be covered"))?;
+    assert_eq!(damage.file, FILE);
+    Some(damage.line)
+}
+
+#[test]
+fn a_log_without_checkpoints_is_not_intact_unless_it_has_one_record_only() {
+    let directory = log();
+    fs::remove_file(directory.path().join(checkpoint::FILE)).unwrap();
+    assert_eq!(uncovered(directory.path()), Some(1));
+    let first = lines(directory.path())[0].clone();
+    fs::write(directory.path().join(FILE), first).unwrap();
+    assert!(
+        verified(directory.path()).intact,
+        "a log that has just begun"
+    );
+    fs::remove_file(directory.path().join(FILE)).unwrap();
+    assert!(verified(directory.path()).intact, "no log yet");
+}
+
+#[test]
+fn more_records_behind_the_last_checkpoint_than_ever_are_without_one_are_found() {
+    let directory = log();
+    let mut audit = Audit::open(directory.path()).unwrap();
+    for _ in 1..CHECKPOINT_EVERY {
+        audit.append(Event::new("root", "reload", "x")).unwrap();
+    }
+    assert!(verified(directory.path()).intact);
+    audit.append(Event::new("root", "reload", "x")).unwrap();
+    assert_eq!(uncovered(directory.path()), Some(4 + CHECKPOINT_EVERY));
+    let mut sealer = Sealer::open(directory.path()).unwrap();
+    sealer.seal(&audit, Timestamp::now()).unwrap();
+    assert!(verified(directory.path()).intact);
+}
+
+#[test]
+fn records_behind_the_last_checkpoint_that_were_long_enough_there_to_be_signed_are_found() {
+    let directory = log();
+    let mut text = lines(directory.path()).concat();
+    let last = text.lines().last().unwrap();
+    let late = Timestamp::now() + 3 * CHECKPOINT_TIME;
+    let prev = record::hash(last.as_bytes());
+    let record = Record::new(Event::new("root", "reload", "x"), 6, late, &prev);
+    text += &(serde_json::to_string(&record).unwrap() + "\n");
+    fs::write(directory.path().join(FILE), text).unwrap();
+    assert_eq!(uncovered(directory.path()), Some(5));
+}
+
+#[test]
+fn a_stop_that_is_not_signed_is_found() {
+    let directory = log();
+    let mut audit = Audit::open(directory.path()).unwrap();
+    audit.append(Event::new("filter-ctl", STOP, "x")).unwrap();
+    assert_eq!(uncovered(directory.path()), Some(6));
+    audit
+        .append(Event::new("filter-ctl", "start", "x"))
+        .unwrap();
+    assert_eq!(
+        uncovered(directory.path()),
+        None,
+        "a crash while it stopped"
+    );
+}
+
+#[test]
+fn who_has_the_log_open_finds_that_its_end_or_its_checkpoints_were_cut_off() {
+    let directory = log();
+    let path = directory.path();
+    let audit = Audit::open(path).unwrap();
+    let mut sealer = Sealer::open(path).unwrap();
+    let [log_path, checkpoints] = [FILE, checkpoint::FILE].map(|name| path.join(name));
+    let again = |audit: &Audit, sealer: &Sealer| {
+        let opened = Verification::of_open(path, audit, sealer).unwrap();
+        let mut read = 0;
+        let found = opened.run(|bytes| read += bytes).unwrap();
+        assert_eq!(
+            read,
+            fs::metadata(path.join(FILE)).map_or(0, |file| file.len())
+        );
+        found
+    };
+    assert!(again(&audit, &sealer).intact);
+
+    let good = fs::read(&log_path).unwrap();
+    fs::write(&log_path, lines(path)[..4].concat()).unwrap();
+    assert!(verified(path).intact, "what the files alone cannot tell");
+    let found = again(&audit, &sealer);
+    assert_eq!((found.intact, found.damages[0].line), (false, 4));
+    fs::remove_file(&log_path).unwrap();
+    assert!(!again(&audit, &sealer).intact);
+    fs::write(&log_path, good).unwrap();
+
+    let before = fs::read(&checkpoints).unwrap();
+    sealer.seal(&audit, Timestamp::now()).unwrap();
+    assert!(again(&audit, &sealer).intact);
+    fs::write(&checkpoints, before).unwrap();
+    let found = again(&audit, &sealer);
+    assert!(!found.intact);
+    assert_eq!(found.damages[0].file, checkpoint::FILE);
+}
+
+#[test]
+fn an_older_copy_of_the_checkpoints_verifies_the_log_that_went_on_and_finds_one_that_was_made_anew()
+{
+    let directory = log();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let kept = elsewhere.path().join("kept");
+    fs::copy(directory.path().join(checkpoint::FILE), &kept).unwrap();
+    let mut audit = Audit::open(directory.path()).unwrap();
+    let mut sealer = Sealer::open(directory.path()).unwrap();
+    for _ in 0..2 * CHECKPOINT_EVERY {
+        audit.append(Event::new("root", "reload", "x")).unwrap();
+    }
+    sealer.seal(&audit, Timestamp::now()).unwrap();
+    let against = |kept: &Path| {
+        verify_against(directory.path(), kept, key(directory.path()))
+            .unwrap()
+            .intact
+    };
+    assert!(against(&kept));
+    // Whoever has the key can sign a log that was made anew, and not take back what was copied.
+    fs::remove_file(directory.path().join(FILE)).unwrap();
+    fs::remove_file(directory.path().join(checkpoint::FILE)).unwrap();
+    let mut audit = Audit::open(directory.path()).unwrap();
+    let mut sealer = Sealer::open(directory.path()).unwrap();
+    for _ in 0..2 * CHECKPOINT_EVERY {
+        audit.append(Event::new("root", "reload", "y")).unwrap();
+    }
+    sealer.seal(&audit, Timestamp::now()).unwrap();
+    assert!(verified(directory.path()).damages.is_empty());
+    assert!(!against(&kept));
+    fs::remove_file(&kept).unwrap();
+    let gone = verify_against(directory.path(), &kept, key(directory.path()));
+    assert!(matches!(gone, Err(AuditError::Io { .. })), "{gone:?}");
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use jiff::tz::TimeZone;
 use nix::unistd::{User, getuid};
 use serde::Deserialize;
 
@@ -37,11 +38,11 @@ pub struct OfflineArgs {
 
 /// The settings that matter here. Others may be wrong, which may be why the service is dead.
 #[derive(Deserialize, Default)]
-#[expect(clippy::struct_field_names, reason = "the names are those of the file")]
 struct Settings {
     pin_dir: Option<PathBuf>,
     state_dir: Option<PathBuf>,
     profile_dir: Option<PathBuf>,
+    timezone: Option<String>,
 }
 
 impl Settings {
@@ -90,6 +91,15 @@ pub struct OnPins<T> {
 pub fn state_dir(config: &Path) -> PathBuf {
     let set = Settings::read(config).state_dir;
     set.unwrap_or_else(|| Config::default().state_dir)
+}
+
+/// The time zone that a configuration names, or the default.
+pub fn time_zone(config: &Path) -> Result<TimeZone, jiff::Error> {
+    let mut zoned = Config::default();
+    if let Some(timezone) = Settings::read(config).timezone {
+        zoned.timezone = timezone;
+    }
+    zoned.time_zone()
 }
 
 /// The directory of profiles that a configuration names, or the default.

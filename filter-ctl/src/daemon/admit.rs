@@ -111,9 +111,8 @@ impl Engine {
         let sources = self.sources_with(key, Arc::clone(&order));
         let local = self.local.clone();
         let plan = self.plan(&sources, &local)?;
-        self.store
-            .commit(untrusted, &admitted)
-            .map_err(|error| failed("commit", error.to_string()))?;
+        let stored = self.store.commit(untrusted, &admitted);
+        self.stored("commit", stored)?;
         let admitted_at = Timestamp::now();
         let mark = admitted.mark;
         self.sources = sources;
@@ -172,9 +171,8 @@ impl Engine {
         received_at: Timestamp,
     ) -> Answer<ApplyReport> {
         self.check_undamaged(Some(feed))?;
-        self.store
-            .restore(untrusted, feed, mark)
-            .map_err(|error| failed("commit", error.to_string()))?;
+        let stored = self.store.restore(untrusted, feed, mark);
+        self.stored("commit", stored)?;
         self.damaged.remove(feed.as_str());
         self.clear_alarm("state_damaged", feed.as_str());
         self.load_feed(feed);
@@ -335,9 +333,8 @@ impl Engine {
         let sources = self.sources_with(key, Arc::clone(&order));
         let local = self.local.clone();
         let plan = self.plan(&sources, &local)?;
-        self.store
-            .save_operator(&letter)
-            .map_err(|error| failed("commit", error.to_string()))?;
+        let stored = self.store.save_operator(&letter);
+        self.stored("commit", stored)?;
         let admitted_at = Timestamp::now();
         self.sources = sources;
         self.letters.insert(id.reference.clone(), Arc::new(letter));

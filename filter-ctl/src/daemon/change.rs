@@ -368,8 +368,8 @@ impl Engine {
             );
             return Err(failed("state_damaged", error));
         }
-        save(&local, &self.config.state_dir)
-            .map_err(|error| failed("state_not_writable", error.to_string()))?;
+        let stored = save(&local, &self.config.state_dir);
+        self.stored("state_not_writable", stored)?;
         self.local = local;
         self.record(event);
         if let Unreadable::Unknown(problem) = &self.unreadable {

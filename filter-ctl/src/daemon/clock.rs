@@ -329,9 +329,8 @@ impl Engine {
             reference: clock,
             is_ahead: false,
         };
-        accepted
-            .save(&self.config.state_dir)
-            .map_err(|error| failed("state_not_writable", error.to_string()))?;
+        let stored = accepted.save(&self.config.state_dir);
+        self.stored("state_not_writable", stored)?;
         self.clock = accepted;
         self.record(
             Event::new(&actor_name(actor), "clock_accept", now.to_string())

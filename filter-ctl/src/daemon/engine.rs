@@ -208,6 +208,27 @@ impl Engine {
         }
     }
 
+    /// Whether a change could be stored, as its answer says it. What could not be written is an alarm too, until a
+    /// change is stored again.
+    pub(super) fn stored<E: std::fmt::Display>(
+        &mut self,
+        code: &str,
+        result: Result<(), E>,
+    ) -> Answer<()> {
+        match result {
+            Ok(()) => {
+                self.clear_alarm("state_not_writable", "changes");
+                Ok(())
+            }
+            Err(error) => {
+                let message =
+                    format!("{error}; the alarm ends with the next change that is stored");
+                self.raise("state_not_writable", "changes", message);
+                Err(failed(code, error.to_string()))
+            }
+        }
+    }
+
     /// Whether an alarm is raised.
     pub(super) fn has_alarm(&self, code: &'static str, subject: &str) -> bool {
         self.alarms.contains_key(&(code, subject.to_owned()))
@@ -391,7 +412,8 @@ impl Engine {
         self.leave_old_maps();
         self.check_feeds(now);
         self.check_lists(now);
-        self.seal_audit(now, false);
+        self.seal_audit(false);
+        self.verify_audit_regularly();
         self.check_push();
         self.complete_receipts_regularly();
         self.prune_evidence_regularly();

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{
-    engine::{Engine, actor_name, failed, not_found},
+    engine::{Engine, actor_name, not_found},
     handle::{Actor, Answer},
     view::View,
 };
@@ -78,9 +78,8 @@ impl Engine {
         };
         let mut sent = OperatorOrder::clone(letter);
         sent.report_sent_at = Some(Timestamp::now());
-        self.store
-            .save_operator(&sent)
-            .map_err(|error| failed("commit", error.to_string()))?;
+        let stored = self.store.save_operator(&sent);
+        self.stored("commit", stored)?;
         self.letters
             .insert(sent.info.reference.clone(), Arc::new(sent));
         self.record(Event::new(

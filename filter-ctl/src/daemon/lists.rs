@@ -181,9 +181,8 @@ impl Engine {
         let sources = self.sources_with(SourceKey::List(feed.clone()), Arc::clone(&admitted.order));
         let local = self.local.clone();
         let plan = self.plan(&sources, &local)?;
-        self.store
-            .commit_list(input, &admitted)
-            .map_err(|error| failed("commit", error.to_string()))?;
+        let stored = self.store.commit_list(input, &admitted);
+        self.stored("commit", stored)?;
         let AdmittedList {
             order,
             mark,
@@ -218,9 +217,8 @@ impl Engine {
     }
 
     fn hold_list(&mut self, feed: &FeedName, input: &mut Input, held: &HeldList) -> Answer<()> {
-        self.store
-            .hold_list(feed, input, held)
-            .map_err(|error| failed("commit", error.to_string()))?;
+        let stored = self.store.hold_list(feed, input, held);
+        self.stored("commit", stored)?;
         self.prune_lists(feed);
         self.keep_list(feed, input, &format!("pull {feed}"), Became::Held);
         self.record(
@@ -321,9 +319,8 @@ impl Engine {
         let mut held = self.waiting_update(request)?;
         let feed = &request.feed;
         held.rejected_by = Some(actor_name(actor));
-        self.store
-            .save_held(feed, &held)
-            .map_err(|error| failed("commit", error.to_string()))?;
+        let stored = self.store.save_held(feed, &held);
+        self.stored("commit", stored)?;
         self.end_held(feed);
         self.note_list(feed, &held.sha256, &actor_name(actor), Became::Rejected);
         self.record(

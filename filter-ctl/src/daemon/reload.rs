@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
-
 use super::{
     engine::{Engine, actor_name, failed, invalid},
     handle::{Actor, Answer},
@@ -12,7 +10,7 @@ use super::{
     rules::choose,
 };
 use crate::{
-    audit::Event,
+    audit::{Event, STOP},
     config::{
         Config,
         load::{Loaded, load},
@@ -154,8 +152,8 @@ impl Engine {
         self.stop_sampling();
         self.read_counters();
         self.save_counters();
-        self.record(Event::new("filter-ctl", "stop", env!("CARGO_PKG_VERSION")));
-        self.seal_audit(Timestamp::now(), true);
+        self.record(Event::new("filter-ctl", STOP, env!("CARGO_PKG_VERSION")));
+        self.seal_audit(true);
         tracing::info!("stopped; the kernel goes on filtering");
     }
 }

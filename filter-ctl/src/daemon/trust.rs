@@ -182,9 +182,8 @@ impl Engine {
             text,
             signatures,
         };
-        in_force
-            .save(&self.config.state_dir)
-            .map_err(|error| failed("state_not_writable", error.to_string()))?;
+        let stored = in_force.save(&self.config.state_dir);
+        self.stored("state_not_writable", stored)?;
         let (action, before) = match &self.kept_trust {
             Kept::InForce(before) => ("trust_changed", hex::encode(&before.sha256)),
             Kept::Nothing | Kept::Lost(_) => ("trust_installed", String::new()),

@@ -9,7 +9,7 @@ use crate::support::{
     authority::Bundle,
     bpffs::SmallDisk,
     daemon::{Ended, Site, until},
-    layout::{BAD_4, BAD_6, GOOD_4, Layout},
+    layout::{BAD_4, BAD_6, GOOD_4, GOOD_6, Layout},
     skipped,
 };
 
@@ -106,6 +106,77 @@ fn a_changed_cut_or_reordered_log_is_found_and_the_service_goes_on_with_another(
 }
 
 #[test]
+fn a_record_changed_before_the_last_checkpoint_is_an_alarm_after_a_start_and_recording_goes_on() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, _) = site(&layout, CONFIG);
+    let service = site.start();
+    block(&site, &[BAD_4]);
+    assert!(service.terminate().success());
+    let log = site.path("state/audit.log");
+    let good = fs::read_to_string(&log).unwrap();
+    let line = good.lines().position(|line| line.contains("order_add"));
+    let line = line.unwrap() + 1;
+    fs::write(&log, good.replacen("order_add", "order_odd", 1)).unwrap();
+
+    let service = site.start();
+    until("the whole log is verified", || {
+        site.alarm("audit_damaged").is_some()
+    });
+    let alarm = site.alarm("audit_damaged").unwrap();
+    let named = [line, line + 1].map(|line| format!("audit.log line {line}:"));
+    assert!(named.iter().any(|named| alarm.contains(named)), "{alarm}");
+    assert!(
+        alarm.contains("keep audit.log") && alarm.contains("stop the service"),
+        "{alarm}"
+    );
+    assert!(!arrives(&layout, BAD_4));
+    site.done(&["exception", "add", GOOD_4, "--reason", "a resolver"]);
+    assert!(service.terminate().success());
+    let state = site.path("state").display().to_string();
+    let shown = site.done(&["audit", "show", "--state-dir", &state, "--since", "1h"]);
+    let since = |day: &str| site.done(&["audit", "show", "--state-dir", &state, "--since", day]);
+    assert!(
+        shown.contains(" audit_damaged ") && shown.contains(" exception_add "),
+        "{shown}"
+    );
+    assert!(since("2026-01-01").contains(" start "));
+    assert_eq!(since("2999-01-01"), "");
+    assert_eq!(verify(&site).1["damages_total"], 1);
+}
+
+#[test]
+fn a_log_whose_checkpoints_were_taken_away_is_not_intact() {
+    if skipped() {
+        return;
+    }
+    let layout = Layout::new();
+    let (site, _) = site(&layout, CONFIG);
+    let service = site.start();
+    block(&site, &[BAD_4]);
+    assert!(service.terminate().success());
+    let checkpoints = site.path("state/audit.checkpoints");
+    let good = fs::read_to_string(&checkpoints).unwrap();
+    let first = good.lines().next().unwrap().to_owned() + "\n";
+    assert_ne!(first, good);
+    for cut in [Some(first), Some(String::new()), None] {
+        match &cut {
+            Some(text) => fs::write(&checkpoints, text).unwrap(),
+            None => fs::remove_file(&checkpoints).unwrap(),
+        }
+        let (code, found) = verify(&site);
+        let what = found["damages"][0]["what"].to_string();
+        assert_eq!(code, Some(3), "{cut:?}: {found}");
+        assert!(
+            what.contains("should be covered by a checkpoint"),
+            "{found}"
+        );
+    }
+}
+
+#[test]
 fn a_line_that_kill_9_tore_is_cut_off_and_told_of() {
     if skipped() {
         return;
@@ -154,6 +225,16 @@ fn on_a_full_disk_nothing_is_taken_in_and_nothing_is_lost_and_the_log_says_what_
         assert!(!arrives(&layout, BAD_4) && arrives(&layout, GOOD_4));
         assert_eq!(site.json(&["feed", "show", "cert"])["seq"], 1);
     }
+    let stored = || {
+        let status = site.json(&["status"]);
+        let alarms = status["alarms"].as_array().unwrap();
+        !alarms.iter().any(|alarm| alarm["subject"] == "changes")
+    };
+    let exception = ["exception", "add", GOOD_6, "--reason", "a test"];
+    until("an exception finds no room", || {
+        site.cli(&exception).code == Some(1)
+    });
+    assert!(!stored(), "what is refused for want of room is an alarm");
     // There may be room in the last block of the log.
     until("the log cannot be written", || {
         site.done(&["panic", "off", "--reason", "a test"]);
@@ -173,6 +254,7 @@ fn on_a_full_disk_nothing_is_taken_in_and_nothing_is_lost_and_the_log_says_what_
     assert!(arrives(&layout, BAD_4) && !arrives(&layout, GOOD_4));
     until("the alarm ends", || site.alarm("audit_failed").is_none());
     block(&site, &[BAD_6]);
+    assert!(stored());
     assert!(service.terminate().success());
     let (code, found) = verify(&site);
     assert_eq!(code, Some(0), "{found}");

@@ -19,7 +19,7 @@ use crate::{
         self, AuditError, Record,
         checkpoint::public_key,
         read::Records,
-        verify::{Verified, verify},
+        verify::{Verified, verify, verify_against},
     },
     cli::{
         failure::Failure,
@@ -30,6 +30,7 @@ use crate::{
     },
     config::DEFAULT_PATH,
     exit::Exit,
+    order::field::parse_since,
 };
 
 /// The most records that `-n` can ask for.
@@ -62,9 +63,10 @@ pub struct PlaceArgs {
 pub struct ShowArgs {
     #[command(flatten)]
     place: PlaceArgs,
-    /// Only records of this time or later, such as 2026-11-25T08:00:00Z
+    /// Only records of this time or later: a time such as 2026-11-25T08:00:00Z, a date (the beginning of that
+    /// day), or how long ago, such as 12h
     #[arg(long, value_name = "TIME")]
-    since: Option<Timestamp>,
+    since: Option<String>,
     /// Only records of actors whose name has this in it
     #[arg(long)]
     actor: Option<String>,
@@ -86,6 +88,10 @@ pub struct VerifyArgs {
     /// is worth more
     #[arg(short = 'p', long, value_name = "FILE")]
     public_key: Option<PathBuf>,
+    /// A copy of `audit.checkpoints` that was kept elsewhere, in place of the one in the state directory; it may be
+    /// older than the log
+    #[arg(long, value_name = "FILE")]
+    checkpoints: Option<PathBuf>,
 }
 
 impl PlaceArgs {
@@ -108,6 +114,7 @@ fn show(format: Format, args: &ShowArgs) -> Result<Outcome, Failure> {
 }
 
 fn show_in(stream: &mut Stream, format: Format, args: &ShowArgs) -> Result<Outcome, Ended> {
+    let since = args.since()?;
     let state_dir = args.place.state_dir();
     let mut records = Records::open(&state_dir)
         .map_err(|error| failure(&error))?
@@ -127,7 +134,7 @@ fn show_in(stream: &mut Stream, format: Format, args: &ShowArgs) -> Result<Outco
             }
             Err(error) => return Err(failure(&error).into()),
         };
-        if !args.wants(&record) {
+        if !args.wants(since, &record) {
             continue;
         }
         match args.last {
@@ -154,13 +161,19 @@ fn show_in(stream: &mut Stream, format: Format, args: &ShowArgs) -> Result<Outco
 }
 
 impl ShowArgs {
-    fn wants(&self, record: &Record) -> bool {
-        let Self {
-            since,
-            actor,
-            action,
-            ..
-        } = self;
+    fn since(&self) -> Result<Option<Timestamp>, Failure> {
+        let Some(since) = self.since.as_deref() else {
+            return Ok(None);
+        };
+        let timezone = offline::time_zone(&self.place.config)
+            .map_err(|error| Failure::invalid("timezone", error.to_string()))?;
+        let since = parse_since(since, Timestamp::now(), &timezone)
+            .map_err(|error| Failure::invalid("since", error.to_string()))?;
+        Ok(Some(since))
+    }
+
+    fn wants(&self, since: Option<Timestamp>, record: &Record) -> bool {
+        let Self { actor, action, .. } = self;
         since.is_none_or(|since| record.at >= since)
             && actor
                 .as_ref()
@@ -211,7 +224,11 @@ fn check(context: &Context, args: &VerifyArgs) -> Result<Outcome, Failure> {
             ),
         )
     })?;
-    let found = verify(&state_dir, &key).map_err(|error| failure(&error))?;
+    let found = match &args.checkpoints {
+        None => verify(&state_dir, &key),
+        Some(kept) => verify_against(&state_dir, kept, key),
+    };
+    let found = found.map_err(|error| failure(&error))?;
     let outcome = context.document(&found, || verified(&found))?;
     Ok(if found.intact {
         outcome

@@ -244,6 +244,9 @@ const MOMENT_FORMS: &str =
 const UNTIL_FORMS: &str = "a time such as 2026-12-30T00:00:00Z, a date such as 2026-12-30 for the \
      end of that day, or a time from now such as 30d, 12h or 90m";
 
+const SINCE_FORMS: &str = "a time such as 2026-12-30T00:00:00Z, a date such as 2026-12-30 for the \
+     beginning of that day, or how long ago, such as 30d, 12h or 90m";
+
 /// Reads an RFC 3339 time, or a date, which means the end of that day in `timezone`: the first moment
 /// of the next day, as an end is the first moment that is no longer meant.
 pub fn parse_moment(text: &str, timezone: &TimeZone) -> Result<Timestamp, UntilError> {
@@ -263,7 +266,34 @@ pub fn parse_until(
         .ok_or_else(|| UntilError(excerpt(text), UNTIL_FORMS))
 }
 
+/// Reads where a span of the past begins: an RFC 3339 time, a date, which means the beginning of that day in
+/// `timezone`, or how long before `now`, as `30d`, `12h` or `90m`.
+pub fn parse_since(
+    text: &str,
+    now: Timestamp,
+    timezone: &TimeZone,
+) -> Result<Timestamp, UntilError> {
+    let text = text.trim();
+    let ago = || now.checked_sub(span(text)?).ok();
+    let begin = || Some(date(text)?.to_zoned(timezone.clone()).ok()?.timestamp());
+    ago()
+        .or_else(begin)
+        .or_else(|| text.parse().ok())
+        .ok_or_else(|| UntilError(excerpt(text), SINCE_FORMS))
+}
+
 fn moment(text: &str, timezone: &TimeZone) -> Option<Timestamp> {
+    match date(text) {
+        Some(date) => {
+            let next = date.tomorrow().ok()?;
+            Some(next.to_zoned(timezone.clone()).ok()?.timestamp())
+        }
+        None => text.parse().ok(),
+    }
+}
+
+/// A date of ten characters.
+fn date(text: &str) -> Option<Date> {
     let is_date = text.len() == 10
         && text.bytes().enumerate().all(|(index, byte)| {
             if matches!(index, 4 | 7) {
@@ -272,17 +302,15 @@ fn moment(text: &str, timezone: &TimeZone) -> Option<Timestamp> {
                 byte.is_ascii_digit()
             }
         });
-    if is_date {
-        let date: Date = text.parse().ok()?;
-        let next = date.tomorrow().ok()?;
-        Some(next.to_zoned(timezone.clone()).ok()?.timestamp())
-    } else {
-        text.parse().ok()
-    }
+    is_date.then(|| text.parse().ok()).flatten()
 }
 
 fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
     let text = text.strip_prefix('+').unwrap_or(text);
+    now.checked_add(span(text)?).ok()
+}
+
+fn span(text: &str) -> Option<SignedDuration> {
     let unit = text.chars().last()?;
     let number = &text[..text.len() - unit.len_utf8()];
     let seconds: i64 = match unit {
@@ -295,7 +323,7 @@ fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
         return None;
     }
     let seconds = number.parse::<i64>().ok()?.checked_mul(seconds)?;
-    now.checked_add(SignedDuration::from_secs(seconds)).ok()
+    Some(SignedDuration::from_secs(seconds))
 }
 
 /// The beginning of outside text, for an error message.

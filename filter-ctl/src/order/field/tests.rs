@@ -151,6 +151,22 @@ fn an_operator_may_give_the_end_from_now() {
     }
 }
 
+#[test]
+fn a_span_of_the_past_begins_at_a_time_with_a_day_or_so_long_ago() {
+    let now = time("2026-11-23T08:00:00Z");
+    let hanoi = TimeZone::fixed(jiff::tz::offset(7));
+    let read = |text: &str| parse_since(text, now, &hanoi);
+    assert_eq!(
+        read("2026-11-23T01:02:03Z"),
+        Ok(time("2026-11-23T01:02:03Z"))
+    );
+    assert_eq!(read("2026-11-23"), Ok(time("2026-11-22T17:00:00Z")));
+    assert_eq!(read(" 12h "), Ok(time("2026-11-22T20:00:00Z")));
+    for text in ["", "+12h", "-1d", "yesterday", "2026-11-31", "99999999d"] {
+        assert!(read(text).is_err(), "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_makes_a_reader_panic(text in "\\PC{0,40}") {
@@ -158,6 +174,7 @@ proptest! {
         let _ = parse_protocol(&text);
         let _ = parse_ports(&text);
         let _ = parse_until(&text, Timestamp::MAX, &TimeZone::UTC);
+        let _ = parse_since(&text, Timestamp::MIN, &TimeZone::UTC);
         let _ = excerpt(&text);
     }
 }
