@@ -281,11 +281,11 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "any then limit 1000 pps burst 9",
-        "column 30: `9`: expected a burst of 10 to 1000000 packets, what the rate lets pass in 10 ms to 1000 s",
+        "column 31: `9`: expected a burst of 10 to 1000000 packets, what the rate lets pass in 10 ms to 1000 s",
     ),
     (
         "any then limit 1 pps burst 1001",
-        "column 27: `1001`: expected a burst of 1 to 1000 packets, what the rate lets pass in 10 ms to 1000 s",
+        "column 28: `1001`: expected a burst of 1 to 1000 packets, what the rate lets pass in 10 ms to 1000 s",
     ),
     (
         "any then limit 9 pps burst 1 Mbit",
