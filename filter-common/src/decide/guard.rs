@@ -244,7 +244,7 @@ pub fn judge_rules<T: Tables + ?Sized, C: Clock, E: Effects>(
             LIMIT => !tables.take_rule(rank, clock, effects),
             _ => false,
         };
-        effects.rule_matched(rule.slot, drops && !guarding.monitors());
+        effects.rule_matched(rule.slot, drops);
         guarded = Guarded(effects.forget(guarded.slot(rule.slot).0));
         if rule.action() == MONITOR {
             guarded = Guarded(effects.forget(guarded.would_drop(effects).0));

@@ -326,7 +326,10 @@ impl Engine {
             (Err(refusal), [file]) if refusal.code == "state_not_writable" => {
                 self.raise("state_not_writable", *file, refusal.error.clone());
                 let keep: Save = |_, _| Ok(());
-                let mut changed = self.decide(local, keep, event, message)?;
+                self.ledger_may_wait = true;
+                let changed = self.decide(local, keep, event, message);
+                self.ledger_may_wait = false;
+                let mut changed = changed?;
                 self.unsaved.insert(*file, save);
                 changed.message = format!(
                     "{}: this is in force, and NOT ON DISK: {}; a restart before that is mended forgets it",

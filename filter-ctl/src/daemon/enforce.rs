@@ -65,7 +65,8 @@ impl Engine {
         self.ledger.note_generation(generation);
         if let Err(error) = self.ledger.save(&self.config.state_dir) {
             // With nothing in force, as after a reboot onto a full disk, protection comes first.
-            if live.is_some() || !self.left.is_empty() {
+            // And what takes blocking away does not wait for a disk.
+            if (live.is_some() || !self.left.is_empty()) && !self.ledger_may_wait {
                 return Err(error.into());
             }
             self.raise("state_not_writable", "ledger.json", error.to_string());

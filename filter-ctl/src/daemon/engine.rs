@@ -112,6 +112,8 @@ pub(super) struct Engine {
     pub(super) detached: BTreeSet<String>,
     /// Files of decisions that are in force and could not be written.
     pub(super) unsaved: BTreeMap<&'static str, Save>,
+    /// Whether a generation may come into force although its numbers cannot be written.
+    pub(super) ledger_may_wait: bool,
     pub(super) interface_errors: BTreeMap<String, String>,
     /// Ticks since the start.
     pub(super) seconds: u64,

@@ -158,6 +158,7 @@ pub(super) fn start(
         alarms: BTreeMap::new(),
         detached: BTreeSet::new(),
         unsaved: BTreeMap::new(),
+        ledger_may_wait: false,
         interface_errors: BTreeMap::new(),
         seconds: 0,
         capacity_errors: 0,

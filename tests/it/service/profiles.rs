@@ -17,12 +17,17 @@ fn with_profile(profile: &str, own: &str) -> String {
 
 /// What each rule has dropped, by name. To ask for `stats` has the counters read.
 fn dropped(site: &Site<'_>) -> Vec<(String, u64)> {
+    counted(site, "dropped")
+}
+
+/// How often each rule did this.
+fn counted(site: &Site<'_>, what: &str) -> Vec<(String, u64)> {
     site.json(&["stats"]);
     let list = site.json(&["rule", "list"]);
     let rules = list.as_array().unwrap().iter();
     let mut rules: Vec<_> = rules
         .map(|rule| {
-            let packets = rule["dropped"]["packets"].as_u64().unwrap();
+            let packets = rule[what]["packets"].as_u64().unwrap();
             (rule["id"].as_str().unwrap().to_owned(), packets)
         })
         .collect();
@@ -80,7 +85,8 @@ fn another_profile_comes_into_force_with_a_reload_and_no_count_is_lost() {
     ));
     site.done(&["reload"]);
     assert!(judge(161));
-    until("it to be counted", || dropped(&site)[0].1 == 4);
+    until("it to be counted", || counted(&site, "matched")[0].1 == 4);
+    assert_eq!(dropped(&site)[0].1, 3, "it drops nothing now");
 
     // What is refused changes nothing.
     site.configure(&with_profile("web", ""));

@@ -87,7 +87,7 @@ fn a_report_says_what_was_asked_done_and_refused_in_both_languages_and_all_forms
     for (lang, head, row) in [
         (
             "en",
-            "reference,issuer,kind,item,status,reason,since,until\r\n",
+            "reference,issuer,kind,item,status,reason,since,until,packets\r\n",
             ",blocked,",
         ),
         (

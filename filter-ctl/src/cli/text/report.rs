@@ -279,11 +279,11 @@ pub fn csv(report: &OrderReport, language: Language) -> String {
         say("issuer", "Cơ quan ban hành"),
         say("kind", "Loại"),
         say("item", "Nội dung"),
-        say("packets", "Lưu lượng"),
         say("status", "Kết quả"),
         say("reason", "Lý do"),
         say("since", "Hiệu lực từ"),
         say("until", "Hiệu lực đến"),
+        say("packets", "Lưu lượng"),
     ]);
     let rfc3339 = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.to_string());
     for item in &report.items {
@@ -292,11 +292,11 @@ pub fn csv(report: &OrderReport, language: Language) -> String {
             &report.issuer,
             language.term(&item.kind),
             &item.item,
-            &packets(item, language),
             language.term(&item.status),
             language.term(item.reason.as_deref().unwrap_or("")),
             &rfc3339(item.since),
             &rfc3339(item.until),
+            &packets(item, language),
         ]);
     }
     text
