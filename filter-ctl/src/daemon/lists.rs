@@ -74,9 +74,6 @@ impl Handle {
     }
 }
 
-/// The fewest digits of a SHA-256 that name an update.
-const DIGITS_MIN: usize = 8;
-
 /// What is remembered of a fetched feed while the service runs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PullRecord {
@@ -272,8 +269,8 @@ impl Engine {
         let held = held
             .ok_or_else(|| not_found("nothing_held", format!("no update of `{feed}` is held")))?;
         let Some(seen) = sha256 else { return Ok(held) };
-        let digest = hex::encode(&held.sha256);
-        if seen.len() < DIGITS_MIN || !digest.starts_with(&seen.to_ascii_lowercase()) {
+        if !hex::is_named(&held.sha256, &seen.to_ascii_lowercase()) {
+            let digest = hex::encode(&held.sha256);
             let error = format!(
                 "the update of `{feed}` that is held has SHA-256 {digest}, expected `{seen}`: look at it with \
                  `filter-ctl feed show {feed}`"

@@ -124,9 +124,7 @@ impl State {
     pub(super) fn is_called(&self, name: &str) -> bool {
         match self {
             Self::Bundle(mark) => self.name() == name || mark.seq.to_string() == name,
-            Self::List(mark) => {
-                name.len() >= 2 * NAME_BYTES && hex::encode(&mark.sha256).starts_with(name)
-            }
+            Self::List(mark) => hex::is_named(&mark.sha256, name),
         }
     }
 

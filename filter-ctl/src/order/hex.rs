@@ -13,6 +13,14 @@ pub fn encode(bytes: &[u8]) -> String {
     text
 }
 
+/// The fewest digits by which a person may name a digest.
+const NAME_DIGITS_MIN: usize = 8;
+
+/// Whether these lower-case digits are the beginning of a digest, and enough of it.
+pub(crate) fn is_named(digest: &[u8; 32], digits: &str) -> bool {
+    digits.len() >= NAME_DIGITS_MIN && encode(digest).starts_with(digits)
+}
+
 /// The digest that 64 hexadecimal digits, in either case, stand for.
 #[must_use]
 pub fn decode_digest(text: &str) -> Option<[u8; 32]> {
